@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# Build of tiercel. Hand-written, no generated build system: `make help` lists the targets.
+
+BUILD   ?= build
+CC      ?= gcc
+CXX     ?= g++
+CLANG   ?= clang-14
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
+V       ?= 0
+SHARED  ?= $(or $(TIERCEL_SHARED),../shared)
+ifeq ($(V),0)
+Q = @
+msg = @printf '  %-7s %s\n' '$(1)' '$(2)';
+endif
+
+OPT      ?= -O2 -g
+WARN     := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wmissing-prototypes -Wstrict-prototypes \
+	    -Wvla -Wwrite-strings -Wno-missing-field-initializers -Wno-unused-parameter
+CPPFLAGS := -I. -I$(BUILD) -D_GNU_SOURCE $(EXTRA_CPPFLAGS)
+CFLAGS   := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -fstack-protector-strong $(SAN)
+CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -Werror $(SAN)
+LDFLAGS  := $(SAN)
+
+# ---- engine: libtiercel.a -------------------------------------------------------------------
+ENGINE_SRC := $(wildcard engine/*.c engine/base/*.c engine/event/*.c engine/state/*.c \
+	        engine/field/*.c engine/rule/*.c engine/match/*.c engine/out/*.c)
+ENGINE_CXX := $(wildcard engine/base/*.cc)
+ENGINE_OBJ := $(ENGINE_SRC:%.c=$(BUILD)/%.o) $(ENGINE_CXX:%.cc=$(BUILD)/%.o)
+ENGINE_LIBS := -lyaml -lz -lre2 -lstdc++ -lm
+
+# ---- agent ----------------------------------------------------------------------------------
+AGENT_SRC := $(wildcard agent/*.c)
+AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o)
+AGENT_LIBS := -lbpf -lelf -ljansson -lpthread $(if $(SAN),,-ljemalloc)
+
+all: $(BUILD)/tiercel ## build the program (default)
+
+$(BUILD)/libtiercel.a: $(ENGINE_OBJ)
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/tiercel: $(AGENT_OBJ) $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(ENGINE_LIBS)
+
+$(BUILD)/%.o: %.c
+	$(call msg,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.o: %.cc
+	$(call msg,CXX,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+# Parts of the build that have a file of their own: bpf/rules.mk, bench/rules.mk ...
+-include $(wildcard */rules.mk)
+
+# ---- tests ----------------------------------------------------------------------------------
+# Every test program prints TAP; engine/tests/run_tests.sh sums them into one closing line.
+TEST_SRC := $(wildcard engine/tests/test_*.c)
+TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
+
+$(BUILD)/engine/tests/%: $(BUILD)/engine/tests/%.o $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ljansson $(ENGINE_LIBS) -lcheck -lsubunit -lrt -lpthread
+
+unit: $(TEST_BIN) ## build the unit tests
+
+clean: ## remove the build directory
+	$(Q)rm -rf $(BUILD)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18 | sort
+
+.PHONY: all unit clean help
+.SECONDARY:
+-include $(ENGINE_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TEST_BIN:=.d)

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arena: memory with one owner and one end of life. Used for a compiled rule set (freed at swap)
+ * and for the scratch of one event (reset between events, keeps its blocks: no allocation after
+ * warm-up). All functions return NULL when memory or the budget is exhausted.
+ */
+#ifndef TIERCEL_ARENA_H
+#define TIERCEL_ARENA_H
+
+#include "engine/base/str.h"
+
+struct arena_block;
+
+struct arena {
+	struct arena_block *first, *cur;
+	size_t block_size;
+	size_t total;	/* bytes got from malloc */
+	size_t budget;	/* 0 = none */
+};
+
+void arena_init(struct arena *a, size_t block_size, size_t budget);
+void arena_done(struct arena *a);
+void arena_reset(struct arena *a);
+void *arena_alloc(struct arena *a, size_t size);	/* 16-byte aligned, not cleared */
+void *arena_zalloc(struct arena *a, size_t size);
+/* Array of n elements; NULL on overflow. */
+void *arena_array(struct arena *a, size_t n, size_t size);
+/* NUL-terminated copy. */
+char *arena_strdup(struct arena *a, struct str s);
+struct str arena_str(struct arena *a, struct str s);
+char *arena_printf(struct arena *a, const char *fmt, ...) _printf_(2, 3);
+/* Grow an arena array to hold at least need elements (copying); *ret_cap is updated. */
+void *arena_grow(struct arena *a, void *old, uint32_t *cap, uint32_t need, size_t size);
+
+#define arena_new(a, type) ((type *)arena_zalloc((a), sizeof(type)))
+
+#endif

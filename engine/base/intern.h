@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interned, reference-counted strings of the state tables: equal content means equal pointer, so
+ * the matcher may compare pointers and key its caches by them. Every istr belongs to one struct
+ * intern; the last istr_unref frees it. `serial` is never reused while the process runs, so a
+ * cache keyed by it needs no invalidation.
+ */
+#ifndef TIERCEL_INTERN_H
+#define TIERCEL_INTERN_H
+
+#include "engine/base/str.h"
+
+struct istr {
+	uint32_t ref;
+	uint32_t len;
+	uint64_t hash;
+	uint64_t serial;
+	struct intern *owner;
+	char p[];	/* NUL-terminated, may contain NULs */
+};
+
+struct intern {
+	struct istr **slots;
+	uint32_t mask, count;
+	uint64_t next_serial;
+	size_t bytes;	/* memory held by strings */
+	struct istr *empty;
+};
+
+int intern_init(struct intern *in);
+void intern_done(struct intern *in);
+/* A new reference, or NULL when out of memory. s.p may be NULL only with len 0. */
+struct istr *intern_get(struct intern *in, struct str s);
+static inline struct istr *istr_ref(struct istr *s)
+{
+	if (s)
+		s->ref++;
+	return s;
+}
+void istr_unref(struct istr *s);
+/* Replace *slot (may be NULL) by a new reference to `s`; drops the old one. */
+void istr_set(struct istr **slot, struct istr *s);
+static inline struct str istr_str(const struct istr *s)
+{
+	return s ? (struct str){ s->p, s->len } : STR_NONE;
+}
+
+#endif

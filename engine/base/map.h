@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hash tables. Open addressing, linear probing, backward-shift deletion (no tombstones), seeded
+ * 64-bit mixing. u64map maps 64-bit keys to pointers; strmap maps string views to pointers and
+ * borrows the key bytes: they must live as long as the entry. Values are never NULL.
+ */
+#ifndef TIERCEL_MAP_H
+#define TIERCEL_MAP_H
+
+#include "engine/base/str.h"
+
+uint64_t hash_u64(uint64_t key);
+uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
+static inline uint64_t hash_str(struct str s)
+{
+	return hash_bytes(s.p, s.len, 0);
+}
+
+struct u64map_slot {
+	uint64_t key;
+	void *value;
+};
+
+struct u64map {
+	struct u64map_slot *slots;
+	uint32_t mask;	/* capacity - 1; 0 = no table yet */
+	uint32_t count;
+};
+
+void u64map_done(struct u64map *m);
+void *u64map_get(const struct u64map *m, uint64_t key);
+int u64map_put(struct u64map *m, uint64_t key, void *value);	/* replaces; 0 or -ENOMEM */
+void *u64map_remove(struct u64map *m, uint64_t key);		/* old value or NULL */
+/* Iterate: *pos starts at 0. Not stable against changes of the map. */
+bool u64map_next(const struct u64map *m, uint32_t *pos, uint64_t *ret_key, void **ret_value);
+
+struct strmap_slot {
+	struct str key;
+	uint64_t hash;
+	void *value;
+};
+
+struct strmap {
+	struct strmap_slot *slots;
+	uint32_t mask;
+	uint32_t count;
+};
+
+void strmap_done(struct strmap *m);
+void *strmap_get(const struct strmap *m, struct str key);
+int strmap_put(struct strmap *m, struct str key, void *value);
+void *strmap_remove(struct strmap *m, struct str key);
+bool strmap_next(const struct strmap *m, uint32_t *pos, struct str *ret_key, void **ret_value);
+
+#endif

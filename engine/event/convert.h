@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conversion of old event forms to the newest one (.scap section 5). Used by the trace reader
+ * only. Rules are rows of convert.def. Enter events are kept per thread until their exit comes.
+ */
+#ifndef TIERCEL_CONVERT_H
+#define TIERCEL_CONVERT_H
+
+#include "engine/base/limits.h"
+#include "engine/event/event.h"
+
+enum convert_result { CONVERT_PASS, CONVERT_DROP };
+
+struct converter;
+
+struct converter *converter_new(struct limits *limits);
+void converter_free(struct converter *c);
+void converter_reset(struct converter *c);	/* new section: forget stored enter events */
+/*
+ * Bring `ev` to its newest form in place; its views then point into the converter's buffers, valid
+ * until the next call. Returns enum convert_result, or -EBADMSG.
+ */
+int convert_event(struct converter *c, struct event *ev);
+uint64_t converter_missing(const struct converter *c);	/* events without a rule */
+
+#endif

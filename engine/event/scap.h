@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * .scap captures: reader and writer. Called by the agent (replay, record) and by tests. Streaming:
+ * memory does not depend on the length of the trace. Bytes come from and go to callbacks, so the
+ * engine opens no files; gzip is recognised and undone here (scap_gz.c).
+ */
+#ifndef TIERCEL_SCAP_H
+#define TIERCEL_SCAP_H
+
+#include "engine/base/diag.h"
+#include "engine/base/limits.h"
+#include "engine/event/event.h"
+#include "engine/event/snapshot.h"
+
+/* Bytes read (0 = end) or -errno. May return fewer than n. */
+struct byte_source {
+	long (*read)(void *ctx, void *buf, size_t n);
+	void *ctx;
+};
+
+/* 0 or -errno; all n bytes are taken. */
+struct byte_sink {
+	int (*write)(void *ctx, const void *buf, size_t n);
+	void *ctx;
+};
+
+struct scap_stats {
+	uint64_t bytes;			/* of the uncompressed stream */
+	uint64_t blocks;
+	uint64_t events_raw;		/* event records read */
+	uint64_t events;		/* handed out (after conversion) */
+	uint64_t enters_swallowed;	/* enter events folded into their exit */
+	uint64_t unknown_blocks, unknown_events, corrupt_events;
+	uint64_t converted;
+	uint64_t conversion_missing;	/* no rule: padded or cut */
+};
+
+/* What next() found. */
+enum scap_item { SCAP_END, SCAP_SNAPSHOT, SCAP_EVENT };
+
+struct scap_reader;
+
+/* `limits` and `diags` outlive the reader. NULL: out of memory. */
+struct scap_reader *scap_reader_new(struct byte_source src, struct limits *limits,
+				    struct diags *diags);
+void scap_reader_free(struct scap_reader *r);
+/*
+ * The next thing of the stream: a metadata record in *ret_snap or an event in *ret_ev (converted to
+ * the newest form, numbered). Views stay valid until the next call. Returns enum scap_item, or
+ * -EBADMSG when the stream is damaged: a TRACE_ERR_* diagnostic names the byte offset, everything
+ * before it has been handed out, further calls return the same error.
+ */
+int scap_reader_next(struct scap_reader *r, struct snapshot_item *ret_snap, struct event *ret_ev);
+const struct scap_stats *scap_reader_stats(const struct scap_reader *r);
+
+struct scap_writer;
+
+struct scap_writer_opts {
+	bool gzip;
+};
+
+struct scap_writer *scap_writer_new(struct byte_sink sink, const struct scap_writer_opts *opts);
+/*
+ * Order: MACHINE, IFACE*, USER*, PROC*, FD* (grouped by tid), DONE, then events. 0 or -errno.
+ */
+int scap_writer_snapshot(struct scap_writer *w, const struct snapshot_item *item);
+int scap_writer_event(struct scap_writer *w, struct event *ev);
+/* Everything written so far can be read back even if nothing follows. */
+int scap_writer_flush(struct scap_writer *w);
+uint64_t scap_writer_bytes(const struct scap_writer *w);
+int scap_writer_free(struct scap_writer *w);	/* writes the end; 0 or -errno */
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Typed, looked-up operands: fields and transformer calls that can be evaluated on an event. Built
+ * from expressions by the rule checker and by output templates; evaluated by matcher and outputs.
+ */
+#ifndef TIERCEL_OPERAND_H
+#define TIERCEL_OPERAND_H
+
+#include "engine/field/expr.h"
+#include "engine/field/field.h"
+
+enum operand_kind { OPERAND_FIELD, OPERAND_CONST, OPERAND_TRANSFORM, OPERAND_LIST };
+
+struct transformer;
+
+struct operand {
+	uint8_t kind;			/* enum operand_kind */
+	uint8_t type;			/* enum param_type of its values */
+	bool is_list;			/* zero or more values */
+	struct field_ref field;		/* OPERAND_FIELD */
+	struct value constant;		/* OPERAND_CONST */
+	const struct transformer *fn;	/* OPERAND_TRANSFORM */
+	struct operand **args;
+	uint32_t nargs;
+	struct str index;		/* getopt(...)[c] */
+	uint32_t id;			/* dense number of distinct operands in a rule set */
+	struct str text;		/* canonical text */
+};
+
+struct transformer {
+	const char *name;
+	uint8_t min_args, max_args;	/* 255 = any number */
+	const char *help;
+	/* Check argument types and set op->type/is_list; NULL = fine, else the message. */
+	const char *(*check)(struct operand *op, struct arena *a);
+	bool (*eval)(const struct operand *op, struct event_ctx *ctx, struct value_list *ret);
+};
+
+extern const struct transformer transformers[];
+extern const uint32_t transformer_count;
+const struct transformer *transformer_find(struct str name);
+
+/*
+ * Look up fields and transformers of `e`, check types. 0, -ENOENT (unknown field: message contains
+ * "nonexistent field"), -EINVAL. *ret_msg and *ret_pos say what and where.
+ */
+int operand_resolve(const struct expr *e, struct arena *a, const struct static_fields *statics,
+		    struct operand **ret, const char **ret_msg, struct pos *ret_pos);
+
+/* Values of the operand; false = no value. Single values come as a list of one. */
+bool operand_eval(const struct operand *op, struct event_ctx *ctx, struct value_list *ret);
+/* As %operand prints it; false = no value. */
+bool operand_print(const struct operand *op, struct event_ctx *ctx, struct buf *out);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Values that fields, constants and transformers produce. Strings are views into the state tables,
+ * the event or the scratch arena of the event.
+ */
+#ifndef TIERCEL_VALUE_H
+#define TIERCEL_VALUE_H
+
+#include "engine/base/arena.h"
+#include "engine/base/json.h"
+#include "engine/event/event_info.h"
+
+/* How a type compares; every enum param_type belongs to one class. */
+enum value_class {
+	VC_STRING,	/* s */
+	VC_BYTES,	/* s */
+	VC_SIGNED,	/* i */
+	VC_UNSIGNED,	/* u */
+	VC_BOOL,	/* u: 0 or 1 */
+	VC_DOUBLE,	/* d */
+	VC_IPADDR,	/* ip */
+	VC_IPNET,	/* ip: addr + prefix */
+	VC_NONE,	/* cannot be compared (SOCKADDR, SOCKTUPLE ... of evt.rawarg) */
+};
+
+struct ip_value {
+	uint8_t addr[16];	/* v4 in the first four bytes */
+	bool v6;
+	uint8_t prefix;		/* IPNET: bits; otherwise 32 or 128 */
+};
+
+struct value {
+	uint8_t type;		/* enum param_type: decides class and print form */
+	uint8_t fmt;		/* enum param_fmt, for numbers */
+	union {
+		struct str s;
+		int64_t i;
+		uint64_t u;
+		double d;
+		struct ip_value ip;
+	};
+};
+
+/* Zero, one or many values of one type. */
+struct value_list {
+	struct value *v;
+	uint32_t n;
+};
+
+enum value_class value_class_of(enum param_type t);
+
+static inline struct value value_str(struct str s)
+{
+	return (struct value){ .type = PT_CHARBUF, .s = s };
+}
+static inline struct value value_i64(enum param_type t, int64_t i)
+{
+	return (struct value){ .type = (uint8_t)t, .fmt = PF_DEC, .i = i };
+}
+static inline struct value value_u64(enum param_type t, uint64_t u)
+{
+	return (struct value){ .type = (uint8_t)t, .fmt = PF_DEC, .u = u };
+}
+static inline struct value value_bool(bool b)
+{
+	return (struct value){ .type = PT_BOOL, .u = b };
+}
+
+/* The text that %field prints (bytes as printable characters, no UTF-8 repair). */
+void value_print(struct buf *out, const struct value *v);
+/* Number, bool or string as output_fields shows it. */
+void value_json(struct json *j, const struct value *v);
+
+/*
+ * A constant of the rule text as a value of type `t`. On failure -EINVAL and a message in *ret_msg
+ * ("abc is not a valid number"), allocated in `a`; *ret_wrapped: number outside the range (kept).
+ */
+int value_parse(struct arena *a, struct str text, enum param_type t, struct value *ret_v,
+		const char **ret_msg, bool *ret_wrapped);
+
+#endif

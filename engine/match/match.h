@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The matcher: compiles the active rules of a rule set into one shared program and evaluates it on
+ * events. oracle.h has the plain tree evaluator that must always agree. A program borrows the rule
+ * set and must be freed before it.
+ */
+#ifndef TIERCEL_MATCH_H
+#define TIERCEL_MATCH_H
+
+#include "engine/rule/ruleset.h"
+
+struct matcher;
+
+struct match_opts {
+	bool all;		/* rule_matching: all */
+	bool oracle;		/* evaluate by plain trees (tests, explain) */
+};
+
+/* NULL: out of memory. */
+struct matcher *matcher_new(const struct ruleset *rs, const struct match_opts *opts,
+			    struct limits *limits);
+void matcher_free(struct matcher *m);
+
+/*
+ * Matching rules of the event, in evaluation order, into rules[0..max): at most one unless
+ * opts.all. Returns their number (never more than max).
+ */
+uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
+		      uint32_t max);
+
+/* Event types that some active rule can match: what a source has to deliver for rules. */
+const struct evtset *matcher_events(const struct matcher *m);
+
+/* Evaluate one checked condition (filters of the command line, tests). */
+bool match_ast(const struct ast *ast, struct event_ctx *ctx);
+
+/* Printed program, stable: golden tests and `explain --plan`. */
+void matcher_dump(const struct matcher *m, struct buf *out);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Alerts: what a matching rule produces. The JSON has the incumbent's envelope (rule-language
+ * contract, section 5.3): keys in alphabetical order, one line.
+ */
+#ifndef TIERCEL_ALERT_H
+#define TIERCEL_ALERT_H
+
+#include "engine/out/format.h"
+
+/* What an alert needs to know about its rule; the facade fills it from struct rule. */
+struct alert_rule {
+	struct str name, source;
+	const char *priority;		/* printed name */
+	const struct str *tags;
+	uint32_t ntags;
+	struct format output;
+	struct alert_extra *extra;	/* extra fields of the configuration */
+	uint32_t nextra;
+	void *layout;			/* precomputed order of output_fields keys */
+};
+
+struct alert_extra {
+	struct str key;
+	struct operand *field;		/* JSON type of the field, or: */
+	struct format *format;		/* text */
+};
+
+struct alert_opts {
+	bool json_output;		/* false: the text form only */
+	bool include_message;		/* json_include_message_property */
+	bool include_output;		/* default true, likewise the two below */
+	bool include_output_fields;
+	bool include_tags;
+	bool iso8601;			/* time_format_iso_8601 */
+	struct str hostname;
+	int32_t tz_offset_s;		/* of local time, given by the agent */
+};
+
+/* Prepare keys and order once per rule. 0 or -ENOMEM. */
+int alert_rule_init(struct alert_rule *r, struct arena *a);
+/* One line without newline. Invalid UTF-8 becomes U+FFFD. */
+void alert_render(const struct alert_rule *r, const struct alert_opts *opts, struct event_ctx *ctx,
+		  struct buf *out);
+
+#endif

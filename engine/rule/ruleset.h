@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rule sets: files -> lists, macros, rules, exceptions -> checked conditions. One arena owns all of
+ * it; a rule set never changes after ruleset_finish(). Called by the agent at start and at hot
+ * swap; read by the matcher, outputs and the describing commands.
+ */
+#ifndef TIERCEL_RULESET_H
+#define TIERCEL_RULESET_H
+
+#include "engine/base/map.h"
+#include "engine/rule/filter.h"
+
+enum rule_priority {
+	PRIO_EMERGENCY, PRIO_ALERT, PRIO_CRITICAL, PRIO_ERROR, PRIO_WARNING, PRIO_NOTICE,
+	PRIO_INFORMATIONAL, PRIO_DEBUG
+};
+extern const char *const priority_names[8];	/* "Emergency" ... "Informational", "Debug" */
+/* Names and aliases, any case. 0 or -EINVAL. */
+int priority_parse(struct str s, enum rule_priority *ret);
+
+/* A text of the file with the position of each of its bytes' origin. */
+struct located {
+	struct str s;
+	const char *file;
+	struct pos pos;
+};
+
+struct rule_exception {
+	struct located name;
+	bool tuple;			/* fields were given as a sequence */
+	struct str *fields, *comps;
+	uint32_t nfields;
+	struct exception_row *rows;	/* tuple: nfields elements; single: one element each */
+	uint32_t nrows;
+};
+
+struct exception_value {
+	struct str *items;	/* one, or the elements of a sequence */
+	uint32_t n;
+	bool is_list;
+};
+
+struct exception_row {
+	struct exception_value *values;
+	struct pos pos;
+	const char *file;
+};
+
+struct ruleset_list {
+	struct located name;
+	struct str *items;
+	uint32_t nitems;
+	struct str *compiled;	/* after one level of list expansion */
+	uint32_t ncompiled;
+	bool used;
+};
+
+struct ruleset_macro {
+	struct located name;
+	struct located condition;
+	struct ast *ast;	/* resolved; NULL when it has an error */
+	uint32_t order;		/* place of its current definition */
+	bool used;
+};
+
+struct rule {
+	uint32_t index;			/* position in definition order */
+	struct located name, condition, output;
+	struct str desc, source;
+	uint8_t priority;		/* enum rule_priority */
+	bool enabled;			/* as written in the files */
+	bool active;			/* after priority threshold and selection: is evaluated */
+	bool skipped;			/* unknown source or unknown filter: known, never compiled */
+	bool warn_evttypes, skip_if_unknown_filter;
+	bool capture;
+	uint32_t capture_duration_ms;
+	struct str *tags;		/* sorted, distinct */
+	uint32_t ntags;
+	struct rule_exception *exceptions;
+	uint32_t nexceptions;
+	struct str condition_full;	/* with exceptions and lists expanded, as text */
+	struct ast *ast;		/* resolved and checked */
+	struct evtset events;
+	struct str output_full;		/* with suggested and appended output */
+	struct located_extra_field *extra_fields;
+	uint32_t nextra_fields;
+};
+
+/* append_output.extra_fields of the configuration: plain field (format empty) or formatted text. */
+struct located_extra_field {
+	struct str name;
+	struct str format;
+};
+
+struct output_append {
+	struct str source, tag_list, rule;	/* empty = any; tags separated by commas */
+	struct str extra_output;
+	bool suggested;
+	const struct located_extra_field *extra_fields;
+	uint32_t nextra_fields;
+};
+
+struct rule_selection {
+	bool enable;
+	struct str rule_pattern;	/* p == NULL: not given */
+	struct str tag;
+};
+
+struct ruleset_opts {
+	enum rule_priority min_priority;	/* PRIO_DEBUG = all */
+	const struct rule_selection *selections;
+	uint32_t nselections;
+	const struct output_append *appends;
+	uint32_t nappends;
+	const struct static_fields *statics;
+	bool match_all;			/* rule_matching: all (only lints depend on it) */
+	bool lint;			/* LINT_* findings too */
+};
+
+struct ruleset {
+	struct arena arena;
+	struct rule **rules;		/* in definition order */
+	uint32_t nrules;
+	struct ruleset_list **lists;
+	uint32_t nlists;
+	struct ruleset_macro **macros;
+	uint32_t nmacros;
+	struct str required_engine_version;	/* "" if none */
+	uint32_t nactive;
+	bool ok;			/* no error so far */
+	struct ruleset_impl *impl;	/* the loader's own memory, gone after finish */
+	struct ruleset_opts opts;
+};
+
+struct ruleset *ruleset_new(const struct ruleset_opts *opts, struct limits *limits,
+			    struct diags *diags);
+void ruleset_free(struct ruleset *rs);
+/* Collect one file's text. Problems go to diags. 0, or -EINVAL when the file had errors. */
+int ruleset_add(struct ruleset *rs, const char *file_name, struct str text);
+/* Expand, resolve and check everything; select active rules. 0 or -EINVAL. */
+int ruleset_finish(struct ruleset *rs);
+struct rule *ruleset_find(const struct ruleset *rs, struct str name);
+
+/* JSON of `tiercel rules --json` (shape of falco -L with JSON output). */
+void ruleset_describe(const struct ruleset *rs, struct buf *out);
+/* Two text columns, as falco -L. */
+void ruleset_describe_text(const struct ruleset *rs, struct buf *out);
+/* JSON of `tiercel check --json` for the given files in order. */
+void ruleset_check_json(const struct diags *d, const char *const *files, uint32_t nfiles,
+			struct buf *out);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libtiercel: the engine as the agent, replay and tests see it.
+ *
+ * Conventions: no threads, no clock, no files, no printing, no exit. 0 or -errno; out-parameters
+ * last and untouched on failure; returned pointers belong to the library. Events, snapshot items,
+ * host name, time zone and container metadata are given to it. One engine is used by one thread at
+ * a time; several engines are independent.
+ */
+#ifndef TIERCEL_H
+#define TIERCEL_H
+
+#include "engine/event/event.h"
+#include "engine/event/scap.h"
+#include "engine/match/match.h"
+#include "engine/out/alert.h"
+#include "engine/rule/ruleset.h"
+#include "engine/state/state.h"
+
+#define TIERCEL_VERSION "0.1.0"
+/* Engine version of the rule language that we are compatible with. */
+#define TIERCEL_ENGINE_VERSION "0.62.0"
+
+struct tiercel;
+
+struct tiercel_alert {
+	const struct rule *rule;
+	uint64_t ts;
+	struct str line;	/* rendered by opts.alert, no newline */
+};
+
+struct tiercel_opts {
+	struct state_opts state;
+	struct alert_opts alert;
+	bool match_all;
+	bool oracle;
+	/* Called for each alert, before tiercel_event() returns. */
+	void (*on_alert)(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev);
+	/* Called for each event that rules can see, before matching (print, record). May be NULL. */
+	void (*on_event)(void *ctx, struct event_ctx *ev);
+	void *ctx;
+};
+
+struct tiercel_stats {
+	uint64_t events;	/* given to tiercel_event */
+	uint64_t visible;	/* of these, seen by rules */
+	uint64_t alerts;
+};
+
+/* NULL: out of memory. `limits` outlives the engine. */
+struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limits);
+void tiercel_free(struct tiercel *t);
+
+/*
+ * Make `rs` (finished, ok) the active rule set; takes ownership, the previous one is freed. Called
+ * between two events. On error the old set stays active and `rs` still belongs to the caller.
+ */
+int tiercel_set_rules(struct tiercel *t, struct ruleset *rs);
+const struct ruleset *tiercel_rules(const struct tiercel *t);
+
+int tiercel_snapshot(struct tiercel *t, const struct snapshot_item *item);
+void tiercel_event(struct tiercel *t, struct event *ev);
+
+const struct tiercel_stats *tiercel_stats(const struct tiercel *t);
+struct state *tiercel_state(struct tiercel *t);
+/* Alerts of a rule so far (index = rule->index). */
+uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index);
+/* Event types the active rules can match. */
+const struct evtset *tiercel_events(const struct tiercel *t);
+
+#endif
