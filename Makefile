@@ -63,7 +63,7 @@ TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 
 $(BUILD)/engine/tests/%: $(BUILD)/engine/tests/%.o $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ljansson $(ENGINE_LIBS) -lcheck -lsubunit -lrt -lpthread
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ljansson -lcheck -lsubunit -lrt -lpthread $(ENGINE_LIBS)
 
 unit: $(TEST_BIN) ## build the unit tests
 

@@ -64,6 +64,7 @@ struct diags {
 	uint32_t max;		/* kept items; later ones are counted only */
 	uint32_t suppressed;
 	bool oom;
+	struct diag scratch;	/* what diag_add returns when nothing more is kept */
 };
 
 void diags_init(struct diags *d);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arena allocator: a list of malloc blocks. Reset keeps the blocks for the next round, so a
+ * per-event arena stops allocating once it has seen the largest event.
+ */
+#include "engine/base/arena.h"
+
+enum { ARENA_ALIGN = 16 };
+
+struct arena_block {
+	struct arena_block *next;
+	size_t cap, used;
+	_Alignas(ARENA_ALIGN) char data[];
+};
+
+void arena_init(struct arena *a, size_t block_size, size_t budget)
+{
+	*a = (struct arena){ .block_size = block_size, .budget = budget };
+}
+
+void arena_done(struct arena *a)
+{
+	struct arena_block *b = a->first;
+
+	while (b) {
+		struct arena_block *next = b->next;
+
+		free(b);
+		b = next;
+	}
+	a->first = a->cur = NULL;
+	a->total = 0;
+}
+
+void arena_reset(struct arena *a)
+{
+	a->cur = a->first;
+	if (a->cur)
+		a->cur->used = 0;
+}
+
+/* The next block with room for `size`: one kept by a reset, or a new one behind `cur`. */
+static struct arena_block *next_block(struct arena *a, size_t size)
+{
+	struct arena_block *b;
+	size_t cap = MAX(size, a->block_size);
+
+	if (a->cur && a->cur->next && a->cur->next->cap >= size) {
+		a->cur = a->cur->next;
+		a->cur->used = 0;
+		return a->cur;
+	}
+	if (cap > SIZE_MAX - sizeof(*b) || (a->budget && a->total + cap > a->budget))
+		return NULL;
+	b = malloc(sizeof(*b) + cap);
+	if (!b)
+		return NULL;
+	b->cap = cap;
+	b->used = 0;
+	a->total += cap;
+	if (a->cur) {
+		b->next = a->cur->next;
+		a->cur->next = b;
+	} else {
+		b->next = a->first;
+		a->first = b;
+	}
+	a->cur = b;
+	return b;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct arena_block *b = a->cur;
+	void *p;
+
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	size = align_up(size ? size : 1, ARENA_ALIGN);
+	if (!b || b->cap - b->used < size) {
+		b = next_block(a, size);
+		if (!b)
+			return NULL;
+	}
+	p = b->data + b->used;
+	b->used += size;
+	return p;
+}
+
+void *arena_zalloc(struct arena *a, size_t size)
+{
+	void *p = arena_alloc(a, size);
+
+	if (p)
+		memset(p, 0, size);
+	return p;
+}
+
+void *arena_array(struct arena *a, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return NULL;
+	return arena_zalloc(a, bytes);
+}
+
+char *arena_strdup(struct arena *a, struct str s)
+{
+	char *p = arena_alloc(a, (size_t)s.len + 1);
+
+	if (!p)
+		return NULL;
+	if (s.len)
+		memcpy(p, s.p, s.len);
+	p[s.len] = '\0';
+	return p;
+}
+
+struct str arena_str(struct arena *a, struct str s)
+{
+	char *p = arena_strdup(a, s);
+
+	return p ? (struct str){ p, s.len } : STR_NONE;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *p = NULL;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	if (n >= 0)
+		p = arena_alloc(a, (size_t)n + 1);
+	if (p)
+		vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	va_end(ap);
+	return p;
+}
+
+void *arena_grow(struct arena *a, void *old, uint32_t *cap, uint32_t need, size_t size)
+{
+	uint32_t n = MAX(*cap, 8u);
+	void *p;
+
+	if (need <= *cap)
+		return old;
+	while (n < need) {
+		if (n > UINT32_MAX / 2)
+			return NULL;
+		n *= 2;
+	}
+	p = arena_array(a, n, size);
+	if (!p)
+		return NULL;
+	if (*cap)
+		memcpy(p, old, (size_t)*cap * size);
+	*cap = n;
+	return p;
+}

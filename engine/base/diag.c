@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Collection and text form of diagnostics. The collection owns all its strings.
+ */
+#include "engine/base/diag.h"
+
+const struct diag_info diag_infos[DIAG_COUNT] = {
+#define DIAG(id, name, severity, text) [DIAG_##id] = { name, severity, text },
+#include "engine/base/diag.def"
+#undef DIAG
+};
+
+enum { DIAG_BLOCK = 16 << 10, DIAG_MAX = 10000, DIAG_LINE_MAX = 160 };
+
+void diags_init(struct diags *d)
+{
+	*d = (struct diags){ .max = DIAG_MAX };
+	arena_init(&d->arena, DIAG_BLOCK, 0);
+}
+
+void diags_done(struct diags *d)
+{
+	arena_done(&d->arena);
+	*d = (struct diags){ 0 };
+}
+
+/* A record that is counted but not kept: callers may fill it in without checking. */
+static struct diag *scratch_record(struct diags *d)
+{
+	d->suppressed++;
+	d->scratch = (struct diag){ .message = "", .span = 1 };
+	return &d->scratch;
+}
+
+struct diag *diag_add(struct diags *d, enum diag_code code, const char *fmt, ...)
+{
+	struct diag *g;
+	struct diag *items;
+	char text[2048];
+	va_list ap;
+
+	if (diag_infos[code].severity == DIAG_ERROR)
+		d->errors++;
+	else
+		d->warnings++;
+	if (d->count >= d->max)
+		return scratch_record(d);
+	items = arena_grow(&d->arena, d->items, &d->cap, d->count + 1, sizeof(*items));
+	if (!items) {
+		d->oom = true;
+		return scratch_record(d);
+	}
+	d->items = items;
+	g = &items[d->count++];
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	*g = (struct diag){ .code = code, .span = 1 };
+	g->message = arena_strdup(&d->arena, str_from(text));
+	if (!g->message) {
+		d->oom = true;
+		g->message = "(no memory for the text)";
+	}
+	return g;
+}
+
+const char *diag_hint(struct diags *d, struct diag *g, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	g->hint = arena_strdup(&d->arena, str_from(text));
+	return g->hint;
+}
+
+/* The part of a long line around the column, and where the caret goes in it. */
+static struct str visible_part(struct str line, uint32_t col, uint32_t *ret_caret)
+{
+	uint32_t at = MIN(col ? col - 1 : 0, line.len), from = 0;
+
+	if (line.len > DIAG_LINE_MAX) {
+		from = at > DIAG_LINE_MAX / 2 ? at - DIAG_LINE_MAX / 2 : 0;
+		from = MIN(from, line.len - DIAG_LINE_MAX);
+		line = str_sub(line, from, from + DIAG_LINE_MAX);
+	}
+	*ret_caret = at - from;
+	return line;
+}
+
+static void render_source(const struct diag *g, struct buf *out)
+{
+	uint32_t caret, span;
+	struct str line = visible_part(g->source_line, g->pos.col, &caret);
+
+	buf_printf(out, "  %5u | %.*s\n        | ", g->pos.line, STR_ARG(line));
+	for (uint32_t i = 0; i < caret; i++)
+		buf_add_char(out, i < line.len && line.p[i] == '\t' ? '\t' : ' ');
+	span = MAX(1u, MIN(g->span, line.len > caret ? line.len - caret : 1));
+	buf_add_char(out, '^');
+	for (uint32_t i = 1; i < span; i++)
+		buf_add_char(out, '~');
+	buf_add_char(out, '\n');
+}
+
+/* "rule 'x', condition expression" from the outside in. */
+static void render_loc(const struct diag_loc *loc, struct buf *out)
+{
+	if (!loc)
+		return;
+	render_loc(loc->outer, out);
+	if (!loc->outer)	/* "rules content": says nothing that the file name does not */
+		return;
+	buf_printf(out, "%s%s", loc->outer->outer ? ", " : "  in ", loc->item_type);
+	if (loc->item_name.len)
+		buf_printf(out, " '%.*s'", STR_ARG(loc->item_name));
+}
+
+void diag_render(const struct diag *g, struct buf *out)
+{
+	const struct diag_info *info = &diag_infos[g->code];
+
+	if (g->file)
+		buf_printf(out, "%s:", g->file);
+	if (g->pos.line)
+		buf_printf(out, "%u:%u:", g->pos.line, g->pos.col);
+	if (g->file || g->pos.line)
+		buf_add_char(out, ' ');
+	buf_printf(out, "%s: %s [%s]\n", info->severity == DIAG_ERROR ? "error" : "warning",
+		   g->message, info->name);
+	if (g->source_line.len)
+		render_source(g, out);
+	if (g->loc && g->loc->outer) {
+		render_loc(g->loc, out);
+		buf_add_char(out, '\n');
+	}
+	if (g->other_file)
+		buf_printf(out, "  see %s:%u:%u\n", g->other_file, g->other_pos.line,
+			   g->other_pos.col);
+	if (g->hint)
+		buf_printf(out, "  hint: %s\n", g->hint);
+}

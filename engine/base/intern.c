@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interned strings. The table holds borrowed pointers: an entry leaves it when its last reference
+ * goes. Freed strings are given back to malloc; the state tables bound the bytes.
+ */
+#include "engine/base/intern.h"
+#include "engine/base/map.h"
+
+enum { INTERN_MIN = 256 };
+
+int intern_init(struct intern *in)
+{
+	*in = (struct intern){ .mask = INTERN_MIN - 1, .next_serial = 1 };
+	in->slots = calloc(INTERN_MIN, sizeof(*in->slots));
+	if (!in->slots)
+		return -ENOMEM;
+	in->empty = intern_get(in, STR(""));
+	if (!in->empty) {
+		free(in->slots);
+		in->slots = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void intern_done(struct intern *in)
+{
+	for (uint32_t i = 0; in->slots && i <= in->mask; i++)
+		free(in->slots[i]);
+	free(in->slots);
+	*in = (struct intern){ 0 };
+}
+
+static uint32_t find_slot(struct istr *const *slots, uint32_t mask, struct str s, uint64_t hash)
+{
+	uint32_t i = (uint32_t)hash & mask;
+
+	while (slots[i] && !(slots[i]->hash == hash && str_eq(istr_str(slots[i]), s)))
+		i = (i + 1) & mask;
+	return i;
+}
+
+static int grow(struct intern *in)
+{
+	uint32_t mask = (in->mask + 1) * 2 - 1;
+	struct istr **slots = calloc((size_t)mask + 1, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	for (uint32_t i = 0; i <= in->mask; i++) {
+		struct istr *s = in->slots[i];
+
+		if (s)
+			slots[find_slot(slots, mask, istr_str(s), s->hash)] = s;
+	}
+	free(in->slots);
+	in->slots = slots;
+	in->mask = mask;
+	return 0;
+}
+
+struct istr *intern_get(struct intern *in, struct str s)
+{
+	uint64_t hash = hash_str(s);
+	uint32_t i = find_slot(in->slots, in->mask, s, hash);
+	struct istr *n = in->slots[i];
+
+	if (n)
+		return istr_ref(n);
+	if ((uint64_t)(in->count + 1) * 4 > (uint64_t)(in->mask + 1) * 3) {
+		if (grow(in) < 0)
+			return NULL;
+		i = find_slot(in->slots, in->mask, s, hash);
+	}
+	n = malloc(sizeof(*n) + s.len + 1);
+	if (!n)
+		return NULL;
+	*n = (struct istr){ .ref = 1, .len = s.len, .hash = hash, .serial = in->next_serial++,
+			    .owner = in };
+	if (s.len)
+		memcpy(n->p, s.p, s.len);
+	n->p[s.len] = '\0';
+	in->slots[i] = n;
+	in->count++;
+	in->bytes += sizeof(*n) + s.len + 1;
+	return n;
+}
+
+static void remove_slot(struct intern *in, uint32_t hole)
+{
+	for (uint32_t at = (hole + 1) & in->mask; in->slots[at]; at = (at + 1) & in->mask) {
+		uint32_t home = (uint32_t)in->slots[at]->hash & in->mask;
+		bool stay = hole <= at ? (hole < home && home <= at) : (hole < home || home <= at);
+
+		if (stay)
+			continue;
+		in->slots[hole] = in->slots[at];
+		hole = at;
+	}
+	in->slots[hole] = NULL;
+}
+
+void istr_unref(struct istr *s)
+{
+	struct intern *in;
+
+	if (!s || --s->ref > 0)
+		return;
+	in = s->owner;
+	remove_slot(in, find_slot(in->slots, in->mask, istr_str(s), s->hash));
+	in->count--;
+	in->bytes -= sizeof(*s) + s->len + 1;
+	free(s);
+}
+
+void istr_set(struct istr **slot, struct istr *s)
+{
+	struct istr *old = *slot;
+
+	*slot = istr_ref(s);
+	istr_unref(old);
+}

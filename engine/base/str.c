@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * String views: searching, comparing, numbers. Called everywhere; owns nothing.
+ */
+#include "engine/base/str.h"
+
+static unsigned char fold(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : (unsigned char)c;
+}
+
+bool str_contains(struct str s, struct str needle)
+{
+	if (needle.len == 0)
+		return true;
+	return s.len >= needle.len && memmem(s.p, s.len, needle.p, needle.len) != NULL;
+}
+
+static bool ieq_n(const char *a, const char *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (fold(a[i]) != fold(b[i]))
+			return false;
+	return true;
+}
+
+bool str_icontains(struct str s, struct str needle)
+{
+	if (needle.len == 0)
+		return true;
+	for (uint32_t i = 0; i + needle.len <= s.len; i++)
+		if (ieq_n(s.p + i, needle.p, needle.len))
+			return true;
+	return false;
+}
+
+bool str_ieq(struct str a, struct str b)
+{
+	return a.len == b.len && ieq_n(a.p, b.p, a.len);
+}
+
+int str_cmp(struct str a, struct str b)
+{
+	uint32_t n = MIN(a.len, b.len);
+	int r = n ? memcmp(a.p, b.p, n) : 0;
+
+	if (r)
+		return r;
+	return a.len < b.len ? -1 : a.len > b.len;
+}
+
+int str_rfind(struct str s, char c)
+{
+	const char *at = s.len ? memrchr(s.p, c, s.len) : NULL;
+
+	return at ? (int)(at - s.p) : -1;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+struct str str_trim(struct str s)
+{
+	while (s.len && is_blank(s.p[0]))
+		s = str_sub(s, 1, s.len);
+	while (s.len && is_blank(s.p[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+/* Digits only; -EINVAL for anything else, -ERANGE when it does not fit. */
+static int digits(struct str s, uint64_t *ret_value)
+{
+	uint64_t v = 0;
+
+	if (s.len == 0)
+		return -EINVAL;
+	for (uint32_t i = 0; i < s.len; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return -EINVAL;
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v))
+			return -ERANGE;
+	}
+	*ret_value = v;
+	return 0;
+}
+
+int str_to_u64(struct str s, uint64_t *ret_value)
+{
+	if (s.len && s.p[0] == '+')
+		s = str_sub(s, 1, s.len);
+	return digits(s, ret_value);
+}
+
+int str_to_i64(struct str s, int64_t *ret_value)
+{
+	bool negative = s.len && s.p[0] == '-';
+	uint64_t v;
+	int r;
+
+	if (s.len && (s.p[0] == '-' || s.p[0] == '+'))
+		s = str_sub(s, 1, s.len);
+	r = digits(s, &v);
+	if (r < 0)
+		return r;
+	if (v > (uint64_t)INT64_MAX + negative)
+		return -ERANGE;
+	*ret_value = negative ? (int64_t)(0 - v) : (int64_t)v;
+	return 0;
+}
+
+enum { NEAREST_MAX = 64 };
+
+/* Levenshtein distance, both texts at most NEAREST_MAX bytes. */
+static unsigned edit_distance(struct str a, struct str b)
+{
+	unsigned row[NEAREST_MAX + 1];
+
+	for (uint32_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (uint32_t i = 1; i <= a.len; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (uint32_t j = 1; j <= b.len; j++) {
+			unsigned above = row[j];
+			unsigned change = diagonal + (fold(a.p[i - 1]) != fold(b.p[j - 1]));
+
+			row[j] = MIN(MIN(above, row[j - 1]) + 1, change);
+			diagonal = above;
+		}
+	}
+	return row[b.len];
+}
+
+const char *str_nearest(struct str s, const char *const *names, size_t n)
+{
+	unsigned best = s.len / 3 + 1;
+	const char *found = NULL;
+
+	if (s.len == 0 || s.len > NEAREST_MAX)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		struct str name = str_from(names[i]);
+		unsigned d;
+
+		if (name.len > NEAREST_MAX || name.len == 0)
+			continue;
+		d = edit_distance(s, name);
+		if (d < best || (d == best && !found)) {
+			best = d;
+			found = names[i];
+		}
+	}
+	return found;
+}
