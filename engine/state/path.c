@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Joining and splitting of path texts. Called by the state handlers for fd names and directories,
+ * and by field extractors that resolve relative arguments. Owns no memory.
+ */
+#include "engine/state/path.h"
+
+#include "engine/base/utf8.h"
+
+#define PATH_MAX_JOINED 1023
+#define PATH_TOO_LONG "/DIR_TOO_LONG/FILENAME_TOO_LONG"
+
+/* End of the text after its last component was taken away: "/a/b/" gives "/a/", "a/" gives "". */
+static size_t path_up(const char *p, size_t len)
+{
+	if (len == 0 || (len == 1 && p[0] == '/'))
+		return len;
+	len--;
+	while (len > 0 && p[len - 1] != '/')
+		len--;
+	return len;
+}
+
+/*
+ * Normalise p[from..len) in place; what precedes `from` is finished text that ".." may still climb
+ * out of. Writing never overtakes reading, so no second buffer is needed.
+ */
+static size_t path_normalise(char *p, size_t from, size_t len)
+{
+	size_t w = from, r = from;
+
+	while (r < len) {
+		bool start = w == 0 || p[w - 1] == '/';
+		size_t end = r;
+
+		if (p[r] == '/') {
+			if (w == 0 || p[w - 1] != '/')
+				p[w++] = '/';
+			r++;
+			continue;
+		}
+		while (end < len && p[end] != '/')
+			end++;
+		if (start && end - r == 1 && p[r] == '.') {
+			r = end + (end < len);
+		} else if (start && end - r == 2 && p[r] == '.' && p[r + 1] == '.') {
+			w = path_up(p, w);
+			r = end + (end < len);
+		} else {
+			memmove(p + w, p + r, end - r);
+			w += end - r;
+			r = end;
+		}
+	}
+	if (w > 1 && p[w - 1] == '/')
+		w--;
+	return w;
+}
+
+void path_join(struct buf *out, struct str base, struct str path)
+{
+	size_t at = out->len, len;
+
+	if ((size_t)base.len + path.len > PATH_MAX_JOINED) {
+		buf_add_c(out, PATH_TOO_LONG);
+		return;
+	}
+	if (path.len == 0) {
+		buf_add(out, "", 0);
+		return;
+	}
+	if (path.p[0] == '/')
+		base.len = 0;
+	buf_add_str(out, base);
+	if (utf8_plain(path))
+		buf_add_str(out, path);
+	else
+		utf8_sanitize(out, path);
+	if (out->err)
+		return;
+	len = path_normalise(out->p + at, base.len, out->len - at);
+	out->len = at + MIN(len, (size_t)PATH_MAX_JOINED);
+	out->p[out->len] = '\0';
+}
+
+struct str path_directory(struct str name)
+{
+	int slash = str_rfind(name, '/');
+
+	if (slash <= 0)
+		return STR("/");
+	if ((uint32_t)slash == name.len - 1)
+		return name;
+	return str_sub(name, 0, (uint32_t)slash);
+}
+
+struct str path_filename(struct str name)
+{
+	int slash = str_rfind(name, '/');
+
+	if (slash < 0)
+		return STR("/");
+	return str_sub(name, (uint32_t)slash + 1, name.len);
+}

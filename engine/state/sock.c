@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Socket addresses: wire form of SOCKADDR and SOCKTUPLE parameters and their texts. Called by the
+ * socket handlers and by the argument printer. Owns no memory; views point into the parameter.
+ */
+#include "engine/state/sock.h"
+
+#define IP4_LEN 4
+#define IP6_LEN 16
+#define PORT_LEN 2
+#define ADDR4_LEN (1 + IP4_LEN + PORT_LEN)
+#define ADDR6_LEN (1 + IP6_LEN + PORT_LEN)
+#define TUPLE4_LEN (1 + 2 * (IP4_LEN + PORT_LEN))
+#define TUPLE6_LEN (1 + 2 * (IP6_LEN + PORT_LEN))
+#define TUPLE_UNIX_LEN (1 + 2 * 8)
+
+bool sock_is_mapped(const uint8_t *ip)
+{
+	static const uint8_t zero[IP6_LEN];
+
+	if (memcmp(ip, zero, 10))
+		return false;
+	return (ip[10] == 0xff && ip[11] == 0xff) || !memcmp(ip, zero, IP6_LEN);
+}
+
+static void unmap(uint8_t *ip)
+{
+	memmove(ip, ip + 12, IP4_LEN);
+	memset(ip + IP4_LEN, 0, IP6_LEN - IP4_LEN);
+}
+
+static struct str cut_at_nul(struct str s)
+{
+	const char *nul = s.len ? memchr(s.p, '\0', s.len) : NULL;
+
+	return nul ? str_sub(s, 0, (uint32_t)(nul - s.p)) : s;
+}
+
+bool sock_parse_tuple(struct str param, struct wire_tuple *ret)
+{
+	const uint8_t *p = (const uint8_t *)param.p;
+	struct wire_tuple t = { .path = STR_NONE };
+
+	if (param.len == 0)
+		return false;
+	t.family = p[0];
+	if (t.family == WIRE_AF_INET && param.len >= TUPLE4_LEN) {
+		memcpy(t.sip, p + 1, IP4_LEN);
+		t.sport = load_u16(p + 5);
+		memcpy(t.dip, p + 7, IP4_LEN);
+		t.dport = load_u16(p + 11);
+	} else if (t.family == WIRE_AF_INET6 && param.len >= TUPLE6_LEN) {
+		memcpy(t.sip, p + 1, IP6_LEN);
+		t.sport = load_u16(p + 17);
+		memcpy(t.dip, p + 19, IP6_LEN);
+		t.dport = load_u16(p + 35);
+		if (sock_is_mapped(t.sip) && sock_is_mapped(t.dip)) {
+			unmap(t.sip);
+			unmap(t.dip);
+			t.family = WIRE_AF_INET;
+		}
+	} else if (t.family == WIRE_AF_UNIX && param.len >= TUPLE_UNIX_LEN) {
+		t.unix_source = load_u64(p + 1);
+		t.unix_peer = load_u64(p + 9);
+		t.path = cut_at_nul(str_sub(param, TUPLE_UNIX_LEN, param.len));
+	} else {
+		return false;
+	}
+	*ret = t;
+	return true;
+}
+
+bool sock_parse_addr(struct str param, struct wire_addr *ret)
+{
+	const uint8_t *p = (const uint8_t *)param.p;
+	struct wire_addr a = { .path = STR_NONE };
+
+	if (param.len == 0)
+		return false;
+	a.family = p[0];
+	if (a.family == WIRE_AF_INET && param.len >= ADDR4_LEN) {
+		memcpy(a.ip, p + 1, IP4_LEN);
+		a.port = load_u16(p + 5);
+	} else if (a.family == WIRE_AF_INET6 && param.len >= ADDR6_LEN) {
+		memcpy(a.ip, p + 1, IP6_LEN);
+		a.port = load_u16(p + 17);
+		if (sock_is_mapped(a.ip)) {
+			unmap(a.ip);
+			a.family = WIRE_AF_INET;
+		}
+	} else if (a.family == WIRE_AF_UNIX) {
+		a.path = cut_at_nul(str_sub(param, 1, param.len));
+	} else {
+		return false;
+	}
+	*ret = a;
+	return true;
+}
+
+static void print_ip4(struct buf *out, const uint8_t *ip)
+{
+	for (int i = 0; i < IP4_LEN; i++) {
+		if (i)
+			buf_add_char(out, '.');
+		buf_add_u64(out, ip[i]);
+	}
+}
+
+/* First longest run of at least two zero groups, or length 0. */
+static unsigned zero_run(const uint16_t *w, unsigned *ret_len)
+{
+	unsigned best = 0, best_len = 0;
+
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned n = 0;
+
+		while (i + n < 8 && w[i + n] == 0)
+			n++;
+		if (n >= 2 && n > best_len) {
+			best = i;
+			best_len = n;
+		}
+		i += n;
+	}
+	*ret_len = best_len;
+	return best;
+}
+
+static void add_hex(struct buf *out, uint64_t v)
+{
+	char tmp[16];
+	unsigned n = sizeof(tmp);
+
+	do {
+		tmp[--n] = "0123456789abcdef"[v & 15];
+		v >>= 4;
+	} while (v);
+	buf_add(out, tmp + n, sizeof(tmp) - n);
+}
+
+void sock_print_ip(struct buf *out, const uint8_t *ip, bool v6)
+{
+	uint16_t w[8];
+	unsigned run, run_len;
+
+	if (!v6) {
+		print_ip4(out, ip);
+		return;
+	}
+	for (unsigned i = 0; i < 8; i++)
+		w[i] = (uint16_t)(ip[2 * i] << 8 | ip[2 * i + 1]);
+	run = zero_run(w, &run_len);
+	for (unsigned i = 0; i < 8; i++) {
+		if (run_len && i == run) {
+			buf_add_c(out, i + run_len == 8 ? "::" : ":");
+			i += run_len - 1;
+			continue;
+		}
+		if (i)
+			buf_add_char(out, ':');
+		if (i == 6 && run == 0 && (run_len == 6 || (run_len == 5 && w[5] == 0xffff))) {
+			print_ip4(out, ip + 12);
+			return;
+		}
+		add_hex(out, w[i]);
+	}
+}
+
+void sock_print_end(struct buf *out, const uint8_t *ip, bool v6, uint16_t port)
+{
+	sock_print_ip(out, ip, v6);
+	buf_add_char(out, ':');
+	buf_add_u64(out, port);
+}
+
+static void print_invalid(struct buf *out, uint8_t family)
+{
+	switch (family) {
+	case WIRE_AF_INET:
+		buf_add_c(out, "INVALID IPv4");
+		break;
+	case WIRE_AF_INET6:
+		buf_add_c(out, "INVALID IPv6");
+		break;
+	case WIRE_AF_UNIX:
+		buf_add_c(out, "INVALID UNIX");
+		break;
+	default:
+		buf_add_c(out, "family ");
+		buf_add_u64(out, family);
+	}
+}
+
+void sock_print_addr(struct buf *out, struct str param)
+{
+	struct wire_addr a;
+
+	if (param.len == 0)
+		return;
+	if (!sock_parse_addr(param, &a))
+		print_invalid(out, (uint8_t)param.p[0]);
+	else if (a.family == WIRE_AF_UNIX)
+		buf_add_str(out, a.path);
+	else
+		sock_print_end(out, a.ip, a.family == WIRE_AF_INET6, a.port);
+}
+
+void sock_print_unix(struct buf *out, uint64_t source, uint64_t peer, struct str path)
+{
+	add_hex(out, source);
+	buf_add_c(out, "->");
+	add_hex(out, peer);
+	buf_add_char(out, ' ');
+	buf_add_str(out, path);
+}
+
+void sock_print_tuple(struct buf *out, struct str param)
+{
+	struct wire_tuple t;
+
+	if (param.len == 0)
+		return;
+	if (!sock_parse_tuple(param, &t)) {
+		print_invalid(out, (uint8_t)param.p[0]);
+	} else if (t.family == WIRE_AF_UNIX) {
+		sock_print_unix(out, t.unix_source, t.unix_peer, t.path);
+	} else {
+		sock_print_end(out, t.sip, t.family == WIRE_AF_INET6, t.sport);
+		buf_add_c(out, "->");
+		sock_print_end(out, t.dip, t.family == WIRE_AF_INET6, t.dport);
+	}
+}
