@@ -79,7 +79,13 @@ void path_join(struct buf *out, struct str base, struct str path)
 	if (out->err)
 		return;
 	len = path_normalise(out->p + at, base.len, out->len - at);
-	out->len = at + MIN(len, (size_t)PATH_MAX_JOINED);
+	if (len > PATH_MAX_JOINED) {
+		/* Never half a character: replacements grow the text by up to three times. */
+		len = PATH_MAX_JOINED;
+		while (len > 0 && ((uint8_t)out->p[at + len] & 0xc0) == 0x80)
+			len--;
+	}
+	out->len = at + len;
 	out->p[out->len] = '\0';
 }
 
