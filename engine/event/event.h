@@ -14,6 +14,7 @@
 #include "engine/event/event_type.h"
 
 #define EVENT_PARAMS_MAX 64	/* LIMIT_EVENT_PARAMS may only lower it */
+#define EVENT_HEADER_BYTES 26	/* u64 ts, u64 tid, u32 len, u16 type, u32 nparams */
 
 enum event_view_flags {
 	EVENT_STATE_ONLY = 1,	/* feed state, do not evaluate rules (.scap block flag 1) */
@@ -97,7 +98,10 @@ static inline struct str event_param(struct event *ev, unsigned i)
 	return (struct str){ (const char *)ev->data + ev->off[i], ev->off[i + 1] - ev->off[i] };
 }
 
-/* Fixed-size parameters: false when absent, empty or shorter than the type. */
+/*
+ * Fixed-size parameters: false when absent, empty or shorter than their wire type. Narrower types
+ * are widened by their sign, wider ones cut to the size asked for.
+ */
 bool event_get_i64(struct event *ev, unsigned i, int64_t *ret_v);
 bool event_get_u64(struct event *ev, unsigned i, uint64_t *ret_v);
 bool event_get_u32(struct event *ev, unsigned i, uint32_t *ret_v);

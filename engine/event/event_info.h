@@ -12,8 +12,12 @@
 enum flag_table_id {
 	FLAG_TABLE_NONE,
 #define FLAG_TABLE(name) FLAG_TABLE_##name,
+#define FLAG(text, bits)
+#define FLAG_TABLE_END(name)
 #include "engine/event/flags/tables.def"
 #undef FLAG_TABLE
+#undef FLAG
+#undef FLAG_TABLE_END
 	FLAG_TABLE_COUNT
 };
 
@@ -69,7 +73,11 @@ struct event_info {
 extern const struct event_info event_infos[EVENT_TYPE_COUNT];
 
 /* Bytes of a fixed-size wire type, 0 for variable ones. */
-unsigned param_type_size(enum param_type t);
+extern const uint8_t param_type_sizes[PT_COUNT];
+static inline unsigned param_type_size(enum param_type t)
+{
+	return param_type_sizes[t];
+}
 
 struct sc_info {
 	const char *name;
