@@ -18,7 +18,7 @@ extern const char *const priority_names[8];	/* "Emergency" ... "Informational", 
 /* Names and aliases, any case. 0 or -EINVAL. */
 int priority_parse(struct str s, enum rule_priority *ret);
 
-/* A text of the file with the position of each of its bytes' origin. */
+/* A text and where it starts in its file. */
 struct located {
 	struct str s;
 	const char *file;
@@ -28,6 +28,7 @@ struct located {
 struct rule_exception {
 	struct located name;
 	bool tuple;			/* fields were given as a sequence */
+	bool has_values;		/* the key was there, perhaps empty */
 	struct str *fields, *comps;
 	uint32_t nfields;
 	struct exception_row *rows;	/* tuple: nfields elements; single: one element each */
@@ -52,6 +53,8 @@ struct ruleset_list {
 	uint32_t nitems;
 	struct str *compiled;	/* after one level of list expansion */
 	uint32_t ncompiled;
+	struct str *lists;	/* named by its items */
+	uint32_t nlists;
 	bool used;
 };
 
@@ -60,6 +63,8 @@ struct ruleset_macro {
 	struct located condition;
 	struct ast *ast;	/* resolved; NULL when it has an error */
 	uint32_t order;		/* place of its current definition */
+	struct str *macros, *lists;	/* named by its own text */
+	uint32_t nmacros, nlists;
 	bool used;
 };
 
@@ -74,6 +79,8 @@ struct rule {
 	bool warn_evttypes, skip_if_unknown_filter;
 	bool capture;
 	uint32_t capture_duration_ms;
+	struct str *macros, *lists;	/* named by its own condition */
+	uint32_t nmacros, nlists;
 	struct str *tags;		/* sorted, distinct */
 	uint32_t ntags;
 	struct rule_exception *exceptions;
@@ -106,6 +113,19 @@ struct rule_selection {
 	struct str tag;
 };
 
+/* A plugin that counts as loaded ("container" always does). */
+struct plugin_version {
+	struct str name, version;
+};
+
+/*
+ * Judge an output template: 0, -EINVAL with message and place, -ENOMEM. Outputs are compiled outside
+ * of this module (format_compile), so the caller brings the judge.
+ */
+typedef int (*ruleset_output_fn)(void *ctx, struct str text, struct arena *a,
+				 const struct static_fields *statics, const char **ret_msg,
+				 struct pos *ret_pos);
+
 struct ruleset_opts {
 	enum rule_priority min_priority;	/* PRIO_DEBUG = all */
 	const struct rule_selection *selections;
@@ -115,6 +135,17 @@ struct ruleset_opts {
 	const struct static_fields *statics;
 	bool match_all;			/* rule_matching: all (only lints depend on it) */
 	bool lint;			/* LINT_* findings too */
+	ruleset_output_fn check_output;	/* NULL: outputs are not checked */
+	void *output_ctx;
+	const struct plugin_version *plugins;
+	uint32_t nplugins;
+	bool require_plugins;		/* a missing plugin is an error, else a finding */
+};
+
+/* One entry of required_plugin_versions: the plugin or one of its alternatives. */
+struct plugin_requirement {
+	struct plugin_version *any;
+	uint32_t nany;
 };
 
 struct ruleset {
@@ -126,6 +157,8 @@ struct ruleset {
 	struct ruleset_macro **macros;
 	uint32_t nmacros;
 	struct str required_engine_version;	/* "" if none */
+	struct plugin_requirement *requirements;
+	uint32_t nrequirements;
 	uint32_t nactive;
 	bool ok;			/* no error so far */
 	struct ruleset_impl *impl;	/* the loader's own memory, gone after finish */
