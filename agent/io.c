@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files for the commands. Callers report errors: nothing here prints.
+ */
+#include "agent/io.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { IO_CHUNK = 64 << 10 };
+
+void io_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+int io_read_file(const char *path, uint64_t max, struct buf *out)
+{
+	_cleanup_(io_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t start = out->len;
+
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		char *p = buf_reserve(out, IO_CHUNK);
+		long n;
+
+		if (!p)
+			return -ENOMEM;
+		n = io_read_fd(&fd, p, IO_CHUNK);
+		if (n <= 0)
+			return (int)n;
+		out->len += (size_t)n;
+		if (out->len - start > max)
+			return -EFBIG;
+	}
+}
+
+void io_names_done(struct io_names *l)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		free(l->names[i]);
+	free(l->names);
+	*l = (struct io_names){ 0 };
+}
+
+int io_names_add(struct io_names *l, const char *name)
+{
+	if (l->n == l->cap) {
+		uint32_t cap = l->cap ? l->cap * 2 : 8;
+		char **names = realloc(l->names, cap * sizeof(*names));
+
+		if (!names)
+			return -ENOMEM;
+		l->names = names;
+		l->cap = cap;
+	}
+	l->names[l->n] = strdup(name);
+	if (!l->names[l->n])
+		return -ENOMEM;
+	l->n++;
+	return 0;
+}
+
+static int is_rule_file(const struct dirent *e)
+{
+	struct str name = str_from(e->d_name);
+
+	return str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml"));
+}
+
+static int add_directory(const char *path, struct io_names *l)
+{
+	struct dirent **entries;
+	int n = scandir(path, &entries, is_rule_file, alphasort), r = 0;
+
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		_cleanup_buf_ struct buf name = BUF_INIT;
+		struct stat st;
+
+		buf_printf(&name, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/",
+			   entries[i]->d_name);
+		if (name.err)
+			r = -ENOMEM;
+		else if (r == 0 && stat(name.p, &st) == 0 && S_ISREG(st.st_mode))
+			r = io_names_add(l, name.p);
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+int io_rule_files(const char *path, struct io_names *l)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? add_directory(path, l) : io_names_add(l, path);
+}
+
+long io_read_fd(void *ctx, void *buf, size_t n)
+{
+	for (;;) {
+		ssize_t got = read(*(int *)ctx, buf, n);
+
+		if (got >= 0)
+			return got;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+int io_write_all(int fd, const void *p, size_t n)
+{
+	const char *at = p;
+
+	while (n) {
+		ssize_t put = write(fd, at, n);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -errno;
+		at += put;
+		n -= (size_t)put;
+	}
+	return 0;
+}

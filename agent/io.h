@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files: whole-file reads, directory listings, byte sources for the trace reader.
+ */
+#ifndef TIERCEL_IO_H
+#define TIERCEL_IO_H
+
+#include "engine/tiercel.h"
+
+/* Read all of a file into `out` (appending). 0, -errno, -EFBIG over max. */
+int io_read_file(const char *path, uint64_t max, struct buf *out);
+
+/* Growing list of owned names. */
+struct io_names {
+	char **names;
+	uint32_t n, cap;
+};
+void io_names_done(struct io_names *l);
+int io_names_add(struct io_names *l, const char *name);
+/*
+ * A file, or for a directory its *.yaml and *.yml files sorted by name, no recursion. 0 or -errno.
+ */
+int io_rule_files(const char *path, struct io_names *l);
+
+/* Byte source over a file descriptor; ctx points to the int. */
+long io_read_fd(void *ctx, void *buf, size_t n);
+
+/* Write everything to a file descriptor. 0 or -errno. */
+int io_write_all(int fd, const void *p, size_t n);
+
+/* For _cleanup_(io_close): closes unless negative. */
+void io_close(int *fd);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tiercel: entry point. Finds the subcommand and runs it; everything else is in cmd_<name>.c.
+ */
+#include "agent/cmd.h"
+#include "engine/tiercel.h"
+
+static const struct command *const commands[] = {
+	&cmd_run, &cmd_replay, &cmd_check, &cmd_rules, &cmd_fields, &cmd_events, &cmd_paths,
+};
+
+static void print_overview(FILE *to)
+{
+	fprintf(to, "Usage: tiercel COMMAND [OPTION...] [OPERAND...]\n\n"
+		    "eBPF node sensor with an embedded rule engine.\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	fprintf(to, "\n  --version  print the version\n"
+		    "\n'tiercel COMMAND --help' explains a command.\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	const char *names[ARRAY_SIZE(commands)], *near;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		names[i] = commands[i]->name;
+	near = str_nearest(str_from(name), names, ARRAY_SIZE(names));
+	if (near)
+		fprintf(stderr, "tiercel: error: no command '%s'; did you mean '%s'?\n", name, near);
+	else
+		fprintf(stderr, "tiercel: error: no command '%s'; see 'tiercel --help'\n", name);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *cmd;
+
+	if (argc < 2) {
+		print_overview(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		cmd = argc > 2 ? find_command(argv[2]) : NULL;
+		if (cmd)
+			cli_help(cmd);
+		else
+			print_overview(stdout);
+		return EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("tiercel %s (rule engine %s)\n", TIERCEL_VERSION, TIERCEL_ENGINE_VERSION);
+		return EXIT_OK;
+	}
+	cmd = find_command(argv[1]);
+	return cmd ? cmd->run(cmd, argc - 1, argv + 1) : unknown_command(argv[1]);
+}

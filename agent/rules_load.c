@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading of rule files for all commands that need rules.
+ */
+#include "agent/cmd.h"
+#include "agent/rules_load.h"
+
+static int load_file(struct ruleset *rs, const char *name, struct limits *limits,
+		     struct diags *diags)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	int r = io_read_file(name, limits->max[LIMIT_RULE_FILE_BYTES], &text);
+
+	if (r == 0)
+		return ruleset_add(rs, name, buf_str(&text));
+	if (r == -ENOMEM)
+		return r;
+	if (r == -EFBIG)
+		limits->hits[LIMIT_RULE_FILE_BYTES]++;
+	diag_add(diags, DIAG_ERR_FILE_READ, "Could not read rules file: %s", strerror(-r))->file =
+		arena_strdup(&diags->arena, str_from(name));
+	return -EINVAL;
+}
+
+int rules_load(const struct io_names *files, const struct ruleset_opts *opts, struct limits *limits,
+	       struct diags *diags, struct ruleset **ret_rs)
+{
+	struct ruleset *rs = ruleset_new(opts, limits, diags);
+	bool ok = true;
+
+	if (!rs)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < files->n; i++) {
+		int r = load_file(rs, files->names[i], limits, diags);
+
+		if (r == -ENOMEM) {
+			ruleset_free(rs);
+			return r;
+		}
+		ok = ok && r == 0;
+	}
+	if (ruleset_finish(rs) < 0 || !ok)
+		rs->ok = false;
+	*ret_rs = rs;
+	return 0;
+}
+
+void rules_print_diags(const struct diags *diags, bool warnings)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	for (uint32_t i = 0; i < diags->count; i++)
+		if (warnings || diag_infos[diags->items[i].code].severity == DIAG_ERROR)
+			diag_render(&diags->items[i], &out);
+	if (diags->suppressed)
+		buf_printf(&out, "(%u more problems are not shown)\n", diags->suppressed);
+	fwrite(out.p, 1, out.len, stderr);
+}
+
+int rules_add_path(struct io_names *files, const char *path)
+{
+	int r = io_rule_files(path, files);
+
+	if (r < 0)
+		cli_fail("cannot read rules '%s': %s", path, strerror(-r));
+	return r;
+}

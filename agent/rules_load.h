@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rule files named on the command line -> finished rule set, problems printed on stderr.
+ */
+#ifndef TIERCEL_RULES_LOAD_H
+#define TIERCEL_RULES_LOAD_H
+
+#include "agent/io.h"
+
+/*
+ * Load all files into one set. Problems are collected in `diags`. *ret_rs is always a set (its ok
+ * member tells whether it can be used) unless memory ran out: then -ENOMEM. Files that cannot be
+ * read give LOAD_ERR_FILE_READ.
+ */
+int rules_load(const struct io_names *files, const struct ruleset_opts *opts, struct limits *limits,
+	       struct diags *diags, struct ruleset **ret_rs);
+
+/* All diagnostics as text on stderr; warnings only when asked for. */
+void rules_print_diags(const struct diags *diags, bool warnings);
+
+/* The rules file or directory `path` (must exist) added to `files`; prints the error. */
+int rules_add_path(struct io_names *files, const char *path);
+
+#endif
