@@ -65,3 +65,17 @@ int rules_add_path(struct io_names *files, const char *path)
 		cli_fail("cannot read rules '%s': %s", path, strerror(-r));
 	return r;
 }
+
+int rules_add_operands(struct io_names *files, const struct cli *cli)
+{
+	for (int i = 0; i < cli->noperands; i++) {
+		const char *path = cli->operands[i];
+		int r = io_rule_files(path, files);
+
+		if (r < 0 && r != -ENOMEM)
+			r = io_names_add(files, path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

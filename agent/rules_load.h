@@ -18,6 +18,13 @@ int rules_load(const struct io_names *files, const struct ruleset_opts *opts, st
 /* All diagnostics as text on stderr; warnings only when asked for. */
 void rules_print_diags(const struct diags *diags, bool warnings);
 
+/*
+ * The operands of a command line: directories stand for their files; a name that cannot be looked
+ * at stays in the list, loading it reports why. 0 or -ENOMEM.
+ */
+struct cli;
+int rules_add_operands(struct io_names *files, const struct cli *cli);
+
 /* The rules file or directory `path` (must exist) added to `files`; prints the error. */
 int rules_add_path(struct io_names *files, const char *path);
 

@@ -12,5 +12,6 @@
 #include "engine/base/json.h"
 #include "engine/base/limits.h"
 #include "engine/base/map.h"
+#include "engine/base/utf8.h"
 
 #endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tiercel check: all problems of rule files, or of one condition, as text or JSON.
+ */
+#include "agent/cmd.h"
+#include "agent/rules_load.h"
+
+enum { OPT_JSON, OPT_CONDITION, OPT_NO_LINT };
+
+static const struct cli_option options[] = {
+	[OPT_JSON] = { 0, "json", NULL, "JSON on stdout (shape of the falco_load_results)" },
+	[OPT_CONDITION] = { 0, "condition", "EXPR", "judge one condition instead of files" },
+	[OPT_NO_LINT] = { 0, "no-lint", NULL, "leave out the LINT_ findings" },
+	{ 0 },
+};
+
+static int check_run(const struct command *cmd, int argc, char **argv);
+
+const struct command cmd_check = {
+	.name = "check",
+	.operands = "FILE...",
+	.summary = "Check rule files and report every problem.",
+	.description = "Files are loaded in the given order into one collection. Exit status: 0 if "
+		       "they load (warnings\nare fine), 1 if not, 2 usage.",
+	.options = options,
+	.run = check_run,
+};
+
+static void write_stdout(const struct buf *out)
+{
+	fwrite(out->p, 1, out->len, stdout);
+	if (out->len && out->p[out->len - 1] != '\n')
+		putchar('\n');
+}
+
+static int check_condition(const char *text, bool json)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct limits limits;
+	struct arena arena;
+	struct ast *ast;
+	bool ok = false;
+
+	if (json) {
+		filter_check_json(str_from(text), &out, &ok);
+	} else {
+		limits_init(&limits);
+		arena_init(&arena, 4096, 0);
+		ok = filter_option(text, &arena, &limits, &ast) == 0;
+		if (ok)
+			filter_print(&out, ast);
+		arena_done(&arena);
+	}
+	write_stdout(&out);
+	return ok ? EXIT_OK : EXIT_FAILED;
+}
+
+static void print_text(const struct diags *diags, const struct io_names *files, bool ok)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	for (uint32_t i = 0; i < diags->count; i++)
+		diag_render(&diags->items[i], &out);
+	if (diags->suppressed)
+		buf_printf(&out, "(%u more problems are not shown)\n", diags->suppressed);
+	buf_printf(&out, "%u file%s: %s, %u error%s, %u warning%s\n", files->n,
+		   files->n == 1 ? "" : "s", ok ? "ok" : "invalid", diags->errors,
+		   diags->errors == 1 ? "" : "s", diags->warnings, diags->warnings == 1 ? "" : "s");
+	write_stdout(&out);
+}
+
+static int check_files(const struct io_names *files, bool json, bool lint)
+{
+	struct ruleset_opts opts = { .min_priority = PRIO_DEBUG, .lint = lint };
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct ruleset *rs;
+	struct limits limits;
+	struct diags diags;
+	bool ok;
+
+	limits_init(&limits);
+	diags_init(&diags);
+	tiercel_ruleset_hooks(&opts);
+	if (rules_load(files, &opts, &limits, &diags, &rs) < 0) {
+		diags_done(&diags);
+		return cli_fail("out of memory while loading rules");
+	}
+	ok = rs->ok;
+	if (json) {
+		ruleset_check_json(&diags, (const char *const *)files->names, files->n, &out);
+		write_stdout(&out);
+	} else {
+		print_text(&diags, files, ok);
+	}
+	ruleset_free(rs);
+	diags_done(&diags);
+	return ok ? EXIT_OK : EXIT_FAILED;
+}
+
+static int check_run(const struct command *cmd, int argc, char **argv)
+{
+	_cleanup_(io_names_done) struct io_names files = { 0 };
+	const char *arg, *condition = NULL;
+	bool json = false, lint = true;
+	struct cli cli;
+	int opt;
+
+	cli_init(&cli, cmd, argc, argv);
+	while ((opt = cli_next(&cli, &arg)) >= 0) {
+		if (opt == OPT_JSON)
+			json = true;
+		else if (opt == OPT_CONDITION)
+			condition = arg;
+		else if (opt == OPT_NO_LINT)
+			lint = false;
+	}
+	if (opt != CLI_DONE)
+		return opt == CLI_HELP ? EXIT_OK : EXIT_USAGE;
+	if (condition && cli.noperands)
+		return cli_usage(cmd, "--condition goes without files");
+	if (condition)
+		return check_condition(condition, json);
+	if (cli.noperands == 0)
+		return cli_usage(cmd, "no FILE given");
+	if (rules_add_operands(&files, &cli) < 0)
+		return cli_fail("out of memory");
+	return check_files(&files, json, lint);
+}

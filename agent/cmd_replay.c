@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tiercel replay: evaluates recorded traces with the engine of the live sensor, or prints their
+ * events. One engine for all traces given; each trace starts with empty state.
+ */
+#include "agent/cmd.h"
+#include "agent/host.h"
+#include "agent/print_event.h"
+#include "agent/rules_load.h"
+#include "agent/summary.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OPT_RULES, OPT_MATCHING, OPT_PRINT, OPT_JSON, OPT_FIELDS, OPT_FORMAT, OPT_FILTER, OPT_QUIET,
+       OPT_WARNINGS };
+
+static const struct cli_option options[] = {
+	[OPT_RULES] = { 'r', "rules", "FILE|DIR", "rules to evaluate, repeatable" },
+	[OPT_MATCHING] = { 0, "rule-matching", "first|all",
+			   "one alert per event (default) or one per matching rule" },
+	[OPT_PRINT] = { 0, "print", NULL, "print events instead of evaluating rules" },
+	[OPT_JSON] = { 0, "json", NULL, "with --print: one JSON object per event" },
+	[OPT_FIELDS] = { 0, "fields", "all|F1,F2", "with --json: fields to show" },
+	[OPT_FORMAT] = { 'p', "format", "TEMPLATE", "with --print: output template" },
+	[OPT_FILTER] = { 0, "filter", "CONDITION", "only events for which CONDITION is true" },
+	[OPT_QUIET] = { 'q', "quiet", NULL, "no summary on stderr" },
+	[OPT_WARNINGS] = { 0, "warnings", NULL, "show warnings of the rules too" },
+	{ 0 },
+};
+
+static int replay_run(const struct command *cmd, int argc, char **argv);
+
+const struct command cmd_replay = {
+	.name = "replay",
+	.operands = "TRACE...",
+	.summary = "Evaluate rules on recorded traces, or print their events.",
+	.description = "TRACE is a .scap capture, plain or gzip; '-' reads standard input. Alerts go "
+		       "to stdout as\nJSON lines. Exit status: 0, 1 if rules do not load or a trace "
+		       "is damaged, 2 usage.",
+	.options = options,
+	.run = replay_run,
+};
+
+struct replay {
+	struct io_names rules;
+	bool match_all, print, quiet, warnings;
+	struct event_printer_opts printer_opts;
+	struct event_printer *printer;
+	struct limits limits;
+	struct out out;
+	struct tiercel *engine;
+	bool progress;
+	uint64_t trace_bytes, next_progress;
+};
+
+static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev)
+{
+	struct replay *r = ctx;
+
+	if (!r->printer || event_printer_accepts(r->printer, ev))
+		out_line(&r->out, alert->line);
+}
+
+static void on_event(void *ctx, struct event_ctx *ev)
+{
+	struct replay *r = ctx;
+
+	if (event_printer_accepts(r->printer, ev))
+		event_printer_print(r->printer, ev, &r->out);
+}
+
+static int parse_matching(const struct command *cmd, const char *arg, bool *ret_all)
+{
+	if (strcmp(arg, "all") != 0 && strcmp(arg, "first") != 0)
+		return cli_usage(cmd, "--rule-matching is 'first' or 'all', not '%s'", arg);
+	*ret_all = strcmp(arg, "all") == 0;
+	return EXIT_OK;
+}
+
+/* EXIT_OK, an exit code, or CLI_HELP. */
+static int parse_options(struct replay *r, struct cli *cli)
+{
+	const char *arg;
+	int opt, e;
+
+	while ((opt = cli_next(cli, &arg)) >= 0) {
+		switch (opt) {
+		case OPT_RULES:
+			if (rules_add_path(&r->rules, arg) < 0)
+				return EXIT_FAILED;
+			break;
+		case OPT_MATCHING:
+			e = parse_matching(cli->cmd, arg, &r->match_all);
+			if (e != EXIT_OK)
+				return e;
+			break;
+		case OPT_PRINT:
+			r->print = true;
+			break;
+		case OPT_JSON:
+			r->printer_opts.json = true;
+			break;
+		case OPT_FIELDS:
+			r->printer_opts.fields = arg;
+			break;
+		case OPT_FORMAT:
+			r->printer_opts.format = arg;
+			break;
+		case OPT_FILTER:
+			r->printer_opts.filter = arg;
+			break;
+		case OPT_QUIET:
+			r->quiet = true;
+			break;
+		case OPT_WARNINGS:
+			r->warnings = true;
+			break;
+		}
+	}
+	if (opt != CLI_DONE)
+		return opt == CLI_HELP ? CLI_HELP : EXIT_USAGE;
+	if (cli->noperands == 0)
+		return cli_usage(cli->cmd, "no TRACE given");
+	if (!r->print && r->rules.n == 0)
+		return cli_usage(cli->cmd, "nothing to do: give rules (-r) or --print");
+	return EXIT_OK;
+}
+
+static int load_rules(struct replay *r)
+{
+	struct ruleset_opts opts = { .min_priority = PRIO_DEBUG, .match_all = r->match_all };
+	struct ruleset *rs;
+	struct diags diags;
+	int e = 0;
+
+	diags_init(&diags);
+	tiercel_ruleset_hooks(&opts);
+	if (rules_load(&r->rules, &opts, &r->limits, &diags, &rs) < 0) {
+		diags_done(&diags);
+		return cli_fail("out of memory while loading rules");
+	}
+	rules_print_diags(&diags, r->warnings);
+	if (!rs->ok) {
+		e = cli_fail("the rules do not load (%u errors)", diags.errors);
+		ruleset_free(rs);
+	} else if (tiercel_set_rules(r->engine, rs) < 0) {
+		ruleset_free(rs);
+		e = cli_fail("out of memory while compiling rules");
+	}
+	diags_done(&diags);
+	return e;
+}
+
+static void show_progress(struct replay *r, const struct scap_stats *s)
+{
+	enum { PROGRESS_EVERY = 1 << 18 };
+
+	if (!r->progress || s->events_raw < r->next_progress)
+		return;
+	r->next_progress = s->events_raw + PROGRESS_EVERY;
+	fprintf(stderr, "\r%12llu events, %6.1f MB", (unsigned long long)s->events_raw,
+		(double)s->bytes / 1e6);
+	fflush(stderr);
+}
+
+/* Feed one opened trace. 0 or -EBADMSG. */
+static int feed(struct replay *r, struct scap_reader *reader)
+{
+	const struct scap_stats *s = scap_reader_stats(reader);
+	struct snapshot_item snap;
+	struct event ev;
+
+	for (;;) {
+		int what = scap_reader_next(reader, &snap, &ev);
+
+		if (what == SCAP_EVENT)
+			tiercel_event(r->engine, &ev);
+		else if (what == SCAP_SNAPSHOT)
+			tiercel_snapshot(r->engine, &snap);
+		else
+			return what;
+		if (r->progress)
+			show_progress(r, s);
+	}
+}
+
+static int replay_trace(struct replay *r, const char *path)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	_cleanup_(io_close) int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	struct snapshot_item reset = { .kind = SNAP_RESET };
+	struct scap_reader *reader;
+	struct stat st;
+	struct diags diags;
+	int e;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return cli_fail("cannot open trace '%s': %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return cli_fail("cannot read trace '%s': is a directory", path);
+	diags_init(&diags);
+	reader = scap_reader_new((struct byte_source){ io_read_fd, &fd }, &r->limits, &diags);
+	if (!reader) {
+		diags_done(&diags);
+		return cli_fail("out of memory");
+	}
+	tiercel_snapshot(r->engine, &reset);
+	e = feed(r, reader) < 0 ? EXIT_FAILED : EXIT_OK;
+	if (r->progress)
+		fputc('\r', stderr);
+	out_flush(&r->out);
+	for (uint32_t i = 0; i < diags.count; i++)
+		diags.items[i].file = path;
+	rules_print_diags(&diags, true);
+	if (!r->quiet)
+		summary_trace(scap_reader_stats(reader));
+	scap_reader_free(reader);
+	diags_done(&diags);
+	return e;
+}
+
+static int replay_all(struct replay *r, struct cli *cli)
+{
+	struct tiercel_opts opts = { .match_all = r->match_all, .ctx = r };
+	double start;
+	int e = EXIT_OK;
+
+	host_alert_opts(&opts.alert);
+	opts.on_alert = on_alert;
+	opts.on_event = r->print ? on_event : NULL;
+	if (r->print || r->printer_opts.filter) {
+		int err = event_printer_new(&r->printer_opts, &r->limits, &r->printer);
+
+		if (err < 0)
+			return err == -ENOMEM ? cli_fail("out of memory") : EXIT_USAGE;
+	}
+	r->engine = tiercel_new(&opts, &r->limits);
+	if (!r->engine)
+		return cli_fail("out of memory");
+	if (r->rules.n && !r->print && load_rules(r) != 0)
+		return EXIT_FAILED;
+	start = summary_cpu_seconds();
+	for (int i = 0; i < cli->noperands; i++)
+		if (replay_trace(r, cli->operands[i]) != EXIT_OK)
+			e = EXIT_FAILED;
+	out_flush(&r->out);
+	if (r->out.err < 0)
+		e = cli_fail("cannot write to stdout: %s", strerror(-r->out.err));
+	if (!r->quiet) {
+		summary_speed(tiercel_stats(r->engine)->events, summary_cpu_seconds() - start);
+		summary_alerts(r->engine);
+		summary_limits(&r->limits);
+	}
+	return e;
+}
+
+static int replay_run(const struct command *cmd, int argc, char **argv)
+{
+	struct replay r = { .progress = isatty(STDERR_FILENO) };
+	struct cli cli;
+	int e;
+
+	cli_init(&cli, cmd, argc, argv);
+	limits_init(&r.limits);
+	out_init(&r.out, STDOUT_FILENO);
+	e = parse_options(&r, &cli);
+	if (e == EXIT_OK)
+		e = replay_all(&r, &cli);
+	tiercel_free(r.engine);
+	event_printer_free(r.printer);
+	io_names_done(&r.rules);
+	out_done(&r.out);
+	return e == CLI_HELP ? EXIT_OK : e;
+}

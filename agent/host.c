@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Facts about the machine for the engine.
+ */
+#include "agent/host.h"
+
+#include <time.h>
+#include <unistd.h>
+
+void host_alert_opts(struct alert_opts *ret_opts)
+{
+	static char name[256];	/* lives as long as the process */
+	const char *env = getenv("FALCO_HOSTNAME");
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (env && *env)
+		snprintf(name, sizeof(name), "%s", env);
+	else if (gethostname(name, sizeof(name) - 1) < 0)
+		snprintf(name, sizeof(name), "unknown");
+	*ret_opts = (struct alert_opts){ .json_output = true,
+					 .include_output = true,
+					 .include_output_fields = true,
+					 .include_tags = true,
+					 .hostname = str_from(name) };
+	if (localtime_r(&now, &tm))
+		ret_opts->tz_offset_s = (int32_t)tm.tm_gmtoff;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine is told about the machine and the environment: host name, time zone.
+ */
+#ifndef TIERCEL_HOST_H
+#define TIERCEL_HOST_H
+
+#include "engine/tiercel.h"
+
+/* Falco's defaults, host name from FALCO_HOSTNAME or the system, offset of local time now. */
+void host_alert_opts(struct alert_opts *ret_opts);
+
+#endif
