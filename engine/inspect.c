@@ -97,7 +97,7 @@ static void field_json_row(const struct field_info *f, struct json *j)
 	json_cstr(j, f->help);
 	json_key(j, "argument");
 	if (f->arg == ARG_NONE)
-		json_null(j);
+		json_none(j);
 	else
 		json_cstr(j, arg_forms[f->arg]);
 	json_key(j, "is_list");

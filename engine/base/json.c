@@ -87,7 +87,7 @@ void json_escape(struct buf *out, struct str s)
 void json_str(struct json *j, struct str v)
 {
 	if (!v.p) {
-		json_null(j);
+		json_none(j);
 		return;
 	}
 	separator(j);
@@ -136,7 +136,7 @@ void json_bool(struct json *j, bool v)
 	json_raw(j, v ? STR("true") : STR("false"));
 }
 
-void json_null(struct json *j)
+void json_none(struct json *j)
 {
 	json_raw(j, STR("null"));
 }

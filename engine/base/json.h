@@ -30,7 +30,7 @@ void json_cstr(struct json *j, const char *v);
 void json_i64(struct json *j, int64_t v);
 void json_u64(struct json *j, uint64_t v);
 void json_bool(struct json *j, bool v);
-void json_null(struct json *j);
+void json_none(struct json *j);
 /* Text that is JSON already. */
 void json_raw(struct json *j, struct str v);
 
