@@ -6,6 +6,7 @@
 #ifndef TIERCEL_ALERT_H
 #define TIERCEL_ALERT_H
 
+#include "engine/base/limits.h"
 #include "engine/out/format.h"
 
 /* What an alert needs to know about its rule; the facade fills it from struct rule. */
@@ -17,7 +18,7 @@ struct alert_rule {
 	struct format output;
 	struct alert_extra *extra;	/* extra fields of the configuration */
 	uint32_t nextra;
-	void *layout;			/* precomputed order of output_fields keys */
+	struct alert_layout *layout;	/* precomputed order of output_fields keys */
 };
 
 struct alert_extra {
@@ -35,6 +36,7 @@ struct alert_opts {
 	bool iso8601;			/* time_format_iso_8601 */
 	struct str hostname;
 	int32_t tz_offset_s;		/* of local time, given by the agent */
+	struct limits *limits;		/* LIMIT_ALERT_BYTES; NULL: no bound */
 };
 
 /* Prepare keys and order once per rule. 0 or -ENOMEM. */

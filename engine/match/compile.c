@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules -> program. Called once per rule set by matcher_new(). Code is written from the end of a
+ * condition to its beginning, so both targets of an instruction are known when it is emitted and
+ * equal tails of conditions become one piece of code.
+ */
+#include "engine/match/compare.h"
+#include "engine/match/program.h"
+
+#define SIGNATURES 8
+
+struct compiler {
+	struct matcher *m;
+	struct strmap atoms, slots;	/* canonical text -> number + 1 */
+	struct u64map code;		/* hash of an instruction -> number + 1 */
+	struct buf text;
+	unsigned type;			/* event type to specialise for */
+	bool oom;
+};
+
+static void *number_ptr(uint32_t n)
+{
+	return (void *)(uintptr_t)(n + 1ULL);
+}
+
+static uint32_t ptr_number(const void *p)
+{
+	return (uint32_t)((uintptr_t)p - 1);
+}
+
+static uint32_t add_slot(struct compiler *c, const struct operand *op)
+{
+	struct matcher *m = c->m;
+	void *known = strmap_get(&c->slots, op->text);
+	struct slot *slots;
+
+	if (known)
+		return ptr_number(known);
+	slots = arena_grow(&m->arena, m->slots, &m->slots_cap, m->nslots + 1, sizeof(*slots));
+	if (!slots || strmap_put(&c->slots, op->text, number_ptr(m->nslots))) {
+		c->oom = true;
+		return 0;
+	}
+	m->slots = slots;
+	slots[m->nslots] = (struct slot){
+		.operand = op,
+		.single = op->kind == OPERAND_FIELD && !op->is_list &&
+			  !field_is_multi(&op->field),
+	};
+	return m->nslots++;
+}
+
+static bool is_text(enum param_type t)
+{
+	enum value_class vc = value_class_of(t);
+
+	return vc == VC_STRING || vc == VC_BYTES;
+}
+
+static bool is_integer(enum param_type t)
+{
+	enum value_class vc = value_class_of(t);
+
+	return vc == VC_SIGNED || vc == VC_UNSIGNED || vc == VC_BOOL;
+}
+
+static enum atom_kind text_kind(const struct ast *check)
+{
+	bool any = check->op == OP_EQ || check->op == OP_EQ2;
+
+	if (check->op == OP_IN || check->op == OP_INTERSECTS ||
+	    (any && check->modifier == MOD_ANYOF))
+		return ATOM_TEXT_SET;
+	if (check->modifier != MOD_NONE || check->nconsts != 1)
+		return ATOM_CHECK;
+	if (any || check->op == OP_NE)
+		return ATOM_TEXT_EQ;
+	return check->op == OP_REGEX || check->op == OP_PMATCH ? ATOM_CHECK : ATOM_TEXT_OP;
+}
+
+static enum atom_kind atom_kind(const struct ast *check)
+{
+	const struct operand *left = check->lhs;
+	bool single = left->kind == OPERAND_FIELD && !left->is_list &&
+		      !field_is_multi(&left->field);
+
+	if (!single || check->rhs || left->field.info->type == PT_DYN)
+		return ATOM_CHECK;
+	if (check->op == OP_EXISTS)
+		return ATOM_EXISTS;
+	for (uint32_t i = 0; i < check->nconsts; i++)
+		if (is_text(left->type) != is_text(check->consts[i].type))
+			return ATOM_CHECK;
+	if (is_text(left->type))
+		return text_kind(check);
+	if (!is_integer(left->type) || check->modifier != MOD_NONE || check->nconsts != 1 ||
+	    value_class_of(left->type) != value_class_of(check->consts[0].type))
+		return ATOM_CHECK;
+	return check->op == OP_IN || check->op == OP_INTERSECTS ? ATOM_CHECK : ATOM_INT;
+}
+
+/* The value of a field that the event type alone decides. */
+static bool type_value(const struct field_ref *f, unsigned type, struct value *ret)
+{
+	const struct event_info *info = &event_infos[type];
+
+	if (info->source != SRC_SYSCALL && info->source != SRC_TRACEPOINT)
+		return false;
+	if (str_is(f->text, "evt.dir")) {
+		*ret = value_str(info->is_exit ? STR("<") : STR(">"));
+		return true;
+	}
+	if (!str_is(f->text, "evt.type") || type == EV_GENERIC_E || type == EV_GENERIC_X)
+		return false;
+	*ret = value_str(str_from(info->name));
+	return true;
+}
+
+static int fold_types(struct matcher *m, struct atom *atom)
+{
+	const struct ast *check = atom->check;
+	struct evtset *known, *truth;
+
+	if (check->lhs->kind != OPERAND_FIELD || check->rhs ||
+	    !(str_is(check->lhs->field.text, "evt.type") ||
+	      str_is(check->lhs->field.text, "evt.dir")))
+		return 0;
+	known = arena_new(&m->arena, struct evtset);
+	truth = arena_new(&m->arena, struct evtset);
+	if (!known || !truth)
+		return -ENOMEM;
+	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++) {
+		struct value v;
+		struct value_list left = { &v, 1 };
+
+		if (!type_value(&check->lhs->field, t, &v))
+			continue;
+		known->w[t / 64] |= 1ULL << (t % 64);
+		if (compare_check(check, &left, &atom->consts))
+			truth->w[t / 64] |= 1ULL << (t % 64);
+	}
+	atom->type_known = known;
+	atom->type_true = truth;
+	return 0;
+}
+
+static uint32_t new_atom(struct compiler *c, const struct ast *check)
+{
+	struct matcher *m = c->m;
+	struct atom *atoms = arena_grow(&m->arena, m->atoms, &m->atoms_cap, m->natoms + 1,
+					sizeof(*atoms));
+	struct atom *atom;
+
+	if (!atoms) {
+		c->oom = true;
+		return 0;
+	}
+	m->atoms = atoms;
+	atom = &atoms[m->natoms];
+	*atom = (struct atom){
+		.check = check,
+		.kind = atom_kind(check),
+		.entity = entity_of(check),
+		.negate = check->op == OP_NE,
+		.left = add_slot(c, check->lhs),
+		.right = check->rhs ? add_slot(c, check->rhs) : NO_SLOT,
+		.consts = { check->consts, check->nconsts },
+	};
+	if (atom->kind == ATOM_TEXT_SET) {
+		atom->set = value_set_new(&m->arena, check->consts, check->nconsts);
+		c->oom |= !atom->set;
+	}
+	c->oom |= fold_types(m, atom) != 0;
+	return m->natoms++;
+}
+
+static uint32_t add_atom(struct compiler *c, const struct ast *check)
+{
+	struct str key;
+	void *known;
+
+	buf_clear(&c->text);
+	filter_print(&c->text, check);
+	known = strmap_get(&c->atoms, buf_str(&c->text));
+	if (known)
+		return ptr_number(known);
+	key = arena_str(&c->m->arena, buf_str(&c->text));
+	if (!key.p || c->text.err || strmap_put(&c->atoms, key, number_ptr(c->m->natoms))) {
+		c->oom = true;
+		return 0;
+	}
+	return new_atom(c, check);
+}
+
+static uint32_t add_insn(struct compiler *c, uint32_t atom, uint32_t yes, uint32_t no)
+{
+	struct matcher *m = c->m;
+	struct insn insn = { atom, yes, no }, *code;
+	uint64_t hash = hash_bytes(&insn, sizeof(insn), 0);
+	void *known = u64map_get(&c->code, hash);
+
+	if (yes == no)
+		return yes;
+	if (known && !memcmp(&m->code[ptr_number(known)], &insn, sizeof(insn)))
+		return ptr_number(known);
+	code = arena_grow(&m->arena, m->code, &m->code_cap, m->ncode + 1, sizeof(*code));
+	if (!code || u64map_put(&c->code, hash, number_ptr(m->ncode))) {
+		c->oom = true;
+		return PC_FAIL;
+	}
+	m->code = code;
+	code[m->ncode] = insn;
+	return m->ncode++;
+}
+
+static uint32_t compile_check(struct compiler *c, const struct ast *check, uint32_t yes,
+			      uint32_t no)
+{
+	uint32_t n = add_atom(c, check);
+	const struct atom *atom;
+
+	if (c->oom)
+		return PC_FAIL;
+	atom = &c->m->atoms[n];
+	if (atom->type_known && evtset_has(atom->type_known, c->type))
+		return evtset_has(atom->type_true, c->type) ? yes : no;
+	return add_insn(c, n, yes, no);
+}
+
+/* Code for `ast` that goes on at `yes` or `no`; returns where it starts. */
+static uint32_t compile_node(struct compiler *c, const struct ast *ast, uint32_t yes, uint32_t no)
+{
+	uint32_t pc;
+
+	if (c->oom)
+		return PC_FAIL;
+	switch (ast->kind) {
+	case AST_AND:
+		pc = yes;
+		for (uint32_t i = ast->nkids; i-- > 0;)
+			pc = compile_node(c, ast->kids[i], pc, no);
+		return pc;
+	case AST_OR:
+		pc = no;
+		for (uint32_t i = ast->nkids; i-- > 0;)
+			pc = compile_node(c, ast->kids[i], yes, pc);
+		return pc;
+	case AST_NOT:
+		return compile_node(c, ast->kids[0], no, yes);
+	case AST_CHECK:
+		return compile_check(c, ast, yes, no);
+	default:
+		return no;
+	}
+}
+
+/* Types on which the checks of evt.type and evt.dir in a rule have equal results share code. */
+struct signatures {
+	const struct ast *checks[64];
+	uint32_t nchecks;
+	bool too_many;
+	struct {
+		uint64_t known, truth;
+		uint32_t pc;
+	} seen[SIGNATURES];
+	uint32_t nseen;
+};
+
+static void find_type_checks(struct compiler *c, const struct ast *ast, struct signatures *s)
+{
+	if (ast->kind == AST_CHECK) {
+		uint32_t n = add_atom(c, ast);
+
+		if (c->oom || !c->m->atoms[n].type_known)
+			return;
+		if (s->nchecks == ARRAY_SIZE(s->checks))
+			s->too_many = true;
+		else
+			s->checks[s->nchecks++] = ast;
+		return;
+	}
+	for (uint32_t i = 0; i < ast->nkids && !c->oom; i++)
+		find_type_checks(c, ast->kids[i], s);
+}
+
+static uint32_t compile_for_type(struct compiler *c, const struct rule *rule, struct signatures *s)
+{
+	uint64_t known = 0, truth = 0;
+	uint32_t pc;
+
+	if (s->too_many)
+		return compile_node(c, rule->ast, PC_MATCH, PC_FAIL);
+	for (uint32_t i = 0; i < s->nchecks; i++) {
+		const struct atom *atom = &c->m->atoms[add_atom(c, s->checks[i])];
+
+		known |= (uint64_t)evtset_has(atom->type_known, c->type) << i;
+		truth |= (uint64_t)evtset_has(atom->type_true, c->type) << i;
+	}
+	for (uint32_t i = 0; i < s->nseen; i++)
+		if (s->seen[i].known == known && s->seen[i].truth == truth)
+			return s->seen[i].pc;
+	pc = compile_node(c, rule->ast, PC_MATCH, PC_FAIL);
+	if (s->nseen < SIGNATURES) {
+		s->seen[s->nseen].known = known;
+		s->seen[s->nseen].truth = truth;
+		s->seen[s->nseen++].pc = pc;
+	}
+	return pc;
+}
+
+static struct source_rules *add_source(struct matcher *m, struct str source)
+{
+	struct source_rules **sources;
+
+	for (uint32_t i = 0; i < m->nsources; i++)
+		if (str_eq(m->sources[i]->source, source))
+			return m->sources[i];
+	sources = arena_grow(&m->arena, m->sources, &m->sources_cap, m->nsources + 1,
+			     sizeof(*sources));
+	if (!sources)
+		return NULL;
+	m->sources = sources;
+	sources[m->nsources] = arena_new(&m->arena, struct source_rules);
+	if (!sources[m->nsources])
+		return NULL;
+	sources[m->nsources]->source = source;
+	return sources[m->nsources++];
+}
+
+/* Capacity that arena_grow gave an array of n elements which grew one by one. */
+static uint32_t capacity_of(uint32_t n)
+{
+	uint32_t cap = n ? 8 : 0;
+
+	while (cap < n)
+		cap *= 2;
+	return cap;
+}
+
+static int add_entry(struct matcher *m, struct type_rules *t, const struct rule *rule, uint32_t pc)
+{
+	struct rule_entry *entries = (struct rule_entry *)t->entries;
+	uint32_t cap = capacity_of(t->n);
+
+	entries = arena_grow(&m->arena, entries, &cap, t->n + 1, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	entries[t->n++] = (struct rule_entry){ rule, pc };
+	t->entries = entries;
+	return 0;
+}
+
+static int compile_rule(struct compiler *c, const struct rule *rule)
+{
+	struct source_rules *src = add_source(c->m, rule->source);
+	struct signatures s = { .nchecks = 0 };
+
+	if (!src)
+		return -ENOMEM;
+	find_type_checks(c, rule->ast, &s);
+	for (c->type = 0; c->type < EVENT_TYPE_COUNT && !c->oom; c->type++) {
+		uint32_t pc;
+
+		if (!evtset_has(&rule->events, c->type))
+			continue;
+		pc = compile_for_type(c, rule, &s);
+		if (pc == PC_FAIL)
+			continue;
+		c->m->events.w[c->type / 64] |= 1ULL << (c->type % 64);
+		if (add_entry(c->m, &src->types[c->type], rule, pc))
+			return -ENOMEM;
+	}
+	return c->oom ? -ENOMEM : 0;
+}
+
+int compile_rules(struct matcher *m)
+{
+	struct compiler c = { .m = m };
+	int r = 0;
+
+	for (uint32_t i = 0; i < m->rules->nrules && !r; i++) {
+		const struct rule *rule = m->rules->rules[i];
+
+		if (rule->active && rule->ast)
+			r = compile_rule(&c, rule);
+	}
+	if (!r) {
+		m->results = arena_zalloc(&m->arena, MAX(m->natoms, 1U) * sizeof(*m->results));
+		r = m->results ? 0 : -ENOMEM;
+	}
+	strmap_done(&c.atoms);
+	strmap_done(&c.slots);
+	u64map_done(&c.code);
+	buf_done(&c.text);
+	return r;
+}

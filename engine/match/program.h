@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The compiled form of all active rules, shared by the compiler (compile.c), the evaluator (eval.c)
+ * and the printer (dump.c).
+ *
+ * Atoms are the distinct checks of all rules: equal canonical text, one number, one result per
+ * event. Operands likewise: each distinct field or transformer is extracted once per event. What
+ * combines atoms is jump code: each instruction tests one atom and goes on at one of two places;
+ * conditions are specialised per event type, so checks of evt.type cost nothing at run time.
+ * Equal pieces of code are shared between rules and types.
+ *
+ * The arena owns everything but the per-event tables, which are allocated once.
+ */
+#ifndef TIERCEL_PROGRAM_H
+#define TIERCEL_PROGRAM_H
+
+#include "engine/match/match.h"
+#include "engine/match/value_set.h"
+
+enum { PC_MATCH = 0xfffffffe, PC_FAIL = 0xffffffff };
+enum { NO_SLOT = 0xffffffff };
+
+/* Shape of a check, most special first. */
+enum atom_kind {
+	ATOM_CHECK,	/* anything: compare_check */
+	ATOM_EXISTS,	/* single value exists */
+	ATOM_TEXT_EQ,	/* single text = constant */
+	ATOM_TEXT_SET,	/* single text in set */
+	ATOM_TEXT_OP,	/* single text, any other operator, one constant */
+	ATOM_INT,	/* single integer, comparison with one constant */
+	ATOM_COUNT
+};
+
+struct atom {
+	const struct ast *check;
+	uint8_t kind;			/* enum atom_kind */
+	uint8_t entity;			/* enum entity: what the result depends on */
+	bool negate;			/* ATOM_TEXT_EQ: != */
+	uint32_t left, right;		/* operand slots; right: NO_SLOT for constants */
+	struct value_list consts;
+	const struct value_set *set;
+	/* Decided by the event type alone: types where it is known, and where it is true. */
+	const struct evtset *type_known, *type_true;
+};
+
+struct insn {
+	uint32_t atom;
+	uint32_t yes, no;		/* instruction, PC_MATCH or PC_FAIL */
+};
+
+/* One operand of the program and its values for the current event. */
+struct slot {
+	const struct operand *operand;
+	bool single;			/* plain field with one value: no list needed */
+	bool have;
+	bool hashed;
+	uint64_t epoch;			/* event for which the rest is valid */
+	uint64_t hash;			/* of a single text */
+	struct value_list values;
+	struct value one;
+};
+
+struct rule_entry {
+	const struct rule *rule;
+	uint32_t pc;
+};
+
+/* Rules of one source that can match one event type, in evaluation order. */
+struct type_rules {
+	const struct rule_entry *entries;
+	uint32_t n;
+};
+
+struct source_rules {
+	struct str source;
+	struct type_rules types[EVENT_TYPE_COUNT];
+};
+
+struct matcher {
+	struct arena arena;
+	const struct ruleset *rules;
+	struct match_opts opts;
+	struct evtset events;
+	struct atom *atoms;
+	uint32_t natoms, atoms_cap;
+	struct insn *code;
+	uint32_t ncode, code_cap;
+	struct slot *slots;
+	uint32_t nslots, slots_cap;
+	struct source_rules **sources;
+	uint32_t nsources, sources_cap;
+	uint64_t epoch;
+	uint64_t *results;		/* per atom: epoch << 1 | truth */
+};
+
+/* What a check depends on: how long its result stays valid. */
+enum entity {
+	ENTITY_EVENT,		/* this event only */
+	ENTITY_TYPE,		/* the event type */
+	ENTITY_PROCESS,		/* the thread, its group, ancestors and container */
+	ENTITY_FILE,		/* the name behind the fd */
+	ENTITY_COUNT
+};
+
+enum entity entity_of(const struct ast *check);
+
+/* 0 or -ENOMEM. */
+int compile_rules(struct matcher *m);
+
+#endif

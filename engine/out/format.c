@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Output templates, see format.h. Compiled by the facade once per rule (and by the loader's output
+ * check), rendered by alert.c. Everything lives in the caller's arena.
+ */
+#include "engine/base/utf8.h"
+#include "engine/out/format.h"
+
+struct compiler {
+	struct str text;
+	uint32_t at;
+	struct arena *arena;
+	const struct static_fields *statics;
+	struct format out;
+	uint32_t pieces_cap, fields_cap;
+	const char *error;
+};
+
+static int fail(struct compiler *c, const char *msg)
+{
+	c->error = msg ? msg : "out of memory";
+	return msg ? -EINVAL : -ENOMEM;
+}
+
+static int add_piece(struct compiler *c, struct format_piece piece)
+{
+	struct format_piece *p = arena_grow(c->arena, c->out.pieces, &c->pieces_cap,
+					    c->out.npieces + 1, sizeof(*p));
+
+	if (!p)
+		return fail(c, NULL);
+	p[c->out.npieces++] = piece;
+	c->out.pieces = p;
+	return 0;
+}
+
+static int add_field(struct compiler *c, const struct field_ref *f)
+{
+	const struct field_ref **p;
+
+	for (uint32_t i = 0; i < c->out.nfields; i++)
+		if (str_eq(c->out.fields[i]->text, f->text))
+			return 0;
+	p = arena_grow(c->arena, c->out.fields, &c->fields_cap, c->out.nfields + 1, sizeof(*p));
+	if (!p)
+		return fail(c, NULL);
+	p[c->out.nfields++] = f;
+	c->out.fields = p;
+	return 0;
+}
+
+static int add_fields(struct compiler *c, const struct operand *op)
+{
+	int r = op->kind == OPERAND_FIELD ? add_field(c, &op->field) : 0;
+
+	for (uint32_t i = 0; i < op->nargs && !r; i++)
+		r = add_fields(c, op->args[i]);
+	return r;
+}
+
+/* The whole of `text` as an operand, or NULL with the reason in *ret_msg. */
+static struct operand *whole_operand(struct compiler *c, struct str text, const char **ret_msg)
+{
+	struct operand *op = NULL;
+	struct pos pos;
+	struct scan s;
+	struct expr *e;
+
+	scan_init(&s, text, c->arena);
+	e = expr_parse_left(&s);
+	if (!e || s.at != text.len) {
+		*ret_msg = s.error ? s.error : "not a field";
+		return NULL;
+	}
+	return operand_resolve(e, c->arena, c->statics, &op, ret_msg, &pos) ? NULL : op;
+}
+
+static bool is_name_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.';
+}
+
+/*
+ * How far an operand at the start of `text` can reach at most: as far as the grammar accepts, or
+ * over the name alone when it does not.
+ */
+static uint32_t longest_candidate(struct compiler *c, struct str text)
+{
+	uint32_t n = 0;
+	struct scan s;
+
+	scan_init(&s, text, c->arena);
+	if (expr_parse_left(&s))
+		return s.at;
+	while (n < text.len && is_name_char(text.p[n]))
+		n++;
+	return n;
+}
+
+static int compile_operand(struct compiler *c)
+{
+	struct format_piece piece = { .literal = STR_NONE };
+	const char *msg = NULL, *first = NULL;
+	uint32_t start = c->at;
+	struct str rest;
+
+	while (c->at < c->text.len && c->text.p[c->at] >= '0' && c->text.p[c->at] <= '9') {
+		if (piece.width < 1000000)
+			piece.width = piece.width * 10 + (uint32_t)(c->text.p[c->at] - '0');
+		c->at++;
+	}
+	if (c->at == c->text.len && c->at == start)
+		return fail(c, "invalid formatting syntax: formatting cannot end with a %");
+	rest = str_sub(c->text, c->at, c->text.len);
+	for (uint32_t n = longest_candidate(c, rest); n > 0; n--) {
+		piece.operand = whole_operand(c, str_sub(rest, 0, n), &msg);
+		if (piece.operand) {
+			c->at += n;
+			return add_piece(c, piece) ? -ENOMEM : add_fields(c, piece.operand);
+		}
+		if (!first)
+			first = msg;
+	}
+	c->at = start;
+	return fail(c, arena_printf(c->arena, "unknown filter: %s", first ? first :
+				    "unexpected token after '%', expecting a field"));
+}
+
+static int compile_text(struct compiler *c)
+{
+	while (c->at < c->text.len) {
+		uint32_t start = c->at;
+		int r = 0;
+
+		while (c->at < c->text.len && c->text.p[c->at] != '%')
+			c->at++;
+		if (c->at > start) {
+			struct str lit = arena_str(c->arena, str_sub(c->text, start, c->at));
+
+			r = lit.p ? add_piece(c, (struct format_piece){ .literal = lit }) :
+				    fail(c, NULL);
+		}
+		if (!r && c->at < c->text.len) {
+			c->at++;
+			r = compile_operand(c);
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static struct pos text_pos(struct str text, uint32_t at)
+{
+	struct pos pos = { 1, 1, at };
+
+	for (uint32_t i = 0; i < at && i < text.len; i++) {
+		pos.col++;
+		if (text.p[i] == '\n') {
+			pos.line++;
+			pos.col = 1;
+		}
+	}
+	return pos;
+}
+
+int format_compile(struct str text, struct arena *a, const struct static_fields *statics,
+		   struct format *ret, const char **ret_msg, struct pos *ret_pos)
+{
+	struct compiler c = { .text = text, .arena = a, .statics = statics };
+	int r = text.len ? compile_text(&c) : fail(&c, "empty formatting token");
+
+	if (r) {
+		*ret_msg = c.error;
+		*ret_pos = text_pos(text, c.at ? c.at - 1 : 0);
+		return r;
+	}
+	*ret = c.out;
+	return 0;
+}
+
+/* Pad or cut what was written since `start` to exactly `width` characters. */
+static void fit_width(struct buf *out, size_t start, uint32_t width)
+{
+	size_t at = start;
+	uint32_t n = 0;
+
+	if (out->err)
+		return;
+	while (at < out->len && n < width) {
+		uint32_t cp;
+		unsigned bad = 0;
+		unsigned len = utf8_decode((const unsigned char *)out->p + at, out->len - at, &cp,
+					   &bad);
+
+		at += len ? len : MAX(bad, 1U);
+		n++;
+	}
+	out->len = MIN(at, out->len);
+	for (; n < width; n++)
+		buf_add_char(out, ' ');
+}
+
+void format_render(const struct format *f, struct event_ctx *ctx, struct buf *out)
+{
+	for (uint32_t i = 0; i < f->npieces; i++) {
+		const struct format_piece *p = &f->pieces[i];
+		size_t start = out->len;
+
+		if (!p->operand) {
+			buf_add_str(out, p->literal);
+			continue;
+		}
+		if (!operand_print(p->operand, ctx, out)) {
+			out->len = MIN(start, out->len);
+			buf_add_c(out, "<NA>");
+		}
+		if (p->width)
+			fit_width(out, start, p->width);
+	}
+}

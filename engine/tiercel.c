@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The facade: one engine = state tables + active rules + matcher + alert rendering. Called by the
+ * agent, replay and tests. Owns everything but the limits; the active rule set and all that was
+ * made from it live and die together as one "generation".
+ */
+#include "engine/tiercel.h"
+
+#define SCRATCH_BLOCK (64 << 10)
+
+/* Everything that comes from one rule set. */
+struct generation {
+	struct ruleset *rules;
+	struct matcher *matcher;
+	struct arena arena;
+	struct alert_rule *alerts;	/* by rule index; layout == NULL: not active */
+	uint64_t *hits;			/* by rule index */
+	const struct rule **matches;	/* room for all active rules */
+};
+
+struct tiercel {
+	struct tiercel_opts opts;
+	struct limits *limits;
+	struct state *state;
+	struct generation *gen;		/* NULL until rules were set */
+	struct arena scratch;
+	struct event_ctx ctx;
+	struct buf line;
+	struct tiercel_stats stats;
+};
+
+struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limits)
+{
+	struct tiercel *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->opts = *opts;
+	t->opts.alert.limits = limits;
+	t->limits = limits;
+	arena_init(&t->scratch, SCRATCH_BLOCK, 0);
+	t->state = state_new(&opts->state, limits);
+	if (!t->state) {
+		tiercel_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static void generation_free(struct generation *g)
+{
+	if (!g)
+		return;
+	matcher_free(g->matcher);
+	arena_done(&g->arena);
+	ruleset_free(g->rules);
+	free(g);
+}
+
+void tiercel_free(struct tiercel *t)
+{
+	if (!t)
+		return;
+	generation_free(t->gen);
+	state_free(t->state);
+	arena_done(&t->scratch);
+	buf_done(&t->line);
+	free(t);
+}
+
+static int compile_output(struct str text, struct arena *a, const struct static_fields *statics,
+			  struct format *ret)
+{
+	const char *msg;
+	struct pos pos;
+
+	return format_compile(text, a, statics, ret, &msg, &pos);
+}
+
+static int plain_field(struct str name, struct arena *a, const struct static_fields *statics,
+		       struct operand **ret)
+{
+	const char *msg;
+	struct pos pos;
+	struct scan s;
+	struct expr *e;
+
+	scan_init(&s, name, a);
+	e = expr_parse_left(&s);
+	if (!e || s.at != name.len)
+		return -EINVAL;
+	return operand_resolve(e, a, statics, ret, &msg, &pos);
+}
+
+static int prepare_extra(const struct rule *rule, struct alert_rule *alert, struct arena *a,
+			 const struct static_fields *statics)
+{
+	alert->extra = arena_array(a, MAX(rule->nextra_fields, 1U), sizeof(*alert->extra));
+	if (!alert->extra)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rule->nextra_fields; i++) {
+		const struct located_extra_field *f = &rule->extra_fields[i];
+		struct alert_extra *e = &alert->extra[alert->nextra++];
+		int r;
+
+		e->key = f->name;
+		if (f->format.len) {
+			e->format = arena_new(a, struct format);
+			r = e->format ? compile_output(f->format, a, statics, e->format) : -ENOMEM;
+		} else {
+			r = plain_field(f->name, a, statics, &e->field);
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int prepare_alert(const struct rule *rule, struct alert_rule *alert, struct arena *a,
+			 const struct static_fields *statics)
+{
+	int r;
+
+	alert->name = rule->name.s;
+	alert->source = rule->source;
+	alert->priority = priority_names[rule->priority];
+	alert->tags = rule->tags;
+	alert->ntags = rule->ntags;
+	r = compile_output(rule->output_full, a, statics, &alert->output);
+	if (!r)
+		r = prepare_extra(rule, alert, a, statics);
+	return r ? r : alert_rule_init(alert, a);
+}
+
+static int generation_fill(struct generation *g, const struct tiercel *t, struct ruleset *rs)
+{
+	struct match_opts match = { .all = t->opts.match_all, .oracle = t->opts.oracle };
+	size_t n = MAX(rs->nrules, 1U);
+
+	g->alerts = arena_array(&g->arena, n, sizeof(*g->alerts));
+	g->hits = arena_array(&g->arena, n, sizeof(*g->hits));
+	g->matches = arena_array(&g->arena, n, sizeof(*g->matches));
+	if (!g->alerts || !g->hits || !g->matches)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rs->nrules; i++) {
+		const struct rule *rule = rs->rules[i];
+		int r = 0;
+
+		if (rule->active && rule->ast)
+			r = prepare_alert(rule, &g->alerts[rule->index], &g->arena,
+					  rs->opts.statics);
+		if (r)
+			return r;
+	}
+	g->matcher = matcher_new(rs, &match, t->limits);
+	return g->matcher ? 0 : -ENOMEM;
+}
+
+int tiercel_set_rules(struct tiercel *t, struct ruleset *rs)
+{
+	struct generation *g;
+	int r;
+
+	if (!rs->ok)
+		return -EINVAL;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return -ENOMEM;
+	arena_init(&g->arena, SCRATCH_BLOCK, 0);
+	r = generation_fill(g, t, rs);
+	if (r) {
+		generation_free(g);
+		return r;
+	}
+	g->rules = rs;
+	generation_free(t->gen);
+	t->gen = g;
+	return 0;
+}
+
+const struct ruleset *tiercel_rules(const struct tiercel *t)
+{
+	return t->gen ? t->gen->rules : NULL;
+}
+
+int tiercel_snapshot(struct tiercel *t, const struct snapshot_item *item)
+{
+	return state_snapshot(t->state, item);
+}
+
+static void give_alert(struct tiercel *t, const struct rule *rule)
+{
+	struct tiercel_alert alert = { .rule = rule, .ts = t->ctx.ev->ts };
+
+	t->stats.alerts++;
+	t->gen->hits[rule->index]++;
+	if (!t->opts.on_alert)
+		return;
+	buf_clear(&t->line);
+	alert_render(&t->gen->alerts[rule->index], &t->opts.alert, &t->ctx, &t->line);
+	alert.line = buf_str(&t->line);
+	t->opts.on_alert(t->opts.ctx, &alert, &t->ctx);
+}
+
+void tiercel_event(struct tiercel *t, struct event *ev)
+{
+	uint32_t n;
+
+	arena_reset(&t->scratch);
+	t->ctx.scratch = &t->scratch;
+	t->ctx.hostname = t->opts.alert.hostname;
+	t->ctx.field_cache = NULL;
+	t->stats.events++;
+	state_event(t->state, ev, &t->ctx);
+	if (!t->ctx.visible)
+		return;
+	t->stats.visible++;
+	if (t->opts.on_event)
+		t->opts.on_event(t->opts.ctx, &t->ctx);
+	if (!t->gen)
+		return;
+	n = matcher_eval(t->gen->matcher, &t->ctx, t->gen->matches, t->gen->rules->nrules);
+	for (uint32_t i = 0; i < n; i++)
+		give_alert(t, t->gen->matches[i]);
+}
+
+const struct tiercel_stats *tiercel_stats(const struct tiercel *t)
+{
+	return &t->stats;
+}
+
+struct state *tiercel_state(struct tiercel *t)
+{
+	return t->state;
+}
+
+uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index)
+{
+	return t->gen && rule_index < t->gen->rules->nrules ? t->gen->hits[rule_index] : 0;
+}
+
+const struct evtset *tiercel_events(const struct tiercel *t)
+{
+	static const struct evtset none;
+
+	return t->gen ? matcher_events(t->gen->matcher) : &none;
+}
