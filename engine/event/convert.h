@@ -9,7 +9,11 @@
 #include "engine/base/limits.h"
 #include "engine/event/event.h"
 
-enum convert_result { CONVERT_PASS, CONVERT_DROP };
+enum convert_result {
+	CONVERT_PASS,
+	CONVERT_DROP,
+	CONVERT_CONTINUE,	/* of convert_step only: another step is needed */
+};
 
 struct converter;
 
@@ -21,6 +25,10 @@ void converter_reset(struct converter *c);	/* new section: forget stored enter e
  * until the next call. Returns enum convert_result, or -EBADMSG.
  */
 int convert_event(struct converter *c, struct event *ev);
-uint64_t converter_missing(const struct converter *c);	/* events without a rule */
+/* One step of it. */
+int convert_step(struct converter *c, struct event *ev);
+/* The stored enter event of a thread, for tests. -ENOENT when there is none. */
+int converter_stored(const struct converter *c, int64_t tid, struct event *ret_ev);
+uint64_t converter_missing(const struct converter *c);	/* steps without a rule: padded or dropped */
 
 #endif
