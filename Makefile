@@ -58,14 +58,45 @@ $(BUILD)/%.o: %.cc
 
 # ---- tests ----------------------------------------------------------------------------------
 # Every test program prints TAP; engine/tests/run_tests.sh sums them into one closing line.
-TEST_SRC := $(wildcard engine/tests/test_*.c)
+TEST_SRC := $(wildcard engine/tests/test_*.c agent/tests/test_*.c)
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
+FUZZ_SRC := $(wildcard engine/tests/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
+TEST_SCRIPTS := $(wildcard .ci/tests/*.sh agent/tests/test_*.sh engine/tests/test_*.sh rules/tests/*.sh \
+		bench/tests/*.sh bpf/tests/test_*.sh)
 
 $(BUILD)/engine/tests/%: $(BUILD)/engine/tests/%.o $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ljansson -lcheck -lsubunit -lrt -lpthread $(ENGINE_LIBS)
+	$(Q)$(CC) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ -ljansson -lcheck -lsubunit -lrt -lpthread \
+		$(ENGINE_LIBS)
 
-unit: $(TEST_BIN) ## build the unit tests
+unit: $(TEST_BIN) $(FUZZ_BIN) ## build the unit tests and the fuzz targets (as plain programs)
+
+deps: ## install missing Debian packages (root)
+	$(Q).ci/deps.sh
+
+run: deps ## build and start the live sensor with the default rules (root)
+	$(Q)$(MAKE) --no-print-directory all
+	$(BUILD)/tiercel run -r rules/system
+
+test: deps ## run all tests; the last line counts them
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)BUILD=$(BUILD) engine/tests/run_tests.sh $(TEST_BIN) $(TEST_SCRIPTS)
+
+asan: deps ## the whole test suite under AddressSanitizer and UBSan
+	$(Q)$(MAKE) --no-print-directory BUILD=build-asan OPT='-O1 -g' \
+		SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
+		EXTRA_CPPFLAGS=-DTIERCEL_ASAN all unit
+	$(Q)BUILD=build-asan TEST_TIMEOUT=900 engine/tests/run_tests.sh \
+		$(TEST_SRC:%.c=build-asan/%) $(TEST_SCRIPTS)
+
+conformance: all ## compare with the incumbent on the samples in ../shared
+	$(Q)python3 $(SHARED)/tools/conform.py --bin $(BUILD)/tiercel \
+		--known engine/tests/known-differences.txt $(SHARED)/conformance $(SHARED)/corpus
+
+check-deps: $(BUILD)/libtiercel.a ## check who includes whom, and sizes of files and functions
+	$(Q).ci/check-deps.sh $(BUILD)/libtiercel.a
+	$(Q).ci/check-size.sh
 
 clean: ## remove the build directory
 	$(Q)rm -rf $(BUILD)
@@ -73,6 +104,6 @@ clean: ## remove the build directory
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18 | sort
 
-.PHONY: all unit clean help
+.PHONY: all unit deps run test asan conformance check-deps clean help
 .SECONDARY:
--include $(ENGINE_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TEST_BIN:=.d)
+-include $(ENGINE_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TEST_BIN:=.d) $(FUZZ_BIN:=.d)
