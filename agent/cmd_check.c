@@ -3,6 +3,7 @@
  * tiercel check: all problems of rule files, or of one condition, as text or JSON.
  */
 #include "agent/cmd.h"
+#include "agent/print_event.h"
 #include "agent/rules_load.h"
 
 enum { OPT_JSON, OPT_CONDITION, OPT_NO_LINT };
@@ -71,7 +72,7 @@ static void print_text(const struct diags *diags, const struct io_names *files, 
 
 static int check_files(const struct io_names *files, bool json, bool lint)
 {
-	struct ruleset_opts opts = { .min_priority = PRIO_DEBUG, .lint = lint };
+	struct ruleset_opts opts;
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct ruleset *rs;
 	struct limits limits;
@@ -80,7 +81,9 @@ static int check_files(const struct io_names *files, bool json, bool lint)
 
 	limits_init(&limits);
 	diags_init(&diags);
-	tiercel_ruleset_hooks(&opts);
+	tiercel_ruleset_opts(&opts);
+	opts.nappends = 0;
+	opts.lint = lint;
 	if (rules_load(files, &opts, &limits, &diags, &rs) < 0) {
 		diags_done(&diags);
 		return cli_fail("out of memory while loading rules");

@@ -130,13 +130,14 @@ static int parse_options(struct replay *r, struct cli *cli)
 
 static int load_rules(struct replay *r)
 {
-	struct ruleset_opts opts = { .min_priority = PRIO_DEBUG, .match_all = r->match_all };
+	struct ruleset_opts opts;
 	struct ruleset *rs;
 	struct diags diags;
 	int e = 0;
 
 	diags_init(&diags);
-	tiercel_ruleset_hooks(&opts);
+	tiercel_ruleset_opts(&opts);
+	opts.match_all = r->match_all;
 	if (rules_load(&r->rules, &opts, &r->limits, &diags, &rs) < 0) {
 		diags_done(&diags);
 		return cli_fail("out of memory while loading rules");

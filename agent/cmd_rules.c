@@ -24,7 +24,7 @@ const struct command cmd_rules = {
 
 static int describe(const struct io_names *files, bool json)
 {
-	struct ruleset_opts opts = { .min_priority = PRIO_DEBUG };
+	struct ruleset_opts opts;
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct ruleset *rs;
 	struct limits limits;
@@ -33,7 +33,8 @@ static int describe(const struct io_names *files, bool json)
 
 	limits_init(&limits);
 	diags_init(&diags);
-	tiercel_ruleset_hooks(&opts);
+	tiercel_ruleset_opts(&opts);
+	opts.nappends = 0;
 	if (rules_load(files, &opts, &limits, &diags, &rs) < 0) {
 		diags_done(&diags);
 		return cli_fail("out of memory while loading rules");

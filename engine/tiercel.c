@@ -68,6 +68,25 @@ void tiercel_free(struct tiercel *t)
 	free(t);
 }
 
+static int judge_output(void *ctx, struct str text, struct arena *a,
+			const struct static_fields *statics, const char **ret_msg,
+			struct pos *ret_pos)
+{
+	struct format f;
+
+	return format_compile(text, a, statics, &f, ret_msg, ret_pos);
+}
+
+void tiercel_ruleset_opts(struct ruleset_opts *ret_opts)
+{
+	static const struct output_append suggested = { .suggested = true };
+
+	*ret_opts = (struct ruleset_opts){ .min_priority = PRIO_DEBUG,
+					   .appends = &suggested,
+					   .nappends = 1,
+					   .check_output = judge_output };
+}
+
 static int compile_output(struct str text, struct arena *a, const struct static_fields *statics,
 			  struct format *ret)
 {

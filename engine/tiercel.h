@@ -15,6 +15,7 @@
 #include "engine/match/match.h"
 #include "engine/out/alert.h"
 #include "engine/rule/ruleset.h"
+#include "engine/state/path.h"
 #include "engine/state/state.h"
 
 #define TIERCEL_VERSION "0.1.0"
@@ -50,6 +51,12 @@ struct tiercel_stats {
 /* NULL: out of memory. `limits` outlives the engine. */
 struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limits);
 void tiercel_free(struct tiercel *t);
+
+/*
+ * Defaults for rule sets that this engine is going to run: output templates are compiled, the
+ * suggested fields are appended to every output (as the incumbent does by default).
+ */
+void tiercel_ruleset_opts(struct ruleset_opts *ret_opts);
 
 /*
  * Make `rs` (finished, ok) the active rule set; takes ownership, the previous one is freed. Called
