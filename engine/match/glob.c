@@ -120,10 +120,32 @@ static bool bracket_class(struct bracket *b, unsigned char raw)
 	return true;
 }
 
-/*
- * One end of a range: a character, an escaped one, or the one-character forms [.c.] and [=c=].
- * -1: the pattern ends here.
- */
+/* "[=c=]" at the cursor (behind its '['). */
+static bool bracket_equivalence(struct bracket *b, unsigned char raw)
+{
+	if (peek(b, 0) != '=' || peek(b, 1) < 0 || peek(b, 2) != '=' || peek(b, 3) != ']')
+		return false;
+	b->hit |= peek(b, 1) == raw;
+	b->at += 4;
+	return true;
+}
+
+/* "[.c.]" (behind its '['): its character, or -1 and broken. */
+static int collating_symbol(struct bracket *b)
+{
+	uint32_t start = b->at + 1, end = start;
+
+	while (end + 1 < b->pat.len && !(b->pat.p[end] == '.' && b->pat.p[end + 1] == ']'))
+		end++;
+	if (end + 1 >= b->pat.len || end != start + 1) {
+		b->broken = true;
+		return -1;
+	}
+	b->at = end + 2;
+	return (unsigned char)b->pat.p[start];
+}
+
+/* One end of a range: a character, an escaped one, or [.c.]. -1: the pattern ends here. */
 static int bracket_char(struct bracket *b)
 {
 	int c = peek(b, 0);
@@ -133,18 +155,12 @@ static int bracket_char(struct bracket *b)
 	b->at++;
 	if (c == '\\') {
 		c = peek(b, 0);
-		if (c >= 0)
-			b->at++;
-		else
-			b->broken = true;
-		return c < 0 ? -1 : fold_char((unsigned char)c, b->fold);
+		b->broken |= c < 0;
+		b->at++;
+	} else if (c == '[' && peek(b, 0) == '.') {
+		c = collating_symbol(b);
 	}
-	if (c == '[' && (peek(b, 0) == '.' || peek(b, 0) == '=') && peek(b, 2) == peek(b, 0) &&
-	    peek(b, 3) == ']') {
-		c = peek(b, 1);
-		b->at += 4;
-	}
-	return fold_char((unsigned char)c, b->fold);
+	return c < 0 ? -1 : fold_char((unsigned char)c, b->fold);
 }
 
 /* One element; false: the bracket expression is not terminated. */
@@ -154,8 +170,8 @@ static bool bracket_element(struct bracket *b, unsigned char raw)
 
 	if (peek(b, 0) == '[') {
 		b->at++;
-		if (bracket_class(b, raw))
-			return true;
+		if (bracket_class(b, raw) || bracket_equivalence(b, raw))
+			return !b->broken;
 		b->at--;
 	}
 	lo = bracket_char(b);
@@ -173,19 +189,43 @@ static bool bracket_element(struct bracket *b, unsigned char raw)
 	return true;
 }
 
+/* After a hit only the end matters. False: there is none. */
+static bool bracket_skip(struct bracket *b)
+{
+	while (peek(b, 0) >= 0 && peek(b, 0) != ']') {
+		if (peek(b, 0) == '[') {
+			b->at++;
+			if (!bracket_class(b, 0))
+				bracket_equivalence(b, 0);
+			b->broken = false;
+			continue;
+		}
+		if (bracket_char(b) < 0)
+			return false;
+	}
+	return peek(b, 0) == ']';
+}
+
 /* `*at` stands behind '['; it is moved behind the closing one unless the '[' is literal. */
 static enum bracket_result bracket_match(struct str pat, uint32_t *at, unsigned char raw, bool fold)
 {
 	struct bracket b = { .pat = pat, .at = *at, .ch = fold_char(raw, fold), .fold = fold };
 	bool negate = peek(&b, 0) == '!' || peek(&b, 0) == '^';
+	bool closed;
 
 	b.at += negate;
 	do {
-		if (!bracket_element(&b, raw))
-			return b.broken ? BRACKET_MISS : BRACKET_LITERAL;
-	} while (peek(&b, 0) != ']');
+		closed = bracket_element(&b, raw);
+	} while (closed && !b.hit && peek(&b, 0) != ']');
+	if (closed && b.hit) {
+		b.hit = false;
+		closed = bracket_skip(&b);
+		b.hit = true;
+	}
+	if (!closed)
+		return b.broken ? BRACKET_MISS : BRACKET_LITERAL;
 	*at = b.at + 1;
-	return !b.broken && b.hit != negate ? BRACKET_MATCH : BRACKET_MISS;
+	return b.hit != negate ? BRACKET_MATCH : BRACKET_MISS;
 }
 
 /* Match one pattern element other than '*' against one character; *at moves behind the element. */
