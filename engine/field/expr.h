@@ -2,18 +2,17 @@
 /*
  * Field expressions as written: fields, transformers, constants. Syntax only: nothing is looked up.
  * Used by the condition parser for both sides of a comparison and by output templates. Trees live
- * in the caller's arena.
+ * in the caller's arena and borrow the parsed text.
  */
 #ifndef TIERCEL_EXPR_H
 #define TIERCEL_EXPR_H
 
-#include "engine/base/arena.h"
 #include "engine/base/buf.h"
-#include "engine/base/diag.h"
+#include "engine/field/scan.h"
 
 enum expr_kind {
-	EXPR_FIELD,		/* text = "proc.aname[2]" as canonical text, name + arg apart */
-	EXPR_TRANSFORM,		/* text = transformer name, args; arg = [c] of getopt */
+	EXPR_FIELD,		/* text = name without argument: "proc.aname" */
+	EXPR_TRANSFORM,		/* text = transformer name or "val", args; arg = [c] of getopt */
 	EXPR_CONST,		/* text = value without quotes */
 	EXPR_LIST,		/* args = elements */
 };
@@ -31,30 +30,31 @@ struct expr {
 	uint32_t span;
 };
 
-/* A cursor over the text being parsed. Errors are sticky: the first one is kept. */
-struct scan {
-	struct str text;
-	struct arena *arena;
-	uint32_t at;
-	struct pos pos;		/* of `at` */
-	const char *error;	/* NULL while all is well */
-	struct pos error_pos;
-	uint32_t depth, max_depth;
-};
-
-void scan_init(struct scan *s, struct str text, struct arena *a);
-
 /*
  * `left` of the grammar: a field or a transformer. NULL and no error: there is none here (cursor
  * unchanged). NULL with s->error: it started as one and is wrong.
  */
 struct expr *expr_parse_left(struct scan *s);
-/* `right`: val(field) gives the field with *ret_val = true, or a transformer. NULL as above. */
+/* `right`: val(field), kept as a transformer named "val", or a transformer. NULL as above. */
 struct expr *expr_parse_right(struct scan *s);
+/* Constants: QUOTED or BARE, NUMBER or HEX. NULL as above. */
+struct expr *expr_parse_value(struct scan *s);
+struct expr *expr_parse_number(struct scan *s);
+
+/* "[arg]" behind a name, if there is one: false = it started and is wrong. */
+bool expr_parse_arg(struct scan *s, bool *ret_has, struct str *ret_arg);
+
+static inline bool expr_is_val(const struct expr *e)
+{
+	return e->kind == EXPR_TRANSFORM && str_is(e->text, "val");
+}
 
 /* Canonical text (values quoted only when needed). */
 void expr_print(struct buf *out, const struct expr *e);
 /* The quoting rule of canonical texts alone. */
 void expr_print_value(struct buf *out, struct str v);
+
+/* Append to an arena array of expressions; false = out of memory, reported in `s`. */
+bool expr_append(struct scan *s, struct expr ***items, uint32_t *n, uint32_t *cap, struct expr *e);
 
 #endif

@@ -20,8 +20,9 @@ struct operand {
 	struct field_ref field;		/* OPERAND_FIELD */
 	struct value constant;		/* OPERAND_CONST */
 	const struct transformer *fn;	/* OPERAND_TRANSFORM */
-	struct operand **args;
+	struct operand **args;		/* OPERAND_TRANSFORM, OPERAND_LIST */
 	uint32_t nargs;
+	bool has_index;
 	struct str index;		/* getopt(...)[c] */
 	uint32_t id;			/* dense number of distinct operands in a rule set */
 	struct str text;		/* canonical text */
@@ -30,9 +31,12 @@ struct operand {
 struct transformer {
 	const char *name;
 	uint8_t min_args, max_args;	/* 255 = any number */
+	bool index;			/* may be followed by [c] */
+	const char *arity;		/* what it wants, when the number of arguments is wrong */
 	const char *help;
 	/* Check argument types and set op->type/is_list; NULL = fine, else the message. */
 	const char *(*check)(struct operand *op, struct arena *a);
+	/* Values of the call; false = no value. Results live in ctx->scratch. */
 	bool (*eval)(const struct operand *op, struct event_ctx *ctx, struct value_list *ret);
 };
 
@@ -41,11 +45,20 @@ extern const uint32_t transformer_count;
 const struct transformer *transformer_find(struct str name);
 
 /*
- * Look up fields and transformers of `e`, check types. 0, -ENOENT (unknown field: message contains
- * "nonexistent field"), -EINVAL. *ret_msg and *ret_pos say what and where.
+ * Look up fields and transformers of `e` (val(field) becomes the field), check types. 0, -ENOENT
+ * (unknown field: message contains "nonexistent field"), -EINVAL, -ENOMEM. *ret_msg and *ret_pos
+ * say what and where.
  */
 int operand_resolve(const struct expr *e, struct arena *a, const struct static_fields *statics,
 		    struct operand **ret, const char **ret_msg, struct pos *ret_pos);
+/* "CHARBUF": the name of a type in messages. */
+const char *operand_type_name(enum param_type t);
+
+/*
+ * Call `fn` for each field of the operand, those inside transformers included, in order of writing,
+ * until it returns false.
+ */
+bool operand_fields(struct operand *op, bool (*fn)(void *ctx, struct operand *field), void *ctx);
 
 /* Values of the operand; false = no value. Single values come as a list of one. */
 bool operand_eval(const struct operand *op, struct event_ctx *ctx, struct value_list *ret);

@@ -15,6 +15,7 @@ struct filter_error {
 	struct pos pos;
 	uint32_t span;
 	const char *hint;	/* NULL or a suggestion */
+	bool unknown_filter;	/* unknown field or event type: skip-if-unknown-filter applies */
 };
 
 /* 0 or -EINVAL (*ret_err filled), -ENOMEM. */

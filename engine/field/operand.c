@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From expressions to typed operands. Called at load time by the rule checker and by output
+ * templates; operands belong to the caller's arena.
+ */
+#include "engine/field/operand.h"
+
+static const char *const type_names[PT_COUNT] = {
+#define TYPE(name, size) [PT_##name] = #name,
+	PARAM_TYPES(TYPE)
+#undef TYPE
+};
+
+const char *operand_type_name(enum param_type t)
+{
+	return (unsigned)t < PT_COUNT ? type_names[t] : "unknown";
+}
+
+/* Where messages go while one expression is resolved. */
+struct resolver {
+	struct arena *arena;
+	const struct static_fields *statics;
+	const char **ret_msg;
+	struct pos *ret_pos;
+};
+
+static int resolve(const struct resolver *r, const struct expr *e, struct operand **ret);
+
+static int fail(const struct resolver *r, const struct expr *e, const char *msg)
+{
+	if (!msg)
+		return -ENOMEM;
+	*r->ret_msg = msg;
+	*r->ret_pos = e->pos;
+	return -EINVAL;
+}
+
+static struct str expr_text(struct arena *a, const struct expr *e)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	expr_print(&b, e);
+	return b.err ? STR_NONE : arena_str(a, buf_str(&b));
+}
+
+/* Name and argument in the form that field_lookup() reads: the argument without quotes. */
+static struct str field_text(struct arena *a, const struct expr *e)
+{
+	char *p;
+
+	if (!e->has_arg)
+		return e->text;
+	p = arena_printf(a, "%.*s[%.*s]", STR_ARG(e->text), STR_ARG(e->arg));
+	return str_from(p);
+}
+
+static int resolve_field(const struct resolver *r, const struct expr *e, struct operand *op)
+{
+	struct str text = field_text(r->arena, e);
+	const char *msg = NULL;
+	int err;
+
+	if (!text.p)
+		return -ENOMEM;
+	err = field_lookup(text, r->arena, r->statics, &op->field, &msg);
+	if (err == -ENOMEM)
+		return err;
+	if (err < 0) {
+		fail(r, e, msg ? msg : arena_printf(r->arena, "filter_check called with nonexistent "
+						    "field %.*s", STR_ARG(text)));
+		return err;
+	}
+	op->kind = OPERAND_FIELD;
+	op->type = op->field.type;
+	op->is_list = op->field.info->flags & FIELD_LIST;
+	return 0;
+}
+
+static int resolve_args(const struct resolver *r, const struct expr *e, struct operand *op)
+{
+	op->args = arena_array(r->arena, e->nargs, sizeof(*op->args));
+	if (!op->args && e->nargs)
+		return -ENOMEM;
+	for (; op->nargs < e->nargs; op->nargs++) {
+		int err = resolve(r, e->args[op->nargs], &op->args[op->nargs]);
+
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static bool refuses_transformers(void *ctx, struct operand *field)
+{
+	if (field->field.info->flags & FIELD_NO_TRANSFORMER)
+		*(const char **)ctx = field->field.info->name;
+	return true;
+}
+
+static int resolve_transform(const struct resolver *r, const struct expr *e, struct operand *op)
+{
+	const char *msg, *refused = NULL;
+	int err;
+
+	op->kind = OPERAND_TRANSFORM;
+	op->fn = transformer_find(e->text);
+	if (!op->fn)
+		return fail(r, e, arena_printf(r->arena, "unknown transformer '%.*s'",
+					       STR_ARG(e->text)));
+	if (e->has_arg && !op->fn->index)
+		return fail(r, e, arena_printf(r->arena, "transformer '%s' does not support field "
+					       "arguments", op->fn->name));
+	op->has_index = e->has_arg;
+	op->index = e->arg;
+	err = resolve_args(r, e, op);
+	if (err < 0)
+		return err;
+	operand_fields(op, refuses_transformers, &refused);
+	if (refused)
+		return fail(r, e, arena_printf(r->arena, "field '%s' does not support transformers",
+					       refused));
+	if (op->nargs < op->fn->min_args || op->nargs > op->fn->max_args)
+		return fail(r, e, arena_printf(r->arena, "%s() requires %s", op->fn->name,
+					       op->fn->arity));
+	msg = op->fn->check(op, r->arena);
+	return msg ? fail(r, e, msg) : 0;
+}
+
+static int resolve_list(const struct resolver *r, const struct expr *e, struct operand *op)
+{
+	op->kind = OPERAND_LIST;
+	op->type = PT_CHARBUF;
+	op->is_list = true;
+	return resolve_args(r, e, op);
+}
+
+static int resolve_const(const struct resolver *r, const struct expr *e, struct operand *op)
+{
+	op->kind = OPERAND_CONST;
+	op->type = PT_CHARBUF;
+	op->constant = value_str(e->text);
+	return 0;
+}
+
+static int resolve(const struct resolver *r, const struct expr *e, struct operand **ret)
+{
+	static int (*const by_kind[])(const struct resolver *r, const struct expr *e,
+				      struct operand *op) = {
+		[EXPR_FIELD] = resolve_field,
+		[EXPR_TRANSFORM] = resolve_transform,
+		[EXPR_CONST] = resolve_const,
+		[EXPR_LIST] = resolve_list,
+	};
+	struct operand *op = arena_new(r->arena, struct operand);
+	int err;
+
+	if (!op)
+		return -ENOMEM;
+	if (expr_is_val(e) && e->nargs == 1) {
+		if (e->has_arg)
+			return fail(r, e, "transformer 'val' does not support field arguments");
+		e = e->args[0];
+	}
+	err = by_kind[e->kind](r, e, op);
+	if (err < 0)
+		return err;
+	op->text = expr_text(r->arena, e);
+	if (!op->text.p)
+		return -ENOMEM;
+	*ret = op;
+	return 0;
+}
+
+int operand_resolve(const struct expr *e, struct arena *a, const struct static_fields *statics,
+		    struct operand **ret, const char **ret_msg, struct pos *ret_pos)
+{
+	struct resolver r = { a, statics, ret_msg, ret_pos };
+
+	return resolve(&r, e, ret);
+}
+
+bool operand_fields(struct operand *op, bool (*fn)(void *ctx, struct operand *field), void *ctx)
+{
+	if (op->kind == OPERAND_FIELD)
+		return fn(ctx, op);
+	for (uint32_t i = 0; i < op->nargs; i++)
+		if (!operand_fields(op->args[i], fn, ctx))
+			return false;
+	return true;
+}
