@@ -130,19 +130,28 @@ static bool bracket_equivalence(struct bracket *b, unsigned char raw)
 	return true;
 }
 
-/* "[.c.]" (behind its '['): its character, or -1 and broken. */
-static int collating_symbol(struct bracket *b)
+/* Behind the ".]" that ends a "[." (cursor behind its '['). False: there is none. */
+static bool collating_skip(struct bracket *b)
 {
-	uint32_t start = b->at + 1, end = start;
+	uint32_t end = b->at + 1;
 
 	while (end + 1 < b->pat.len && !(b->pat.p[end] == '.' && b->pat.p[end + 1] == ']'))
 		end++;
-	if (end + 1 >= b->pat.len || end != start + 1) {
-		b->broken = true;
+	b->broken = end + 1 >= b->pat.len;
+	if (!b->broken)
+		b->at = end + 2;
+	return !b->broken;
+}
+
+/* "[.c.]" (behind its '['): its character, or -1 and broken. */
+static int collating_symbol(struct bracket *b)
+{
+	uint32_t start = b->at + 1;
+
+	if (!collating_skip(b))
 		return -1;
-	}
-	b->at = end + 2;
-	return (unsigned char)b->pat.p[start];
+	b->broken = b->at != start + 3;
+	return b->broken ? -1 : (unsigned char)b->pat.p[start];
 }
 
 /* One end of a range: a character, an escaped one, or [.c.]. -1: the pattern ends here. */
@@ -179,6 +188,7 @@ static bool bracket_element(struct bracket *b, unsigned char raw)
 		return false;
 	if (peek(b, 0) != '-' || peek(b, 1) < 0 || peek(b, 1) == ']') {
 		b->hit |= lo == b->ch;
+		b->broken |= !b->hit && peek(b, 0) == '-' && peek(b, 1) < 0;
 		return true;
 	}
 	b->at++;
@@ -195,8 +205,9 @@ static bool bracket_skip(struct bracket *b)
 	while (peek(b, 0) >= 0 && peek(b, 0) != ']') {
 		if (peek(b, 0) == '[') {
 			b->at++;
-			if (!bracket_class(b, 0))
-				bracket_equivalence(b, 0);
+			if (!bracket_class(b, 0) && !bracket_equivalence(b, 0) &&
+			    peek(b, 0) == '.' && !collating_skip(b))
+				return false;
 			b->broken = false;
 			continue;
 		}
