@@ -23,6 +23,9 @@ enum value_class {
 	VC_NONE,	/* cannot be compared (SOCKADDR, SOCKTUPLE ... of evt.rawarg) */
 };
 
+/* Beside enum param_fmt: nine digits with leading zeros (fractions of a second in ns). */
+#define VALUE_FMT_NS 8
+
 struct ip_value {
 	uint8_t addr[16];	/* v4 in the first four bytes */
 	bool v6;
@@ -31,7 +34,7 @@ struct ip_value {
 
 struct value {
 	uint8_t type;		/* enum param_type: decides class and print form */
-	uint8_t fmt;		/* enum param_fmt, for numbers */
+	uint8_t fmt;		/* enum param_fmt or VALUE_FMT_NS, for numbers */
 	union {
 		struct str s;
 		int64_t i;
@@ -77,5 +80,12 @@ void value_json(struct json *j, const struct value *v);
  */
 int value_parse(struct arena *a, struct str text, enum param_type t, struct value *ret_v,
 		const char **ret_msg, bool *ret_wrapped);
+
+/* Only the number forms: decimal, upper case hex, octal with leading 0, padded. */
+void value_print_u64(struct buf *out, uint64_t u, unsigned fmt);
+/* Bytes that print as they are, the others as ".". */
+void value_print_bytes(struct buf *out, struct str s);
+/* "1.2.3.4" or an IPv6 text; IPv4-mapped addresses become IPv4. False: not an address. */
+bool value_parse_ip(struct str s, struct ip_value *ret);
 
 #endif
