@@ -41,8 +41,9 @@ enum field_arg {
  * What a comparison does when a field without index stands for several values.
  * ANY: the operator is applied to each value, true at the first (ancestors).
  * ENDS: both ends of a connection; != needs both to differ, every other operator one.
+ * WITHIN: evt.around: one value, a distance; `=` holds when it is not above the constant.
  */
-enum field_multi { MULTI_NONE, MULTI_ANY, MULTI_ENDS };
+enum field_multi { MULTI_NONE, MULTI_ANY, MULTI_ENDS, MULTI_WITHIN };
 
 struct field_ref;
 
@@ -57,7 +58,10 @@ struct field_info {
 	bool (*get)(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);
 	/* All values into ctx->scratch; false = no value (a list may also be empty). */
 	bool (*get_all)(const struct field_ref *f, struct event_ctx *ctx, struct value_list *ret);
-	/* ARG_SUFFIX: parse what follows the name; bytes consumed or -EINVAL. */
+	/*
+	 * ARG_SUFFIX: parse what follows the name; bytes consumed or -EINVAL. Also called with an
+	 * empty rest when the name stands alone, whatever `arg` is: prepares the reference.
+	 */
 	int (*parse_suffix)(struct field_ref *f, struct str rest, struct arena *a);
 	uint16_t offset;		/* plain members: see field_member.h */
 	const char *help;
@@ -84,8 +88,11 @@ struct field_ref {
 	struct str text;	/* as written: "proc.aname[2]" */
 	struct str plain;	/* name without argument */
 	const uint16_t *param_of;	/* evt.arg.NAME: parameter index per event type, 0xffff none */
+	uint64_t *counter;	/* util.cnt: extractions so far */
 	uint32_t id;		/* dense number within the rule set, given by the compiler */
 };
+
+#define FIELD_NO_PARAM 0xffff
 
 /* Names of fields that the user configured (static_fields), looked up after the catalogue. */
 struct static_fields {
@@ -99,6 +106,8 @@ struct static_fields {
  */
 int field_lookup(struct str text, struct arena *a, const struct static_fields *statics,
 		 struct field_ref *ret, const char **ret_msg);
+/* The row of a name without argument, or NULL (lists, documentation, tests). */
+const struct field_info *field_find(struct str name);
 /* Nearest known name for hints, or NULL. */
 const char *field_nearest(struct str text);
 
@@ -125,6 +134,13 @@ static inline bool field_get_all(const struct field_ref *f, struct event_ctx *ct
 bool field_print(const struct field_ref *f, struct event_ctx *ctx, struct buf *out);
 /* JSON value as in output_fields: null without value. */
 void field_json(const struct field_ref *f, struct event_ctx *ctx, struct json *j);
+
+/*
+ * Memory that getters use to build texts in: one per engine, hung into every event_ctx.field_cache.
+ * Without it getters work too, but allocate. NULL: out of memory.
+ */
+struct field_cache *field_cache_new(void);
+void field_cache_free(struct field_cache *c);
 
 /* Text of parameter i as evt.arg prints it (resolved if there is one, else raw). */
 bool arg_text(struct event_ctx *ctx, unsigned i, struct buf *out);
