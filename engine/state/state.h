@@ -185,6 +185,7 @@ struct event_ctx {
 	struct str source;		/* "syscall", plugin source name */
 	uint64_t first_ts, prev_ts;	/* of the run; of the previous visible event */
 	struct str hostname;
+	int32_t tz_offset_s;		/* of local time, seconds east of UTC */
 	void *field_cache;		/* per-event memory of engine/field */
 };
 

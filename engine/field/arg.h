@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event parameters as text: a raw text and, for many types, a resolved one (names of flags, errors,
+ * files behind fds, users...). Used by evt.arg*, evt.args, evt.res.
+ */
+#ifndef TIERCEL_ARG_H
+#define TIERCEL_ARG_H
+
+#include "engine/field/field.h"
+
+/* Memory reused by all getters of one engine: see field_cache_new(). */
+struct field_cache {
+	struct buf text;	/* the text that is being built */
+	struct buf part;	/* a resolved form within it */
+	struct buf base;	/* a directory */
+};
+
+/* One parameter of the event under way. */
+struct arg {
+	struct event_ctx *ctx;
+	const struct param_info *info;
+	unsigned index;
+	struct str p;		/* its bytes */
+	uint8_t type, fmt;	/* of the variant when the parameter is dynamic */
+};
+
+/* False: the event has no such parameter. */
+bool arg_init(struct arg *a, struct event_ctx *ctx, unsigned index);
+void arg_print_raw(const struct arg *a, struct buf *out);
+/* False, nothing written: no resolved form. */
+bool arg_print_resolved(const struct arg *a, struct buf *out);
+/* "name=raw(resolved) ..." of the whole event. */
+void arg_print_all(struct event_ctx *ctx, struct buf *out);
+
+/* Text of parameter i (resolved or raw) as a value; texts that exist are not copied. */
+bool arg_value(struct event_ctx *ctx, unsigned index, struct value *ret);
+/* The typed value of evt.rawarg; false when the parameter is empty or has no simple value. */
+bool arg_raw_value(struct event_ctx *ctx, unsigned index, struct value *ret);
+
+/*
+ * Base directory of a relative path given with `dirfd` (state contract, section 4.2): ends in "/"
+ * or is "<UNKNOWN>" (with `sep`: "<UNKNOWN>/").
+ */
+void arg_dirfd_base(struct event_ctx *ctx, int64_t dirfd, struct str path, struct buf *out);
+
+/* Names of a flag or enumeration table for `bits`; false when nothing is set. */
+bool arg_print_flags(struct buf *out, const struct flag_table *t, uint64_t bits);
+bool arg_print_enum(struct buf *out, const struct flag_table *t, uint64_t value);
+/* "<4t>" without brackets: the letters for an fd. */
+unsigned arg_fd_letters(const struct fdinfo *fd, char ret[2]);
+
+/* A buffer for building a text, and the finished text as a value in scratch. */
+struct buf *arg_scratch(struct event_ctx *ctx, struct buf *local);
+bool arg_scratch_done(struct event_ctx *ctx, struct buf *b, struct buf *local, struct value *ret);
+
+#endif

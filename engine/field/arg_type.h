@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between arg.c and arg_print.c: the table of wire types.
+ */
+#ifndef TIERCEL_ARG_TYPE_H
+#define TIERCEL_ARG_TYPE_H
+
+#include "engine/field/arg.h"
+
+struct arg_type {
+	/* Functions are called with at least the fixed size of the type and one byte. */
+	void (*raw)(const struct arg *a, struct buf *out);
+	bool (*resolved)(const struct arg *a, struct buf *out);
+	/* The final text, when it exists somewhere already. */
+	bool (*view)(const struct arg *a, struct str *ret);
+	const char *null_text;		/* of a parameter without value; NULL: "<NA>" */
+};
+
+extern const struct arg_type arg_types[PT_COUNT];
+
+int64_t arg_signed(const struct arg *a);
+uint64_t arg_unsigned(const struct arg *a);
+/* Text up to the first NUL; NONE for the marker of old drivers. */
+struct str arg_cstr(const struct arg *a);
+
+#endif
