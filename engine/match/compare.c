@@ -238,31 +238,41 @@ static bool is_set_op(unsigned op)
 	return op == OP_IN || op == OP_INTERSECTS || op == OP_PMATCH;
 }
 
-/* One value of the field against all constants of the check, modifiers apart. */
-static bool value_holds(unsigned op, const struct value *v, const struct value *consts, uint32_t n)
+/* Patterns have no field on the right, so `c` is one of the check's own constants. */
+static bool regex_holds(const struct ast *check, const struct value *v, const struct value *c)
 {
-	if (!is_set_op(op))
-		return n > 0 && compare_value(op, v, consts);
+	return is_text(value_class_of(v->type)) &&
+	       regex_match(check->regexes[c - check->consts], v->s);
+}
+
+/* One value of the field against n constants of the check, modifiers apart. */
+static bool value_holds(const struct ast *check, const struct value *v, const struct value *consts,
+			uint32_t n)
+{
+	if (check->op == OP_REGEX)
+		return n > 0 && regex_holds(check, v, consts);
+	if (!is_set_op(check->op))
+		return n > 0 && compare_value(check->op, v, consts);
 	for (uint32_t i = 0; i < n; i++)
-		if (compare_value(op, v, &consts[i]))
+		if (compare_value(check->op, v, &consts[i]))
 			return true;
 	return false;
 }
 
-static bool any_holds(unsigned op, const struct value_list *left, const struct value *consts,
-		      uint32_t n)
+static bool any_holds(const struct ast *check, const struct value_list *left,
+		      const struct value *consts, uint32_t n)
 {
 	for (uint32_t i = 0; i < left->n; i++)
-		if (value_holds(op, &left->v[i], consts, n))
+		if (value_holds(check, &left->v[i], consts, n))
 			return true;
 	return false;
 }
 
-static bool all_hold(unsigned op, const struct value_list *left, const struct value *consts,
-		     uint32_t n)
+static bool all_hold(const struct ast *check, const struct value_list *left,
+		     const struct value *consts, uint32_t n)
 {
 	for (uint32_t i = 0; i < left->n; i++)
-		if (!value_holds(op, &left->v[i], consts, n))
+		if (!value_holds(check, &left->v[i], consts, n))
 			return false;
 	return left->n > 0;
 }
@@ -276,7 +286,7 @@ static bool field_holds(const struct ast *check, const struct value_list *left,
 		every = check->op == OP_IN;
 	else
 		every = check->op == OP_NE && compare_multi(check->lhs) == MULTI_ENDS;
-	return every ? all_hold(check->op, left, consts, n) : any_holds(check->op, left, consts, n);
+	return every ? all_hold(check, left, consts, n) : any_holds(check, left, consts, n);
 }
 
 static bool modified(const struct ast *check, const struct value_list *left,

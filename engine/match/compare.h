@@ -9,7 +9,10 @@
 
 #include "engine/rule/ast.h"
 
-/* `v OP c` for single values. in, intersects and pmatch: against one element of the list. */
+/*
+ * `v OP c` for single values. in, intersects and pmatch: against one element of the list. Not for
+ * regex, which needs its compiled pattern.
+ */
 bool compare_value(enum op_id op, const struct value *v, const struct value *c);
 
 /*

@@ -136,10 +136,9 @@ static int compile_text(struct compiler *c)
 		while (c->at < c->text.len && c->text.p[c->at] != '%')
 			c->at++;
 		if (c->at > start) {
-			struct str lit = arena_str(c->arena, str_sub(c->text, start, c->at));
+			struct str lit = str_sub(c->text, start, c->at);
 
-			r = lit.p ? add_piece(c, (struct format_piece){ .literal = lit }) :
-				    fail(c, NULL);
+			r = add_piece(c, (struct format_piece){ .literal = lit });
 		}
 		if (!r && c->at < c->text.len) {
 			c->at++;
@@ -168,9 +167,14 @@ static struct pos text_pos(struct str text, uint32_t at)
 int format_compile(struct str text, struct arena *a, const struct static_fields *statics,
 		   struct format *ret, const char **ret_msg, struct pos *ret_pos)
 {
-	struct compiler c = { .text = text, .arena = a, .statics = statics };
-	int r = text.len ? compile_text(&c) : fail(&c, "empty formatting token");
+	/* Operands borrow the text they were parsed from. */
+	struct compiler c = { .text = arena_str(a, text), .arena = a, .statics = statics };
+	int r;
 
+	if (!c.text.p)
+		r = fail(&c, NULL);
+	else
+		r = text.len ? compile_text(&c) : fail(&c, "empty formatting token");
 	if (r) {
 		*ret_msg = c.error;
 		*ret_pos = text_pos(text, c.at ? c.at - 1 : 0);
