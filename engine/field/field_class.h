@@ -9,9 +9,11 @@
 
 extern const struct field_class field_class_evt;
 extern const struct field_class field_class_proc;
+extern const struct field_class field_class_thread;
 extern const struct field_class field_class_user;
 extern const struct field_class field_class_group;
 extern const struct field_class field_class_container;
+extern const struct field_class field_class_k8s;
 extern const struct field_class field_class_fd;
 extern const struct field_class field_class_fspath;
 extern const struct field_class field_class_fdlist;

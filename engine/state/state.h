@@ -170,11 +170,20 @@ struct state_opts {
 
 struct state;
 
+/* Host names that were resolved for rules (fd.sip.name ...), live only. */
+struct host_names {
+	/* Up to `max` names of an address into `names`; returns how many. */
+	uint32_t (*lookup)(void *ctx, const uint8_t *addr, bool v6, struct str *names,
+			   uint32_t max);
+	void *ctx;
+};
+
 /* Everything the evaluation of one event needs. Filled by state_event(). */
 struct event_ctx {
 	struct state *state;
 	struct event *ev;
 	struct arena *scratch;		/* reset per event by the owner of the ctx */
+	const struct host_names *resolve;	/* set by the owner of the ctx; NULL: no names */
 	struct thread *thread;		/* NULL: table full */
 	struct fdinfo *fd;		/* fd used or created by the event, or NULL */
 	int64_t fd_num;			/* its number; -1: creation failed */
