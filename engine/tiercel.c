@@ -228,6 +228,7 @@ void tiercel_event(struct tiercel *t, struct event *ev)
 	arena_reset(&t->scratch);
 	t->ctx.scratch = &t->scratch;
 	t->ctx.hostname = t->opts.alert.hostname;
+	t->ctx.tz_offset_s = t->opts.alert.tz_offset_s;
 	t->ctx.field_cache = NULL;
 	t->stats.events++;
 	state_event(t->state, ev, &t->ctx);

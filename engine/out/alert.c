@@ -5,6 +5,7 @@
  * again: no memory of its own.
  */
 #include "engine/base/utf8.h"
+#include "engine/field/time_text.h"
 #include "engine/out/alert.h"
 
 enum key_kind { KEY_FIELD, KEY_TIME, KEY_ISO8601, KEY_EXTRA };
@@ -108,81 +109,22 @@ int alert_rule_init(struct alert_rule *r, struct arena *a)
 	return 0;
 }
 
-/* Civil date of a day count from 1970-01-01. */
-struct civil {
-	int64_t year;
-	unsigned month, day;
-};
-
-/* Counted in eras of 400 years (146097 days) that start on 1 March, so leap days come last. */
-static struct civil civil_from_days(int64_t days)
-{
-	int64_t z = days + 719468;
-	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-	unsigned doe = (unsigned)(z - era * 146097);
-	unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	unsigned mp = (5 * doy + 2) / 153;
-	unsigned month = mp < 10 ? mp + 3 : mp - 9;
-
-	return (struct civil){ (int64_t)yoe + era * 400 + (month <= 2), month,
-			       doy - (153 * mp + 2) / 5 + 1 };
-}
-
-static void add_digits(struct buf *out, uint64_t v, unsigned n)
-{
-	char *p = buf_reserve(out, n);
-
-	if (!p)
-		return;
-	for (unsigned i = n; i-- > 0; v /= 10)
-		p[i] = (char)('0' + v % 10);
-	out->len += n;
-	p[n] = '\0';
-}
-
-static void add_date(struct buf *out, int64_t days)
-{
-	struct civil c = civil_from_days(days);
-
-	add_digits(out, (uint64_t)c.year, 4);
-	buf_add_char(out, '-');
-	add_digits(out, c.month, 2);
-	buf_add_char(out, '-');
-	add_digits(out, c.day, 2);
-	buf_add_char(out, 'T');
-}
-
-static void add_clock(struct buf *out, uint64_t secs, uint64_t ns)
-{
-	add_digits(out, secs / 3600, 2);
-	buf_add_char(out, ':');
-	add_digits(out, secs / 60 % 60, 2);
-	buf_add_char(out, ':');
-	add_digits(out, secs % 60, 2);
-	buf_add_char(out, '.');
-	add_digits(out, ns, 9);
-}
-
 enum time_form { TIME_LOCAL, TIME_ISO8601, TIME_UTC };
 
-static void add_time(struct buf *out, uint64_t ts, enum time_form form, int32_t offset)
+static void add_time(struct buf *out, uint64_t ts, enum time_form form, int32_t tz_offset_s)
 {
-	int64_t secs = (int64_t)(ts / 1000000000) + (form == TIME_UTC ? 0 : offset);
-	int64_t days = secs / 86400 - (secs % 86400 < 0);
+	unsigned parts = TIME_TEXT_CLOCK | TIME_TEXT_NS;
+	char text[TIME_TEXT_MAX];
+	unsigned n;
 
 	if (form != TIME_LOCAL)
-		add_date(out, days);
-	add_clock(out, (uint64_t)(secs - days * 86400), ts % 1000000000);
-	if (form == TIME_UTC)
-		buf_add_char(out, 'Z');
-	if (form == TIME_ISO8601) {
-		unsigned minutes = (unsigned)(offset < 0 ? -offset : offset) / 60;
-
-		buf_add_char(out, offset < 0 ? '-' : '+');
-		add_digits(out, minutes / 60, 2);
-		add_digits(out, minutes % 60, 2);
+		parts |= TIME_TEXT_DATE | TIME_TEXT_ISO;
+	n = time_text(text, ts, form == TIME_LOCAL ? tz_offset_s : 0, parts);
+	if (form == TIME_UTC) {
+		n -= 5;		/* "+0000" */
+		text[n++] = 'Z';
 	}
+	buf_add(out, text, n);
 }
 
 /* Cut to the bound, not inside a UTF-8 sequence. */
