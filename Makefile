@@ -62,7 +62,7 @@ TEST_SRC := $(wildcard engine/tests/test_*.c agent/tests/test_*.c)
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 FUZZ_SRC := $(wildcard engine/tests/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
-TEST_SCRIPTS := $(wildcard .ci/tests/*.sh agent/tests/test_*.sh engine/tests/test_*.sh rules/tests/*.sh \
+TEST_SCRIPTS := $(wildcard .ci/tests/*.sh agent/tests/test_*.sh agent/tests/test_*.py engine/tests/test_*.sh rules/tests/*.sh \
 		bench/tests/*.sh bpf/tests/test_*.sh)
 
 $(BUILD)/engine/tests/%: $(BUILD)/engine/tests/%.o $(BUILD)/libtiercel.a

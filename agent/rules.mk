@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# Helper of the live test: a program that does suspicious things, harmlessly.
+$(BUILD)/agent/tests/actor: agent/tests/actor.c
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O1 -Wall -Wextra -Wno-unused-parameter -o $@ $< -lutil
+
+unit: $(BUILD)/agent/tests/actor
