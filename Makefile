@@ -94,6 +94,12 @@ conformance: all ## compare with the incumbent on the samples in ../shared
 	$(Q)python3 $(SHARED)/tools/conform.py --bin $(BUILD)/tiercel \
 		--known engine/tests/known-differences.txt $(SHARED)/conformance $(SHARED)/corpus
 
+EVENTS ?= 2000000
+RUNS   ?= 5
+bench: deps ## replay a generated trace: events per CPU-second, ns per event, memory
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/gen_trace
+	$(Q)bench/run.py --build $(BUILD) --events $(EVENTS) --runs $(RUNS) --json $(BUILD)/bench.json
+
 check-deps: $(BUILD)/libtiercel.a ## check who includes whom, and sizes of files and functions
 	$(Q).ci/check-deps.sh $(BUILD)/libtiercel.a
 	$(Q).ci/check-size.sh
@@ -104,6 +110,6 @@ clean: ## remove the build directory
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18 | sort
 
-.PHONY: all unit deps run test asan conformance check-deps clean help
+.PHONY: all unit deps run test asan conformance bench check-deps clean help
 .SECONDARY:
 -include $(ENGINE_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TEST_BIN:=.d) $(FUZZ_BIN:=.d)

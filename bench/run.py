@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Replays a generated trace and reports events per CPU-second, ns per event and peak memory.
+
+usage: run.py [--build DIR] [--events N] [--seed N] [--runs N] [--json FILE] [--only ID,...]
+Prints a table; --json also writes the figures as JSON. Figures are whole-process CPU time (user and
+system), the median and the best of RUNS runs. Rule files of the community are taken from the shared
+reference data ($TIERCEL_SHARED or ../shared); scenarios that need them are left out without it.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+COMMUNITY = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
+
+
+def measure(argv):
+    """One run: CPU seconds, peak KiB, stderr."""
+    with tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=err,
+                                   stdin=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        err.seek(0)
+        text = err.read()
+    if status != 0:
+        sys.exit("%s failed:\n%s" % (" ".join(argv), text))
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+
+
+def report(rows, args):
+    print("%-30s %10s %12s %12s %9s" % ("scenario", "events", "events/CPU-s", "ns/event", "peak MB"))
+    for r in rows:
+        if r["events"]:
+            print("%-30s %10d %12.0f %12.1f %9.1f" % (r["name"], r["events"],
+                  r["events_per_cpu_s"], r["ns_per_event"], r["peak_mb"]))
+        else:
+            print("%-30s %10s %9.2f ms %12s %9.1f" % (r["name"], "-", r["cpu_s"] * 1e3, "-",
+                                                      r["peak_mb"]))
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump({"machine": platform.processor() or platform.machine(),
+                       "kernel": platform.release(), "runs": args.runs, "seed": args.seed,
+                       "scenarios": rows}, f, indent=1)
+
+
+def thousand_rules(path):
+    with open(path, "w") as f:
+        for i in range(1000):
+            f.write("- rule: generated %d\n  desc: d\n  priority: NOTICE\n  output: x %%proc.name\n"
+                    "  condition: evt.type in (open, openat) and proc.name in (a%d, b%d, c%d) and "
+                    "fd.name startswith /srv/%d and not proc.pname = p%d\n" % (i, i, i, i, i, i))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--build", default="build")
+    p.add_argument("--events", type=int, default=2000000)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--runs", type=int, default=5)
+    p.add_argument("--json")
+    p.add_argument("--only", default="")
+    args = p.parse_args()
+    shared = os.environ.get("TIERCEL_SHARED", "../shared")
+    rules = [os.path.join(shared, "corpus/falco-rules", f) for f in COMMUNITY]
+    tiercel = os.path.join(args.build, "tiercel")
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="tiercel-bench-") as tmp:
+        trace, many = os.path.join(tmp, "t.scap"), os.path.join(tmp, "many.yaml")
+        subprocess.check_call([os.path.join(args.build, "bench/gen_trace"), "-n", str(args.events),
+                               "-s", str(args.seed), "-o", trace])
+        thousand_rules(many)
+        replay = [tiercel, "replay", "-q"]
+        plan = [("system", "own rules", replay + ["-r", "rules/system", trace], args.events)]
+        if os.path.exists(rules[0]):
+            plan += [("R1", "stable rules", replay + ["-r", rules[0], trace], args.events),
+                     ("R2", "three community files",
+                      replay + sum((["-r", r] for r in rules), []) + [trace], args.events),
+                     ("C1", "load three community files", [tiercel, "check", "--no-lint"] + rules, 0)]
+        plan.append(("C2", "load 1,000 generated rules", [tiercel, "check", "--no-lint", many], 0))
+        only = set(filter(None, args.only.split(",")))
+        for ident, name, argv, events in plan:
+            if only and ident not in only:
+                continue
+            runs = [measure(argv) for _ in range(args.runs)]
+            cpu = statistics.median(r[0] for r in runs)
+            rows.append({"id": ident, "name": ident + " " + name, "events": events, "cpu_s": cpu,
+                         "cpu_s_best": min(r[0] for r in runs),
+                         "events_per_cpu_s": events / cpu if cpu else 0,
+                         "ns_per_event": cpu * 1e9 / events if events else 0,
+                         "peak_mb": max(r[1] for r in runs) / 1024})
+    report(rows, args)
+
+
+if __name__ == "__main__":
+    main()
