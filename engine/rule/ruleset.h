@@ -160,8 +160,9 @@ struct ruleset {
 	struct plugin_requirement *requirements;
 	uint32_t nrequirements;
 	uint32_t nactive;
+	struct strmap by_name;			/* of rules */
 	bool ok;			/* no error so far */
-	struct ruleset_impl *impl;	/* the loader's own memory, gone after finish */
+	struct loader *loader;		/* the collected files, gone after finish */
 	struct ruleset_opts opts;
 };
 

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conditions of macros and rules: text with exceptions and lists expanded, tree, check of fields
+ * and values, and the way back from a place in the expanded text to the file. Each condition is
+ * checked once, on its own tree; macros are put in afterwards and bring their findings along.
+ */
+#include "engine/rule/loader.h"
+
+/* ---- text ---------------------------------------------------------------------------------- */
+
+/* The condition before lists are expanded; *ret_own = end of its own part. */
+static void cond_text(const struct cond *c, struct gen *g, uint32_t *ret_own)
+{
+	bool wrap = c->rule && exception_any_values(c->rule);
+	const struct piece *p = c->text.first;
+
+	if (wrap)
+		gen_fixed(g, STR("("), p->src, p->node->offset);
+	gen_text(g, &c->text);
+	*ret_own = (uint32_t)g->out->len;
+	if (wrap) {
+		gen_fixed(g, STR(")"), p->src, p->node->offset);
+		exception_text(g, c->rule);
+	}
+}
+
+static int build_full(struct loader *l, struct cond *c)
+{
+	struct gen text = { &l->text, NULL }, full = { &l->full, NULL };
+	uint32_t own;
+	int err;
+
+	buf_clear(&l->text);
+	buf_clear(&l->full);
+	cond_text(c, &text, &own);
+	if (l->text.err)
+		return l->text.err;
+	if (limit_over(l->limits, LIMIT_CONDITION_BYTES, l->text.len))
+		return -E2BIG;
+	err = list_expand(l, buf_str(&l->text), NULL, &full, c, own);
+	if (err)
+		return err;
+	if (limit_over(l->limits, LIMIT_CONDITION_BYTES, l->full.len))
+		return -E2BIG;
+	c->full = arena_str(&l->rs->arena, buf_str(&l->full));
+	return c->full.p ? 0 : -ENOMEM;
+}
+
+/* ---- findings ------------------------------------------------------------------------------ */
+
+struct finding *cond_find(struct loader *l, struct cond *c, enum diag_code code,
+			  const char *message)
+{
+	struct finding *f = arena_new(&l->arena, struct finding);
+
+	if (f)
+		f->message = arena_strdup(&l->arena, str_from(message));
+	if (!f || !f->message) {
+		l->oom = true;
+		return NULL;
+	}
+	f->code = code;
+	f->span = 1;
+	*c->findings_end = f;
+	c->findings_end = &f->next;
+	c->errors += diag_infos[code].severity == DIAG_ERROR;
+	return f;
+}
+
+static struct finding *find_error(struct loader *l, struct cond *c, enum diag_code code,
+				  const struct filter_error *err)
+{
+	struct finding *f = cond_find(l, c, code, err->message);
+
+	if (!f)
+		return NULL;
+	f->pos = err->pos;
+	f->span = MAX(err->span, 1u);
+	f->hint = err->hint;
+	return f;
+}
+
+/* Build the texts once more, this time with the origin of every byte. */
+static bool cond_origin(struct loader *l, struct cond *c, uint32_t at, const struct source **src,
+			uint32_t *offset)
+{
+	_cleanup_buf_ struct buf raw = BUF_INIT, full = BUF_INIT;
+	struct origin in = { .arena = &l->arena }, out = { .arena = &l->arena };
+	struct gen text = { &raw, &in }, expanded = { &full, &out };
+	uint32_t own;
+
+	cond_text(c, &text, &own);
+	if (raw.err || list_expand(l, buf_str(&raw), &in, &expanded, NULL, 0))
+		return origin_find(&in, 0, src, offset);
+	return origin_find(&out, at, src, offset);
+}
+
+static struct str short_text(struct loader *l, struct str s)
+{
+	const char *p = s.len <= 20 ? arena_printf(&l->arena, "\"%.*s\"", STR_ARG(s))
+				    : arena_printf(&l->arena, "\"%.17s...\"", s.p);
+
+	return p ? str_from(p) : STR("");
+}
+
+void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum diag_code code,
+		 const struct place *rule)
+{
+	const struct piece *p = c->text.first;
+	struct place item = c->place, text, expr;
+	struct diag *g;
+
+	if (rule) {
+		item.outer = rule;	/* a macro, seen from the rule that uses it */
+		item.src = c->place.src;
+	}
+	text = (struct place){ c->type, STR(""), p->src, p->node->offset, &item };
+	expr = (struct place){ "condition expression", short_text(l, c->full.p ? c->full : p->s),
+			       p->src, p->node->offset, &text };
+	cond_origin(l, c, f->pos.offset, &expr.src, &expr.offset);
+	g = report(l, code, &expr, "%s", f->message);
+	g->span = f->span;
+	if (f->hint)
+		diag_hint(l->diags, g, "%s", f->hint);
+}
+
+/* ---- parsing ------------------------------------------------------------------------------- */
+
+static bool add_ident(struct loader *l, struct cond *c, const struct ast *a)
+{
+	struct load_macro *m = strmap_get(&l->macros_by_name, a->ident);
+	struct load_macro **v;
+
+	if (!m) {
+		struct filter_error err = { .pos = a->pos, .span = a->span };
+		const char *near = NULL;
+
+		if (l->incomplete)
+			return true;
+		err.message = arena_printf(&l->arena, "Undefined macro '%.*s' used in filter.",
+					   STR_ARG(a->ident));
+		near = macro_nearest(l, a->ident);
+		if (near)
+			err.hint = arena_printf(&l->arena, "did you mean '%s'?", near);
+		return err.message ? find_error(l, c, DIAG_ERR_VALIDATE, &err) != NULL : oom(l);
+	}
+	if (m->round == l->round)
+		return true;
+	m->round = l->round;
+	v = arena_grow(&l->arena, c->macros, &c->cap_macros, c->nmacros + 1, sizeof(*v));
+	if (!v)
+		return oom(l);
+	c->macros = v;
+	v[c->nmacros++] = m;
+	return true;
+}
+
+/* Identifiers of the tree -> c->macros; checks -> checks[]. */
+static bool walk(struct loader *l, struct cond *c, struct ast *a)
+{
+	struct ast **v;
+
+	if (a->kind == AST_IDENT)
+		return add_ident(l, c, a);
+	if (a->kind == AST_CHECK) {
+		v = arena_grow(&l->arena, c->checks, &c->cap_checks, c->nchecks + 1, sizeof(*v));
+		if (!v)
+			return oom(l);
+		c->checks = v;
+		v[c->nchecks++] = a;
+		return true;
+	}
+	for (uint32_t i = 0; i < a->nkids; i++)
+		if (!walk(l, c, a->kids[i]))
+			return false;
+	return true;
+}
+
+bool cond_parse(struct loader *l, struct cond *c)
+{
+	struct filter_error err = { 0 };
+	int r = build_full(l, c);
+
+	c->findings_end = &c->findings;
+	if (r == -E2BIG) {
+		err.message = "condition is too long after expansion of its lists";
+		return find_error(l, c, DIAG_ERR_COMPILE_CONDITION, &err);
+	}
+	if (r)
+		return oom(l);
+	r = filter_parse(c->full, &l->rs->arena, l->limits, &c->raw, &err);
+	if (r == -ENOMEM)
+		return oom(l);
+	if (r)
+		return find_error(l, c, DIAG_ERR_COMPILE_CONDITION, &err);
+	l->round++;
+	return walk(l, c, c->raw);
+}
+
+/* ---- checking ------------------------------------------------------------------------------ */
+
+struct check_ctx {
+	struct loader *l;
+	struct cond *c;
+};
+
+static void on_error(void *ctx, const struct filter_error *err)
+{
+	struct check_ctx *x = ctx;
+
+	find_error(x->l, x->c, DIAG_ERR_COMPILE_CONDITION, err);
+}
+
+static void on_warning(void *ctx, enum diag_code code, struct pos pos, uint32_t span,
+		       const char *message)
+{
+	struct check_ctx *x = ctx;
+	struct filter_error err = { .message = message, .pos = pos, .span = span };
+
+	find_error(x->l, x->c, code, &err);
+}
+
+static const char evt_dir_message[] =
+	"due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = "
+	">' always evaluates to false. The rule expression can be simplified by removing the "
+	"condition on 'evt.dir'";
+static const char latency_message[] =
+	"field is not available due to the drop of enter events.";
+
+const struct deprecated_field deprecated_fields[DEPRECATED_FIELDS] = {
+	{ "evt.dir", evt_dir_message },
+	{ "evt.latency", latency_message },
+	{ "evt.latency.s", latency_message },
+	{ "evt.latency.ns", latency_message },
+	{ "evt.latency.quantized", latency_message },
+	{ "evt.latency.human", latency_message },
+	{ "evt.wait_latency", latency_message },
+};
+
+static uint32_t deprecated_in(const struct expr *e)
+{
+	uint32_t bits = 0;
+
+	if (!e)
+		return 0;
+	if (e->kind == EXPR_FIELD && str_starts(e->text, STR("evt.")))
+		for (size_t i = 0; i < DEPRECATED_FIELDS; i++)
+			if (str_is(e->text, deprecated_fields[i].name))
+				bits |= 1u << i;
+	for (uint32_t i = 0; i < e->nargs; i++)
+		bits |= deprecated_in(e->args[i]);
+	return bits;
+}
+
+/* Fields of other sources for which the text <NA> was once a value. */
+static bool is_unsafe_na(const struct ast *a)
+{
+	if (!a->left || a->left->kind != EXPR_FIELD ||
+	    !(str_starts(a->left->text, STR("ka.")) || str_starts(a->left->text, STR("jevt."))))
+		return false;
+	for (uint32_t i = 0; i < a->nvalues; i++)
+		if (str_is(a->values[i]->text, "<NA>"))
+			return true;
+	return false;
+}
+
+static bool find_deprecated(struct loader *l, struct cond *c, const struct ast *a)
+{
+	uint32_t bits = deprecated_in(a->left) | deprecated_in(a->right);
+	struct filter_error err = { .pos = a->pos, .span = a->span };
+
+	if (is_unsafe_na(a)) {
+		err.message = "comparing a field value with <NA> is unsafe and can lead to "
+			      "unpredictable behavior of the rule condition";
+		if (!find_error(l, c, DIAG_UNSAFE_NA_CHECK, &err))
+			return false;
+	}
+	for (size_t i = 0; i < DEPRECATED_FIELDS; i++) {
+		struct finding *f;
+
+		if (!(bits & ~c->deprecated & 1u << i))
+			continue;
+		err.message = deprecated_fields[i].message;
+		f = find_error(l, c, DIAG_DEPRECATED_ITEM, &err);
+		if (!f)
+			return false;
+		f->deprecated = (uint8_t)(i + 1);
+	}
+	c->deprecated |= bits;
+	return true;
+}
+
+/* The checks hang under one made-up node, so identifiers do not have to be known here. */
+bool cond_check(struct loader *l, struct cond *c)
+{
+	struct check_ctx ctx = { l, c };
+	struct filter_checker checker = {
+		.arena = &l->rs->arena, .statics = l->rs->opts.statics,
+		.error = on_error, .warn = on_warning, .ctx = &ctx,
+	};
+	struct ast all = { .kind = AST_AND, .kids = c->checks, .nkids = c->nchecks };
+
+	if (c->checked)
+		return true;
+	c->checked = true;
+	for (uint32_t i = 0; i < c->nchecks; i++)
+		if (!find_deprecated(l, c, c->checks[i]))
+			return false;
+	if (c->nchecks && filter_check(&all, &checker) == -ENOMEM)
+		return oom(l);
+	return !l->oom;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * YAML nodes as typed values, with the messages users know. Called by the collecting half of the
+ * loader. Texts are views of the rule set's arena.
+ */
+#include <strings.h>
+
+#include "engine/rule/loader.h"
+
+struct place place_of(const struct place *outer, const char *type, struct str name,
+		      const struct yaml_node *n)
+{
+	return (struct place){ type, name, outer->src, n ? n->offset : outer->offset, outer };
+}
+
+bool decode_scalar(struct loader *l, const struct place *at, const char *key,
+		   const struct yaml_node *n, struct str *ret)
+{
+	n = yaml_deref(n);
+	if (n->kind != YNODE_SCALAR) {
+		report(l, DIAG_ERR_YAML_VALIDATE, at, "Value is not a scalar value");
+		return false;
+	}
+	if (n->is_null) {
+		report(l, DIAG_ERR_YAML_VALIDATE, at, "Mapping for key '%s' is empty", key);
+		return false;
+	}
+	if (!n->s.len) {
+		report(l, DIAG_ERR_YAML_VALIDATE, at, "Value must be non-empty");
+		return false;
+	}
+	*ret = n->s;
+	return true;
+}
+
+bool decode_text(struct loader *l, const struct place *in, const struct yaml_node *map,
+		 const char *key, struct str *ret)
+{
+	const struct yaml_node *n = yaml_deref(map)->kind == YNODE_MAP ? yaml_get(map, key) : NULL;
+	struct place at;
+
+	if (!n) {
+		report(l, DIAG_ERR_YAML_VALIDATE, in, "Item has no mapping for key '%s'", key);
+		return false;
+	}
+	at = place_of(in, "value for", str_from(key), n);
+	return decode_scalar(l, &at, key, n, ret);
+}
+
+/* A word in lower, upper or capitalised form. */
+static bool is_word(struct str s, const char *word)
+{
+	bool upper = true, lower_tail = true;
+
+	if (s.len != strlen(word) || strncasecmp(s.p, word, s.len) != 0)
+		return false;
+	for (uint32_t i = 0; i < s.len; i++) {
+		bool up = s.p[i] >= 'A' && s.p[i] <= 'Z';
+
+		upper &= up;
+		lower_tail &= i == 0 || !up;
+	}
+	return upper || lower_tail;
+}
+
+bool decode_bool(struct loader *l, const struct place *at, const char *key,
+		 const struct yaml_node *n, bool *ret)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = {
+		{ "true", true }, { "false", false }, { "yes", true }, { "no", false },
+		{ "on", true }, { "off", false }, { "y", true }, { "n", false },
+	};
+	struct str s;
+
+	if (!decode_scalar(l, at, key, n, &s))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (is_word(s, words[i].word)) {
+			*ret = words[i].value;
+			return true;
+		}
+	}
+	diag_hint(l->diags, report(l, DIAG_ERR_YAML_VALIDATE, at, "Can't decode YAML scalar value"),
+		  "'%s' is true or false", key);
+	return false;
+}
+
+bool decode_u32(struct loader *l, const struct place *at, const char *key,
+		const struct yaml_node *n, uint32_t *ret)
+{
+	struct str s;
+	uint64_t v;
+
+	if (!decode_scalar(l, at, key, n, &s))
+		return false;
+	if (str_to_u64(s, &v) || v > UINT32_MAX) {
+		diag_hint(l->diags,
+			  report(l, DIAG_ERR_YAML_VALIDATE, at, "Can't decode YAML scalar value"),
+			  "'%s' is a whole number", key);
+		return false;
+	}
+	*ret = (uint32_t)v;
+	return true;
+}
+
+bool strs_have(const struct str *arr, uint32_t n, struct str s)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (str_eq(arr[i], s))
+			return true;
+	return false;
+}
+
+/* Arrays of the rule set grow by doubling; the capacity follows from the count. */
+bool strs_add(struct loader *l, struct str **arr, uint32_t *n, struct str s)
+{
+	if (*n == 0 || (*n >= 4 && (*n & (*n - 1)) == 0)) {
+		struct str *v = arena_array(&l->rs->arena, *n ? (size_t)*n * 2 : 4, sizeof(*v));
+
+		if (!v)
+			return oom(l);
+		if (*n)
+			memcpy(v, *arr, *n * sizeof(*v));
+		*arr = v;
+	}
+	(*arr)[(*n)++] = s;
+	return true;
+}
+
+bool decode_texts(struct loader *l, const struct place *at, const struct yaml_node *n,
+		  struct str **arr, uint32_t *count)
+{
+	bool good = true;
+
+	n = yaml_deref(n);
+	if (n->kind != YNODE_SEQ) {
+		report(l, DIAG_ERR_YAML_VALIDATE, at, "Value is not a sequence");
+		return false;
+	}
+	yaml_each(item, n) {
+		const struct yaml_node *v = yaml_deref(item);
+
+		if (v->kind != YNODE_SCALAR || v->is_null) {
+			struct place here = place_of(at, "list item", STR(""), item);
+
+			report(l, DIAG_ERR_YAML_VALIDATE, &here, "sequence value is not scalar");
+			good = false;
+		} else if (!strs_add(l, arr, count, v->s)) {
+			return false;
+		}
+	}
+	return good;
+}
+
+bool text_add(struct loader *l, struct text *t, struct str s, const struct source *src,
+	      const struct yaml_node *n)
+{
+	struct piece *p = arena_new(&l->arena, struct piece);
+
+	if (!p)
+		return oom(l);
+	*p = (struct piece){ s, src, n, NULL };
+	if (t->last)
+		t->last->next = p;
+	else
+		t->first = p;
+	t->last = p;
+	return true;
+}

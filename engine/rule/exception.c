@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exceptions of rules: reading them from the file, merging appended values, and the condition text
+ * that they stand for. Called by the loader; public parts live in the rule set's arena.
+ */
+#include "engine/rule/collect.h"
+
+/* ---- operators and fields ------------------------------------------------------------------ */
+
+/* "startswith   oneof" -> "startswith oneof". */
+static bool squeeze_blanks(struct loader *l, struct str s, struct str *ret)
+{
+	char *p;
+	uint32_t n = 0;
+
+	s = str_trim(s);
+	p = arena_strdup(&l->rs->arena, s);
+	if (!p)
+		return oom(l);
+	for (uint32_t i = 0; i < s.len; i++) {
+		bool blank = s.p[i] == ' ' || s.p[i] == '\t' || s.p[i] == '\n';
+
+		if (!blank || (n && p[n - 1] != ' '))
+			p[n++] = blank ? ' ' : s.p[i];
+	}
+	p[n] = '\0';
+	*ret = (struct str){ p, n };
+	return true;
+}
+
+/* Values of this operator are written in parentheses. */
+static bool comp_takes_list(struct str comp)
+{
+	enum op_modifier modifier;
+	enum op_id op;
+
+	return op_parse(comp, &op, &modifier) == 0 &&
+	       (modifier != MOD_NONE || op_infos[op].right == OP_RIGHT_LIST);
+}
+
+static bool field_is_valid(struct loader *l, struct str text)
+{
+	const char *message;
+	struct operand *op;
+	struct scan scan;
+	struct expr *e;
+	struct pos pos;
+
+	scan_init(&scan, text, &l->arena);
+	e = expr_parse_left(&scan);
+	if (!e || scan.at != text.len)
+		return false;
+	return operand_resolve(e, &l->arena, l->rs->opts.statics, &op, &message, &pos) == 0;
+}
+
+static bool judge_names(struct loader *l, const struct load_exception *e)
+{
+	enum op_modifier modifier;
+	enum op_id op;
+	bool good = true;
+
+	for (uint32_t i = 0; i < e->pub.nfields; i++) {
+		struct str field = e->pub.fields[i], comp = e->pub.comps[i];
+		const char *near;
+		struct diag *g;
+
+		if (op_parse(comp, &op, &modifier)) {
+			report(l, DIAG_ERR_VALIDATE, &e->place,
+			       "'%.*s' is not a supported comparison operator", STR_ARG(comp));
+			good = false;
+		}
+		if (field_is_valid(l, field))
+			continue;
+		g = report(l, DIAG_ERR_VALIDATE, &e->place,
+			   "'%.*s' is not a supported filter field", STR_ARG(field));
+		near = field_nearest(field);
+		if (near)
+			diag_hint(l->diags, g, "did you mean '%s'?", near);
+		good = false;
+	}
+	return good;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static bool read_fields(struct loader *l, struct load_exception *e, const struct yaml_node *entry)
+{
+	const struct yaml_node *n = yaml_get(entry, "fields");
+	struct place at;
+	struct str s;
+
+	if (!n) {
+		report(l, DIAG_ERR_YAML_VALIDATE, &e->place, "Item has no mapping for key 'fields'");
+		return false;
+	}
+	at = place_of(&e->place, "value for", STR("fields"), n);
+	e->pub.tuple = n->kind == YNODE_SEQ;
+	if (!e->pub.tuple)
+		return decode_scalar(l, &at, "fields", n, &s) &&
+		       strs_add(l, &e->pub.fields, &e->pub.nfields, s);
+	if (!decode_texts(l, &at, n, &e->pub.fields, &e->pub.nfields))
+		return false;
+	if (!e->pub.nfields)
+		report(l, DIAG_ERR_VALIDATE, &e->place,
+		       "Rule exception item must have fields property with a list of fields");
+	return e->pub.nfields;
+}
+
+static bool default_comps(struct loader *l, struct load_exception *e)
+{
+	struct str comp = e->pub.tuple ? STR("=") : STR("in");
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < e->pub.nfields; i++)
+		if (!strs_add(l, &e->pub.comps, &n, comp))
+			return false;
+	return true;
+}
+
+static bool read_comps(struct loader *l, struct load_exception *e, const struct yaml_node *entry)
+{
+	const struct yaml_node *n = yaml_get(entry, "comps");
+	struct place at;
+	uint32_t count = 0;
+	struct str s;
+
+	if (!n)
+		return default_comps(l, e);
+	at = place_of(&e->place, "value for", STR("comps"), n);
+	if (e->pub.tuple) {
+		if (n->kind == YNODE_SEQ && !decode_texts(l, &at, n, &e->pub.comps, &count))
+			return false;
+		if (count != e->pub.nfields) {
+			report(l, DIAG_ERR_VALIDATE, &e->place,
+			       "Fields and comps lists must have equal length");
+			return false;
+		}
+	} else if (n->kind != YNODE_SCALAR) {
+		report(l, DIAG_ERR_VALIDATE, &e->place, "Fields and comps must both be strings");
+		return false;
+	} else if (!decode_scalar(l, &at, "comps", n, &s) ||
+		   !strs_add(l, &e->pub.comps, &count, s)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (!squeeze_blanks(l, e->pub.comps[i], &e->pub.comps[i]))
+			return false;
+	if (!e->pub.tuple && !comp_takes_list(e->pub.comps[0])) {
+		report(l, DIAG_ERR_VALIDATE, &e->place,
+		       "When fields is a single value, comps must be one of (in, pmatch, "
+		       "intersects) or a modifier operator (e.g. startswith oneof)");
+		return false;
+	}
+	return true;
+}
+
+static bool read_value(struct loader *l, const struct place *row, const struct yaml_node *n,
+		       struct exception_value *ret)
+{
+	struct place at = place_of(row, "exception value", STR(""), n);
+
+	n = yaml_deref(n);
+	ret->is_list = n->kind == YNODE_SEQ;
+	if (ret->is_list)
+		return decode_texts(l, &at, n, &ret->items, &ret->n);
+	if (n->kind != YNODE_SCALAR) {
+		report(l, DIAG_ERR_YAML_VALIDATE, &at, "Value is not a scalar value");
+		return false;
+	}
+	if (!n->s.len && !n->is_null) {
+		report(l, DIAG_ERR_YAML_VALIDATE, &at, "Value must be non-empty");
+		return false;
+	}
+	return strs_add(l, &ret->items, &ret->n, n->s);
+}
+
+static struct exception_row *add_row(struct loader *l, struct load_exception *e,
+				     const struct place *at)
+{
+	uint32_t n = e->pub.nrows + 1;
+	struct exception_row *rows = arena_grow(&l->rs->arena, e->pub.rows, &e->cap_rows, n,
+						sizeof(*rows));
+	struct row_place *places = arena_grow(&l->arena, e->places, &e->cap_places, n,
+					      sizeof(*places));
+
+	if (!rows || !places) {
+		l->oom = true;
+		return NULL;
+	}
+	e->pub.rows = rows;
+	e->places = places;
+	places[n - 1] = (struct row_place){ at->src, at->offset };
+	rows[n - 1] = (struct exception_row){
+		.values = arena_array(&l->rs->arena, e->pub.nfields, sizeof(*rows->values)),
+	};
+	if (!rows[n - 1].values) {
+		l->oom = true;
+		return NULL;
+	}
+	return &rows[n - 1];
+}
+
+/* A row is added only when it is good. */
+static bool read_row(struct loader *l, struct load_exception *e, const struct place *values,
+		     const struct yaml_node *row)
+{
+	struct place at = place_of(values, "exception value", STR(""), row);
+	struct exception_row *r;
+	uint32_t i = 0;
+
+	row = yaml_deref(row);
+	if (!e->pub.tuple && row->kind != YNODE_SCALAR) {
+		report(l, DIAG_ERR_VALIDATE, &at,
+		       "Expected values array to contain a list of strings");
+		return false;
+	}
+	if (e->pub.tuple && (row->kind != YNODE_SEQ || row->n != e->pub.nfields)) {
+		report(l, DIAG_ERR_VALIDATE, &at, "Fields and values lists must have equal length");
+		return false;
+	}
+	r = add_row(l, e, &at);
+	if (!r)
+		return false;
+	e->pub.nrows++;
+	if (!e->pub.tuple)
+		return read_value(l, values, row, &r->values[0]);
+	yaml_each(v, row)
+		if (!read_value(l, &at, v, &r->values[i++]))
+			return false;
+	return true;
+}
+
+static bool read_values(struct loader *l, struct load_exception *e, const struct yaml_node *n)
+{
+	struct place at = place_of(&e->place, "exception values", STR(""), n);
+	bool good = true;
+
+	e->pub.has_values = true;
+	if (n->kind != YNODE_SEQ) {
+		report(l, DIAG_ERR_YAML_VALIDATE, &at, "Rule exception values must be a sequence");
+		return false;
+	}
+	yaml_each(row, n)
+		good &= read_row(l, e, &at, row);
+	return good;
+}
+
+static bool define(struct loader *l, struct load_rule *r, struct load_exception *e,
+		   const struct yaml_node *entry)
+{
+	const struct yaml_node *values = yaml_get(entry, "values");
+	struct load_exception **v;
+
+	if (!read_fields(l, e, entry) || !read_comps(l, e, entry))
+		return r->unknown_source && !l->oom;
+	if (!r->unknown_source && !judge_names(l, e))
+		return false;
+	if (values && !read_values(l, e, values))
+		return r->unknown_source && !l->oom;
+	v = arena_grow(&l->arena, r->exceptions, &r->cap_exceptions, r->nexceptions + 1,
+		       sizeof(*v));
+	if (!v)
+		return oom(l);
+	r->exceptions = v;
+	v[r->nexceptions++] = e;
+	return true;
+}
+
+static struct load_exception *exception_find(const struct load_rule *r, struct str name)
+{
+	for (uint32_t i = 0; i < r->nexceptions; i++)
+		if (str_eq(r->exceptions[i]->pub.name.s, name))
+			return r->exceptions[i];
+	return NULL;
+}
+
+static bool append_values(struct loader *l, struct load_exception *old, const struct place *at,
+			  const struct yaml_node *entry)
+{
+	static const char *const fixed[] = { "fields", "comps" };
+	const struct yaml_node *values = yaml_get(entry, "values");
+	struct place home = old->place;
+	bool good = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+		if (!yaml_get_key(entry, fixed[i]))
+			continue;
+		report(l, DIAG_ERR_VALIDATE, at,
+		       "Can not append exception %s to existing exception, only values", fixed[i]);
+		good = false;
+	}
+	if (!good)
+		return false;
+	if (!values) {
+		report(l, DIAG_APPEND_NO_VALUES, at,
+		       "Overriding/appending exception with no values");
+		return true;
+	}
+	old->place = *at;	/* problems of the values belong to the item that brings them */
+	good = read_values(l, old, values);
+	old->place = home;
+	return good;
+}
+
+static bool append_new(struct loader *l, const struct load_exception *e,
+		       const struct yaml_node *entry)
+{
+	static const char *const needed[] = { "fields", "values" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (yaml_get_key(entry, needed[i]))
+			continue;
+		report(l, DIAG_ERR_VALIDATE, &e->place,
+		       "Rule exception must have %s property with a list of %s", needed[i],
+		       needed[i]);
+		return false;
+	}
+	return true;
+}
+
+static bool read_entry(struct loader *l, struct load_rule *r, const struct place *all,
+		       const struct yaml_node *n, enum set_op op)
+{
+	const struct yaml_node *entry = yaml_deref(n);
+	struct load_exception *e = arena_new(&l->arena, struct load_exception), *old;
+
+	if (!e)
+		return oom(l);
+	e->place = place_of(all, "exception", STR(""), n);
+	if (!decode_text(l, &e->place, entry, "name", &e->pub.name.s))
+		return false;
+	/* Kept after this call: hang it to the item, whose place stays. */
+	e->place.name = e->pub.name.s;
+	e->place.outer = all->outer;
+	old = exception_find(r, e->pub.name.s);
+	if (op == SET_APPEND)
+		return old ? append_values(l, old, &e->place, entry)
+			   : append_new(l, e, entry) && define(l, r, e, entry);
+	if (old)
+		report(l, DIAG_EXCEPTION_NAME_NOT_UNIQUE, &e->place,
+		       "Multiple definitions of exception '%.*s' in the same rule",
+		       STR_ARG(e->pub.name.s));
+	return define(l, r, e, entry);
+}
+
+bool exception_set(struct loader *l, struct load_rule *r, const struct setting *s)
+{
+	struct place all = s->place;
+	bool good = true;
+
+	all.type = "exceptions";
+	all.name = STR("");
+	if (s->op != SET_APPEND)
+		r->nexceptions = 0;
+	if (s->node->kind == YNODE_SCALAR && s->node->is_null)
+		return true;
+	if (s->node->kind != YNODE_SEQ) {
+		report(l, DIAG_ERR_YAML_VALIDATE, &all, "Rule exceptions must be a sequence");
+		return false;
+	}
+	yaml_each(n, s->node)
+		good &= read_entry(l, r, &all, n, s->op);
+	return good;
+}
+
+/* ---- condition text ------------------------------------------------------------------------ */
+
+struct row_text {
+	struct gen *g;
+	const struct source *src;
+	uint32_t offset;
+};
+
+static void put(const struct row_text *t, struct str s)
+{
+	gen_fixed(t->g, s, t->src, t->offset);
+}
+
+static void put_quoted(const struct row_text *t, struct str s)
+{
+	bool quote = s.len && s.p[0] != '"' && s.p[0] != '\'' &&
+		     (memchr(s.p, ' ', s.len) || memchr(s.p, '\t', s.len) ||
+		      memchr(s.p, '\n', s.len));
+
+	if (quote)
+		put(t, STR("\""));
+	put(t, s);
+	if (quote)
+		put(t, STR("\""));
+}
+
+static void put_value(const struct row_text *t, const struct exception_value *v, struct str comp)
+{
+	bool list = v->is_list || comp_takes_list(comp);
+
+	if (!v->is_list && list && v->items[0].len && v->items[0].p[0] == '(') {
+		put(t, v->items[0]);
+		return;
+	}
+	if (list)
+		put(t, STR("("));
+	for (uint32_t i = 0; i < v->n; i++) {
+		if (i)
+			put(t, STR(", "));
+		put_quoted(t, v->items[i]);
+	}
+	if (list)
+		put(t, STR(")"));
+}
+
+static void put_check(const struct row_text *t, const struct rule_exception *e, uint32_t i)
+{
+	put(t, e->fields[i]);
+	put(t, STR(" "));
+	put(t, e->comps[i]);
+	put(t, STR(" "));
+}
+
+static void put_tuples(struct row_text *t, const struct load_exception *e)
+{
+	for (uint32_t r = 0; r < e->pub.nrows; r++) {
+		if (r)
+			put(t, STR(" or "));
+		t->src = e->places[r].src;
+		t->offset = e->places[r].offset;
+		put(t, STR("("));
+		for (uint32_t i = 0; i < e->pub.nfields; i++) {
+			if (i)
+				put(t, STR(" and "));
+			put_check(t, &e->pub, i);
+			put_value(t, &e->pub.rows[r].values[i], e->pub.comps[i]);
+		}
+		put(t, STR(")"));
+	}
+}
+
+static void put_single(struct row_text *t, const struct load_exception *e)
+{
+	put_check(t, &e->pub, 0);
+	put(t, STR("("));
+	for (uint32_t r = 0; r < e->pub.nrows; r++) {
+		t->src = e->places[r].src;
+		t->offset = e->places[r].offset;
+		if (r)
+			put(t, STR(", "));
+		put_quoted(t, e->pub.rows[r].values[0].items[0]);
+	}
+	put(t, STR(")"));
+}
+
+bool exception_any_values(const struct load_rule *r)
+{
+	for (uint32_t i = 0; i < r->nexceptions; i++)
+		if (r->exceptions[i]->pub.nrows)
+			return true;
+	return false;
+}
+
+void exception_text(struct gen *g, const struct load_rule *r)
+{
+	for (uint32_t i = 0; i < r->nexceptions; i++) {
+		const struct load_exception *e = r->exceptions[i];
+		struct row_text t = { g, e->place.src, e->place.offset };
+
+		if (!e->pub.nrows)
+			continue;
+		put(&t, STR(" and not ("));
+		if (e->pub.tuple)
+			put_tuples(&t, e);
+		else
+			put_single(&t, e);
+		put(&t, STR(")"));
+	}
+}

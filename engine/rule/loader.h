@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the rule loader: what is known about a rule set between the first file and
+ * ruleset_finish(). Files of engine/rule/ only. Two lifetimes: the rule set's arena (rs->arena)
+ * for what stays, the loader's arena for files, trees and everything here.
+ */
+#ifndef TIERCEL_RULE_LOADER_H
+#define TIERCEL_RULE_LOADER_H
+
+#include "engine/rule/ruleset.h"
+#include "engine/rule/source.h"
+
+/* A problem of a condition, position within its expanded text. */
+struct finding {
+	enum diag_code code;
+	const char *message, *hint;
+	struct pos pos;
+	uint32_t span;
+	uint8_t deprecated;		/* 1 + index in deprecated_fields, or 0 */
+	struct finding *next;
+};
+
+/* A condition on its way from text to tree: of a macro or of a rule. */
+struct cond {
+	struct text text;
+	struct load_rule *rule;		/* whose exceptions are added, or NULL */
+	struct place place;		/* of its item */
+	const char *type;		/* "macro condition", "rule condition" */
+	struct str full;		/* exceptions and lists expanded */
+	struct ast *raw;		/* identifiers not yet replaced */
+	struct load_macro **macros;	/* distinct, in order of appearance */
+	struct ast **checks;		/* of its own tree */
+	uint32_t nmacros, cap_macros, nchecks, cap_checks;
+	struct str *lists;		/* named directly by its own text */
+	uint32_t nlists;
+	bool checked;
+	struct finding *findings, **findings_end;	/* of checking */
+	uint32_t errors;		/* among them */
+	uint32_t deprecated;		/* bits of deprecated fields, macros included */
+};
+
+struct load_list {
+	struct ruleset_list *pub;
+	struct place place;
+	uint32_t index;			/* order of first definition */
+	uint32_t visibility;		/* order of the last definition or append */
+	bool broken, odd_name, in_condition;
+	uint32_t round;			/* of the last pass that met it */
+	struct str full;		/* what its name stands for, p == NULL: not yet known */
+	struct load_list **refs;	/* lists found on the way to `full` */
+	uint32_t nrefs, cap_refs;
+};
+
+struct load_macro {
+	struct ruleset_macro *pub;
+	struct cond cond;
+	uint32_t visibility;
+	uint32_t round;			/* of the last walk that met it */
+	uint32_t depth;			/* of macros in macros */
+	bool broken;			/* an error was reported: its users stay silent */
+	bool reported;			/* errors of checking, at the first rule that met them */
+};
+
+struct row_place {
+	const struct source *src;
+	uint32_t offset;
+};
+
+struct load_exception {
+	struct rule_exception pub;
+	struct place place;
+	struct row_place *places;	/* per row */
+	uint32_t cap_rows, cap_places;
+};
+
+struct load_rule {
+	struct rule *pub;
+	struct cond cond;
+	struct text output;
+	struct load_exception **exceptions;
+	uint32_t nexceptions, cap_exceptions;
+	bool unknown_source;
+	bool broken;
+	bool output_raw;		/* replaced by an override: not trimmed */
+};
+
+/* A plugin requirement and where it was asked for. */
+struct load_requirement {
+	struct plugin_requirement pub;
+	struct place place;
+};
+
+struct loader {
+	struct ruleset *rs;
+	struct arena arena;
+	struct limits *limits;
+	struct diags *diags;
+	struct source *sources, *last_source;
+	struct strmap lists_by_name, macros_by_name, rules_by_name;
+	struct load_list **lists;
+	struct load_macro **macros;
+	struct load_rule **rules;
+	struct load_requirement *requirements;
+	uint32_t nlists, nmacros, nrules, nrequirements;
+	uint32_t cap_lists, cap_macros, cap_rules, cap_requirements;
+	uint32_t odd_lists;		/* lists with delimiters in their name */
+	uint32_t clock;			/* of visibility */
+	uint32_t round;			/* of passes over lists and trees */
+	uint32_t errors;
+	uint64_t expanded;		/* bytes of texts after expansion, all together */
+	struct buf text, full;		/* scratch of condition texts */
+	bool incomplete;		/* a file is missing: unknown names prove nothing */
+	bool oom;
+};
+
+/* One item of a file. */
+struct item {
+	const struct yaml_node *map;
+	struct place place;
+	struct str name;
+};
+
+/* ---- report.c ------------------------------------------------------------------------------ */
+/* Never NULL. The record's place is the innermost one. */
+struct diag *report(struct loader *l, enum diag_code code, const struct place *at,
+		    const char *fmt, ...) _printf_(4, 5);
+#define oom(l) ((l)->oom = true, false)
+
+/* ---- decode.c: typed values; false = reported (or out of memory) --------------------------- */
+struct place place_of(const struct place *outer, const char *type, struct str name,
+		      const struct yaml_node *n);
+/* The scalar under `key`, not null, not empty. */
+bool decode_text(struct loader *l, const struct place *in, const struct yaml_node *map,
+		 const char *key, struct str *ret);
+/* The scalar itself. `at` is its place. */
+bool decode_scalar(struct loader *l, const struct place *at, const char *key,
+		   const struct yaml_node *n, struct str *ret);
+bool decode_bool(struct loader *l, const struct place *at, const char *key,
+		 const struct yaml_node *n, bool *ret);
+bool decode_u32(struct loader *l, const struct place *at, const char *key,
+		const struct yaml_node *n, uint32_t *ret);
+/* Sequence of scalars, added to *arr. */
+bool decode_texts(struct loader *l, const struct place *at, const struct yaml_node *n,
+		  struct str **arr, uint32_t *count);
+bool text_add(struct loader *l, struct text *t, struct str s, const struct source *src,
+	      const struct yaml_node *n);
+bool strs_add(struct loader *l, struct str **arr, uint32_t *n, struct str s);
+bool strs_have(const struct str *arr, uint32_t n, struct str s);
+
+/* ---- collecting ---------------------------------------------------------------------------- */
+void collect_document(struct loader *l, const struct source *src, const struct yaml_node *doc);
+void collect_rule(struct loader *l, struct item *it);
+struct override {
+	const struct yaml_node *key;	/* its pair in the override map */
+	const struct item_key *what;
+	bool append;
+};
+/* The override map of the item. false = reported. *ret_n 0 without one. */
+bool override_collect(struct loader *l, const struct item *it, const struct item_key *keys,
+		      size_t nkeys, struct override **ret, uint32_t *ret_n);
+/* `append: true`? Warns. false = reported. */
+bool append_collect(struct loader *l, const struct item *it, bool *ret);
+void version_collect_engine(struct loader *l, struct item *it);
+void version_collect_plugins(struct loader *l, struct item *it);
+void version_check_plugins(struct loader *l);
+
+enum set_op { SET_DEFINE, SET_APPEND, SET_REPLACE };
+struct setting {
+	const struct item *item;
+	const struct item_key *key;
+	const struct yaml_node *node;	/* the value */
+	struct place place;		/* of the value */
+	enum set_op op;
+};
+
+struct item_key {
+	const char *name;
+	bool required, can_append, can_replace;
+	bool with_append;		/* used by the old `append: true` */
+	bool (*set)(struct loader *l, struct load_rule *r, const struct setting *s);
+};
+
+bool exception_set(struct loader *l, struct load_rule *r, const struct setting *s);
+
+/* ---- compiling ----------------------------------------------------------------------------- */
+void list_define(struct loader *l, struct item *it);
+void list_compile_all(struct loader *l);
+void list_settle_used(struct loader *l);
+/* Expand list names of `text`; hits below own_end are added to c->lists. 0, -E2BIG, -ENOMEM. */
+int list_expand(struct loader *l, struct str text, const struct origin *in, struct gen *out,
+		struct cond *c, uint32_t own_end);
+
+void macro_define(struct loader *l, struct item *it);
+void macro_compile_all(struct loader *l);
+/* Check fields and values of the condition once; findings are kept. */
+bool cond_check(struct loader *l, struct cond *c);
+bool cond_parse(struct loader *l, struct cond *c);
+bool cond_resolve(struct loader *l, struct cond *c, struct ast **ret);
+const char *macro_nearest(struct loader *l, struct str name);
+
+enum { DEPRECATED_FIELDS = 7 };
+struct deprecated_field {
+	const char *name, *message;
+};
+extern const struct deprecated_field deprecated_fields[DEPRECATED_FIELDS];
+void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum diag_code code,
+		 const struct place *rule);
+struct finding *cond_find(struct loader *l, struct cond *c, enum diag_code code,
+			  const char *message);
+bool exception_any_values(const struct load_rule *r);
+void exception_text(struct gen *g, const struct load_rule *r);
+
+void rule_compile_all(struct loader *l);
+void rule_output(struct loader *l, struct load_rule *r, bool good);
+bool message_is_unknown_filter(const char *message);
+void select_rules(struct ruleset *rs);
+void lint_rules(struct loader *l);
+
+#endif

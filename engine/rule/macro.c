@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Macros: definition and resolution. A macro sees the macros whose current definition comes before
+ * its own; rules see all. Trees of macros are shared by their users.
+ */
+#include "engine/rule/collect.h"
+
+static bool name_is_valid(struct str s)
+{
+	for (uint32_t i = 0; i < s.len; i++) {
+		char c = s.p[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		if (!letter && (!i || !(c == '_' || (c >= '0' && c <= '9'))))
+			return false;
+	}
+	return true;
+}
+
+static struct load_macro *macro_new(struct loader *l, const struct item *it)
+{
+	struct load_macro *m = arena_new(&l->arena, struct load_macro);
+	struct load_macro **v = arena_grow(&l->arena, l->macros, &l->cap_macros, l->nmacros + 1,
+					   sizeof(*v));
+
+	if (v)
+		l->macros = v;
+	if (m)
+		m->pub = arena_new(&l->rs->arena, struct ruleset_macro);
+	if (!v || !m || !m->pub)
+		goto fail;
+	m->pub->name.s = it->name;
+	m->cond.type = "macro condition";
+	if (strmap_put(&l->macros_by_name, m->pub->name.s, m))
+		goto fail;
+	v[l->nmacros++] = m;
+	return m;
+fail:
+	l->oom = true;
+	return NULL;
+}
+
+void macro_define(struct loader *l, struct item *it)
+{
+	struct load_macro *m = strmap_get(&l->macros_by_name, it->name);
+	struct override *overrides = NULL;
+	const struct yaml_node *n;
+	struct str condition;
+	bool append, good;
+	uint32_t count;
+
+	if (!name_is_valid(it->name))
+		report(l, DIAG_INVALID_MACRO_NAME, &it->place,
+		       "Macro has an invalid name. Macro names should match a regular expression: "
+		       "([a-zA-Z]+[a-zA-Z0-9_]*)");
+	if (!append_collect(l, it, &append) ||
+	    !override_collect(l, it, macro_keys, macro_nkeys, &overrides, &count))
+		return;
+	if (append && overrides) {
+		report(l, DIAG_ERR_YAML_VALIDATE, &it->place, APPEND_AND_OVERRIDE);
+		return;
+	}
+	append |= overrides && count && overrides[0].append;
+	good = decode_text(l, &it->place, it->map, "condition", &condition);
+	if (good && append && !m && !l->incomplete) {
+		report(l, DIAG_ERR_VALIDATE, &it->place,
+		       "Macro uses 'append' or 'override.condition: append' but no macro by that "
+		       "name already exists");
+		return;
+	}
+	if (!m)
+		m = macro_new(l, it);
+	if (!m)
+		return;
+	m->visibility = ++l->clock;
+	m->broken |= !good;
+	if (!good)
+		return;
+	n = yaml_get(it->map, "condition");
+	if (!append || !m->cond.text.first) {
+		m->cond.text = (struct text){ 0 };
+		m->cond.place = it->place;
+	}
+	text_add(l, &m->cond.text, condition, it->place.src, n);
+}
+
+const char *macro_nearest(struct loader *l, struct str name)
+{
+	const char **names = arena_array(&l->arena, l->nmacros, sizeof(*names));
+
+	if (!names || l->nmacros > 5000)
+		return NULL;
+	for (uint32_t i = 0; i < l->nmacros; i++)
+		names[i] = arena_strdup(&l->arena, l->macros[i]->pub->name.s);
+	for (uint32_t i = 0; i < l->nmacros; i++)
+		if (!names[i])
+			return NULL;
+	return str_nearest(name, names, l->nmacros);
+}
+
+static const struct ast *lookup(void *ctx, struct str name)
+{
+	struct loader *l = ctx;
+	struct load_macro *m = strmap_get(&l->macros_by_name, name);
+
+	return m && !m->broken ? m->pub->ast : NULL;
+}
+
+bool cond_resolve(struct loader *l, struct cond *c, struct ast **ret)
+{
+	struct filter_error err = { 0 };
+	struct finding *f;
+	int r = filter_resolve(c->raw, &l->rs->arena, lookup, l, ret, &err);
+
+	if (r == -ENOMEM)
+		return oom(l);
+	if (!r)
+		return true;
+	f = cond_find(l, c, DIAG_ERR_COMPILE_CONDITION, err.message);
+	if (f)
+		f->pos = err.pos;
+	return false;
+}
+
+/* Does `from` lead to `to` through texts of macros? For the wording of a message only. */
+static bool leads_to(const struct load_macro *from, const struct load_macro *to, uint32_t *budget)
+{
+	for (uint32_t i = 0; i < from->cond.nmacros && *budget; i++) {
+		--*budget;
+		if (from->cond.macros[i] == to || leads_to(from->cond.macros[i], to, budget))
+			return true;
+	}
+	return false;
+}
+
+/* Macros of the text that are defined later than this one are not visible to it. */
+static void judge_visibility(struct loader *l, struct load_macro *m)
+{
+	for (uint32_t i = 0; i < m->cond.nmacros; i++) {
+		struct load_macro *used = m->cond.macros[i];
+		struct str name = used->pub->name.s;
+		uint32_t budget = 1000;
+		struct finding *f;
+		char *message;
+
+		used->pub->used = true;
+		if (used->visibility < m->visibility) {
+			m->broken |= used->broken;
+			m->depth = MAX(m->depth, used->depth + 1);
+			continue;
+		}
+		message = used != m && leads_to(used, m, &budget)
+			? arena_printf(&l->arena, "reference loop in macro '%.*s'", STR_ARG(name))
+			: arena_printf(&l->arena, "Undefined macro '%.*s' used in filter.",
+				       STR_ARG(name));
+		f = message ? cond_find(l, &m->cond, DIAG_ERR_VALIDATE, message) : NULL;
+		if (!f)
+			l->oom = true;
+		else
+			f->hint = "a macro only sees macros that are defined before it";
+	}
+	if (limit_over(l->limits, LIMIT_CONDITION_DEPTH, m->depth))
+		cond_find(l, &m->cond, DIAG_ERR_COMPILE_CONDITION, "macros are nested too deeply");
+}
+
+static bool macro_names(struct loader *l, struct load_macro *m)
+{
+	struct cond *c = &m->cond;
+
+	for (uint32_t i = 0; i < c->nmacros; i++)
+		if (!strs_add(l, &m->pub->macros, &m->pub->nmacros, c->macros[i]->pub->name.s))
+			return false;
+	m->pub->lists = c->lists;
+	m->pub->nlists = c->nlists;
+	return true;
+}
+
+/* Everything that makes a macro wrong whether or not it is used. */
+static void macro_compile(struct loader *l, struct load_macro *m)
+{
+	struct cond *c = &m->cond;
+
+	if (!m->broken)
+		judge_visibility(l, m);
+	for (const struct finding *f = c->findings; f; f = f->next)
+		cond_report(l, c, f, f->code, NULL);
+	m->broken |= c->errors || !c->raw;
+	if (m->broken || l->oom || !macro_names(l, m))
+		return;
+	if (!cond_resolve(l, c, &m->pub->ast)) {
+		m->broken = true;
+		if (c->findings)
+			cond_report(l, c, c->findings, c->findings->code, NULL);
+	}
+	c->findings = NULL;
+	c->findings_end = &c->findings;
+	c->errors = 0;
+}
+
+static int by_visibility(const void *a, const void *b)
+{
+	const struct load_macro *x = *(struct load_macro *const *)a;
+	const struct load_macro *y = *(struct load_macro *const *)b;
+
+	return (x->visibility > y->visibility) - (x->visibility < y->visibility);
+}
+
+void macro_compile_all(struct loader *l)
+{
+	struct load_macro **order = arena_array(&l->arena, l->nmacros, sizeof(*order));
+
+	if (!order) {
+		l->oom = true;
+		return;
+	}
+	for (uint32_t i = 0; i < l->nmacros; i++) {
+		struct load_macro *m = l->macros[i];
+
+		order[i] = m;
+		if (m->cond.text.first)
+			cond_parse(l, &m->cond);
+		if (l->oom)
+			return;
+	}
+	if (l->nmacros)
+		qsort(order, l->nmacros, sizeof(*order), by_visibility);
+	for (uint32_t i = 0; i < l->nmacros && !l->oom; i++)
+		macro_compile(l, order[i]);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The `override` map of an item: which keys are appended to and which are replaced. Called by the
+ * collecting half of the loader.
+ */
+#include "engine/rule/collect.h"
+
+/* One entry of the map. false = reported. */
+static bool override_entry(struct loader *l, const struct item *it, const struct place *at,
+			   const struct yaml_node *pair, const struct item_key *keys, size_t nkeys,
+			   struct override *ret)
+{
+	const struct yaml_node *key = yaml_deref(pair), *value = yaml_deref(pair->next);
+	struct str name = key->kind == YNODE_SCALAR ? key->s : STR("");
+	struct str op = value->kind == YNODE_SCALAR ? value->s : STR("");
+	const struct item_key *what = item_key_find(keys, nkeys, name);
+	bool append = str_is(op, "append");
+
+	if (!append && !str_is(op, "replace")) {
+		report(l, DIAG_ERR_YAML_VALIDATE, at,
+		       "Invalid override operation for key '%.*s': '%.*s'. "
+		       "Allowed values are: append replace ", STR_ARG(name), STR_ARG(op));
+		return false;
+	}
+	if (append && !(what && what->can_append)) {
+		report(l, DIAG_ERR_YAML_VALIDATE, at,
+		       "Key '%.*s' cannot be appended to, use 'replace' instead", STR_ARG(name));
+		return false;
+	}
+	if (!append && !(what && what->can_replace)) {
+		report(l, DIAG_ERR_YAML_VALIDATE, at, "Key '%.*s' cannot be replaced",
+		       STR_ARG(name));
+		return false;
+	}
+	if (!yaml_get_key(it->map, what->name)) {
+		report(l, DIAG_ERR_YAML_VALIDATE, at,
+		       "An %.*s override for '%s' was specified but '%s' is not defined",
+		       STR_ARG(op), what->name, what->name);
+		return false;
+	}
+	*ret = (struct override){ pair, what, append };
+	return true;
+}
+
+static bool in_override(const struct yaml_node *map, struct str key)
+{
+	yaml_each_pair(k, map) {
+		const struct yaml_node *n = yaml_deref(k);
+
+		if (n->kind == YNODE_SCALAR && str_eq(n->s, key))
+			return true;
+	}
+	return false;
+}
+
+/* Every other key of the item must be named by the map. */
+static bool judge_others(struct loader *l, const struct item *it, const struct yaml_node *map,
+			 const struct item_key *keys)
+{
+	bool good = true;
+
+	yaml_each_pair(k, it->map) {
+		const struct yaml_node *n = yaml_deref(k);
+		struct str key = n->kind == YNODE_SCALAR ? n->s : STR("");
+		struct place at;
+
+		if (str_is(key, keys[0].name) || str_is(key, "override") || str_is(key, "source") ||
+		    in_override(map, key))
+			continue;
+		at = place_of(&it->place, "value for", key, k);
+		report(l, DIAG_ERR_YAML_VALIDATE, &at,
+		       "Unexpected key '%.*s': no corresponding entry under 'override' is defined.",
+		       STR_ARG(key));
+		good = false;
+	}
+	return good;
+}
+
+bool override_collect(struct loader *l, const struct item *it, const struct item_key *keys,
+		      size_t nkeys, struct override **ret, uint32_t *ret_n)
+{
+	const struct yaml_node *map = yaml_get(it->map, "override");
+	struct place at;
+	bool good = true;
+	uint32_t n = 0;
+
+	*ret_n = 0;
+	if (!map || map->kind == YNODE_SCALAR || !map->n)
+		return true;
+	at = place_of(&it->place, "overrides", STR(""), map);
+	if (map->kind == YNODE_SEQ) {
+		diag_hint(l->diags,
+			  report(l, DIAG_ERR_VALIDATE, &at, "Value of override must be a map"),
+			  "write 'override: {condition: append}'");
+		return false;
+	}
+	*ret = arena_array(&l->arena, map->n, sizeof(**ret));
+	if (!*ret)
+		return oom(l);
+	yaml_each_pair(k, map) {
+		struct place entry = place_of(&at, "overrides", STR(""), k);
+
+		if (yaml_deref(k)->kind == YNODE_SCALAR)
+			entry.name = yaml_deref(k)->s;
+		if (override_entry(l, it, &entry, k, keys, nkeys, &(*ret)[n]))
+			n++;
+		else
+			good = false;
+	}
+	good &= judge_others(l, it, map, keys);
+	*ret_n = n;
+	return good;
+}

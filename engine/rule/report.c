@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From places inside the loader to diagnostics. Everything a diagnostic holds is copied into the
+ * collection's arena, so it outlives loader and rule set.
+ */
+#include "engine/rule/loader.h"
+
+static const struct diag_loc *copy_loc(struct loader *l, const struct place *at)
+{
+	struct diag_loc *loc;
+
+	if (!at)
+		return NULL;
+	loc = arena_new(&l->diags->arena, struct diag_loc);
+	if (!loc) {
+		l->oom = true;
+		return NULL;
+	}
+	loc->item_type = at->type;
+	loc->item_name = arena_str(&l->diags->arena, at->name);
+	loc->pos = source_pos(at->src, at->offset, &l->arena);
+	loc->outer = (struct diag_loc *)copy_loc(l, at->outer);
+	return loc;
+}
+
+struct diag *report(struct loader *l, enum diag_code code, const struct place *at,
+		    const char *fmt, ...)
+{
+	char text[2048];
+	struct diag *g;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	g = diag_add(l->diags, code, "%s", text);
+	if (diag_infos[code].severity == DIAG_ERROR) {
+		l->errors++;
+		((struct source *)at->src)->errors++;
+	}
+	if (g == &l->diags->scratch)
+		return g;
+	g->file = at->src->name;
+	g->pos = source_pos(at->src, at->offset, &l->arena);
+	g->source_line = arena_str(&l->diags->arena, source_line(at->src, at->offset));
+	g->loc = copy_loc(l, at);
+	return g;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Second half of loading, rule by rule: condition with exceptions, macros, event types, output.
+ * All problems of a rule are collected first, because skip-if-unknown-filter decides over all of
+ * them. Called by ruleset_finish.
+ */
+#include "engine/rule/loader.h"
+
+/* More event types than this are "too many" for a rule. */
+enum { EVTTYPES_MAX = 100 };
+
+bool message_is_unknown_filter(const char *message)
+{
+	static const char *const parts[] = { "nonexistent field", "invalid formatting token",
+					     "unknown event type", "unknown filter:" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (strstr(message, parts[i]))
+			return true;
+	return false;
+}
+
+/* With skip-if-unknown-filter a rule is left out when all that is wrong with it is unknown names. */
+static bool only_unknown_filters(const struct cond *c)
+{
+	for (const struct finding *f = c->findings; f; f = f->next)
+		if (diag_infos[f->code].severity == DIAG_ERROR &&
+		    !message_is_unknown_filter(f->message))
+			return false;
+	return true;
+}
+
+/* Macros of the condition, those inside of macros too, before the macro that uses them. */
+struct macro_walk {
+	struct loader *l;
+	struct load_macro **v;
+	uint32_t n, cap;
+};
+
+static bool add_macros(struct macro_walk *w, const struct cond *c)
+{
+	for (uint32_t i = 0; i < c->nmacros; i++) {
+		struct load_macro *m = c->macros[i];
+		struct load_macro **v;
+
+		if (m->round == w->l->round)
+			continue;
+		m->round = w->l->round;
+		if (!m->broken && !add_macros(w, &m->cond))
+			return false;
+		v = arena_grow(&w->l->arena, w->v, &w->cap, w->n + 1, sizeof(*v));
+		if (!v)
+			return oom(w->l);
+		w->v = v;
+		v[w->n++] = m;
+	}
+	return true;
+}
+
+/* What the macros of a rule bring along. Errors of a macro are reported once. */
+static void macro_findings(struct loader *l, struct load_rule *r, const struct macro_walk *w,
+			   bool skip)
+{
+	uint32_t deprecated = r->cond.deprecated;
+
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct cond *c = &w->v[i]->cond;
+
+		for (const struct finding *f = c->findings; f; f = f->next) {
+			bool error = diag_infos[f->code].severity == DIAG_ERROR;
+
+			if (f->deprecated && deprecated & 1u << (f->deprecated - 1))
+				continue;
+			if (error && (skip || w->v[i]->reported))
+				continue;
+			cond_report(l, c, f, f->code, &r->cond.place);
+		}
+		w->v[i]->reported |= c->errors && !skip;
+		deprecated |= c->deprecated;
+	}
+}
+
+/* The first unknown name, which is why the rule is skipped. */
+static void report_skip(struct loader *l, struct load_rule *r, const struct macro_walk *w)
+{
+	for (uint32_t i = 0; i <= w->n; i++) {
+		struct cond *c = i < w->n ? &w->v[i]->cond : &r->cond;
+
+		for (const struct finding *f = c->findings; f; f = f->next) {
+			if (diag_infos[f->code].severity != DIAG_ERROR)
+				continue;
+			cond_report(l, c, f, DIAG_UNKNOWN_FILTER,
+				    i < w->n ? &r->cond.place : NULL);
+			return;
+		}
+	}
+}
+
+/* Report what checking found. False: the rule ends here. */
+static bool settle_findings(struct loader *l, struct load_rule *r, const struct macro_walk *w)
+{
+	uint32_t errors = r->cond.errors;
+	bool unknown_only = only_unknown_filters(&r->cond), skip;
+
+	for (uint32_t i = 0; i < w->n; i++) {
+		errors += w->v[i]->cond.errors;
+		unknown_only &= only_unknown_filters(&w->v[i]->cond);
+	}
+	skip = errors && unknown_only && r->pub->skip_if_unknown_filter;
+	if (skip) {
+		report_skip(l, r, w);
+		r->pub->skipped = true;
+		return false;
+	}
+	for (const struct finding *f = r->cond.findings; f; f = f->next)
+		cond_report(l, &r->cond, f, f->code, NULL);
+	macro_findings(l, r, w, skip);
+	return !errors;
+}
+
+static bool rule_check(struct loader *l, struct load_rule *r)
+{
+	struct macro_walk w = { .l = l };
+	bool broken = false;
+
+	if (!cond_parse(l, &r->cond))
+		return false;
+	l->round++;
+	if (!add_macros(&w, &r->cond) || !cond_check(l, &r->cond))
+		return false;
+	for (uint32_t i = 0; i < r->cond.nmacros; i++)
+		r->cond.macros[i]->pub->used = true;
+	for (uint32_t i = 0; i < w.n; i++) {
+		broken |= w.v[i]->broken;
+		if (!w.v[i]->broken && !cond_check(l, &w.v[i]->cond))
+			return false;
+	}
+	return settle_findings(l, r, &w) && !broken && r->cond.raw;
+}
+
+/* For messages about the rule as such. */
+static void rule_warn(struct loader *l, struct load_rule *r, enum diag_code code,
+		      const char *message)
+{
+	struct cond *c = &r->cond;
+	const struct piece *p = c->text.first;
+	struct place at = { c->type, STR(""), p->src, p->node->offset, &c->place };
+
+	report(l, code, &at, "%s", message);
+}
+
+static bool rule_resolve(struct loader *l, struct load_rule *r)
+{
+	struct finding **last = r->cond.findings_end;
+
+	if (cond_resolve(l, &r->cond, &r->pub->ast))
+		return true;
+	if (*last)
+		cond_report(l, &r->cond, *last, (*last)->code, NULL);
+	return false;
+}
+
+static bool rule_events(struct loader *l, struct load_rule *r)
+{
+	struct filter_error err = { 0 };
+	struct finding f = { .code = DIAG_ERR_COMPILE_CONDITION, .span = 1 };
+	uint32_t n;
+
+	if (filter_evtset(r->pub->ast, &r->pub->events, &err)) {
+		f.message = err.message;
+		f.hint = err.hint;
+		cond_report(l, &r->cond, &f, f.code, NULL);
+		return false;
+	}
+	n = evtset_count(&r->pub->events);
+	if (r->pub->warn_evttypes && (n == 0 || n > EVTTYPES_MAX))
+		rule_warn(l, r, DIAG_NO_EVTTYPE,
+			  "Rule matches too many evt.type values. This has a significant "
+			  "performance penalty.");
+	return true;
+}
+
+static bool copy_exceptions(struct loader *l, struct load_rule *r)
+{
+	struct rule *p = r->pub;
+
+	p->exceptions = arena_array(&l->rs->arena, r->nexceptions, sizeof(*p->exceptions));
+	if (!p->exceptions)
+		return oom(l);
+	for (uint32_t i = 0; i < r->nexceptions; i++)
+		p->exceptions[i] = r->exceptions[i]->pub;
+	p->nexceptions = r->nexceptions;
+	return true;
+}
+
+static bool copy_names(struct loader *l, struct load_rule *r)
+{
+	struct cond *c = &r->cond;
+
+	for (uint32_t i = 0; i < c->nmacros; i++)
+		if (!strs_add(l, &r->pub->macros, &r->pub->nmacros, c->macros[i]->pub->name.s))
+			return false;
+	r->pub->lists = c->lists;
+	r->pub->nlists = c->nlists;
+	r->pub->condition_full = c->full;
+	return true;
+}
+
+static void rule_compile(struct loader *l, struct load_rule *r)
+{
+	bool good;
+
+	if (r->broken || r->pub->skipped || !copy_exceptions(l, r))
+		return;
+	good = rule_check(l, r);
+	if (r->pub->skipped || l->oom || !copy_names(l, r))
+		return;
+	good = good && rule_resolve(l, r) && rule_events(l, r);
+	if (!l->oom && !r->pub->skipped)
+		rule_output(l, r, good);
+}
+
+void rule_compile_all(struct loader *l)
+{
+	for (uint32_t i = 0; i < l->nrules && !l->oom; i++)
+		rule_compile(l, l->rules[i]);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Life of a rule set: files are collected one by one, ruleset_finish() compiles them together and
+ * drops everything that only loading needed. Called by the agent, by tests and at hot swap.
+ */
+#include "engine/rule/loader.h"
+
+enum { RULESET_BLOCK = 64 << 10 };
+
+static void loader_free(struct loader *l)
+{
+	if (!l)
+		return;
+	strmap_done(&l->lists_by_name);
+	strmap_done(&l->macros_by_name);
+	strmap_done(&l->rules_by_name);
+	buf_done(&l->text);
+	buf_done(&l->full);
+	arena_done(&l->arena);
+	free(l);
+}
+
+struct ruleset *ruleset_new(const struct ruleset_opts *opts, struct limits *limits,
+			    struct diags *diags)
+{
+	struct ruleset *rs = calloc(1, sizeof(*rs));
+	struct loader *l = calloc(1, sizeof(*l));
+
+	if (!rs || !l) {
+		free(rs);
+		free(l);
+		return NULL;
+	}
+	arena_init(&rs->arena, RULESET_BLOCK, 0);
+	arena_init(&l->arena, RULESET_BLOCK, 0);
+	rs->opts = *opts;
+	rs->required_engine_version = STR("");
+	rs->ok = true;
+	rs->loader = l;
+	l->rs = rs;
+	l->limits = limits;
+	l->diags = diags;
+	return rs;
+}
+
+void ruleset_free(struct ruleset *rs)
+{
+	if (!rs)
+		return;
+	loader_free(rs->loader);
+	strmap_done(&rs->by_name);
+	arena_done(&rs->arena);
+	free(rs);
+}
+
+/* The marks that editors put before UTF-8 text are not part of it. */
+static struct str skip_bom(struct str text)
+{
+	return str_starts(text, STR("\xef\xbb\xbf")) ? str_sub(text, 3, text.len) : text;
+}
+
+static void collect_file(struct loader *l, struct source *src)
+{
+	struct place at = { "rules content", STR(""), src, 0, NULL };
+	struct yaml_error err = { 0 };
+	struct yaml_node *docs = NULL;
+	int r = yaml_parse(src->text, &l->arena, &l->rs->arena, l->limits, &docs, &err);
+
+	if (r == -ENOMEM) {
+		l->oom = true;
+		return;
+	}
+	if (r) {
+		at.offset = MIN(err.offset, src->text.len);
+		l->incomplete = true;
+		report(l, DIAG_ERR_YAML_PARSE, &at, "yaml: %s", err.message);
+		return;
+	}
+	for (const struct yaml_node *doc = docs; doc && !l->oom; doc = doc->next)
+		collect_document(l, src, doc);
+}
+
+static int add_text(struct loader *l, const char *file_name, struct str text)
+{
+	struct source *src;
+
+	text = skip_bom(text);
+	if (limit_over(l->limits, LIMIT_RULE_FILE_BYTES, text.len)) {
+		struct diag *g = diag_add(l->diags, DIAG_ERR_FILE_READ, "Rules file is larger than "
+					  "%llu bytes",
+					  (unsigned long long)l->limits->max[LIMIT_RULE_FILE_BYTES]);
+
+		g->file = arena_strdup(&l->diags->arena, str_from(file_name));
+		l->errors++;
+		l->incomplete = true;
+		return -EINVAL;
+	}
+	src = source_new(file_name, text, &l->arena, &l->diags->arena);
+	if (!src)
+		return -ENOMEM;
+	collect_file(l, src);
+	if (l->oom || l->diags->oom)
+		return -ENOMEM;
+	return src->errors ? -EINVAL : 0;
+}
+
+int ruleset_add(struct ruleset *rs, const char *file_name, struct str text)
+{
+	int r;
+
+	if (!rs->loader)
+		return -EINVAL;
+	r = add_text(rs->loader, file_name, text);
+	if (r)
+		rs->ok = false;
+	return r;
+}
+
+/* ---- finish -------------------------------------------------------------------------------- */
+
+static void warn_unused(struct loader *l)
+{
+	for (uint32_t i = 0; i < l->nmacros; i++)
+		if (!l->macros[i]->pub->used && l->macros[i]->cond.text.first)
+			report(l, DIAG_UNUSED_MACRO, &l->macros[i]->cond.place,
+			       "Macro not referred to by any other rule/macro");
+	for (uint32_t i = 0; i < l->nlists; i++)
+		if (!l->lists[i]->pub->used)
+			report(l, DIAG_UNUSED_LIST, &l->lists[i]->place,
+			       "List not referred to by any other rule/macro");
+}
+
+static struct located locate(struct loader *l, struct str s, const struct place *at)
+{
+	const char *file = arena_strdup(&l->rs->arena, str_from(at->src->name));
+
+	if (!file)
+		l->oom = true;
+	return (struct located){ s, file, source_pos(at->src, at->offset, &l->arena) };
+}
+
+/* A text as written, its pieces joined. */
+static struct located locate_text(struct loader *l, const struct text *t)
+{
+	struct place at;
+	struct str s;
+
+	if (!t->first)
+		return (struct located){ STR(""), "", { 0 } };
+	at = (struct place){ "", STR(""), t->first->src, t->first->node->offset, NULL };
+	buf_clear(&l->text);
+	gen_text(&(struct gen){ &l->text, NULL }, t);
+	s = arena_str(&l->rs->arena, buf_str(&l->text));
+	if (!s.p)
+		l->oom = true;
+	return locate(l, s, &at);
+}
+
+static bool publish_arrays(struct loader *l)
+{
+	struct ruleset *rs = l->rs;
+
+	rs->rules = arena_array(&rs->arena, l->nrules, sizeof(*rs->rules));
+	rs->lists = arena_array(&rs->arena, l->nlists, sizeof(*rs->lists));
+	rs->macros = arena_array(&rs->arena, l->nmacros, sizeof(*rs->macros));
+	return rs->rules && rs->lists && rs->macros ? true : oom(l);
+}
+
+static void publish(struct loader *l)
+{
+	struct ruleset *rs = l->rs;
+
+	if (!publish_arrays(l))
+		return;
+	for (uint32_t i = 0; i < l->nlists; i++) {
+		struct ruleset_list *list = rs->lists[rs->nlists++] = l->lists[i]->pub;
+
+		list->name = locate(l, list->name.s, &l->lists[i]->place);
+	}
+	for (uint32_t i = 0; i < l->nmacros; i++) {
+		struct ruleset_macro *m = rs->macros[rs->nmacros++] = l->macros[i]->pub;
+
+		if (!l->macros[i]->cond.text.first)
+			continue;
+		m->name = locate(l, m->name.s, &l->macros[i]->cond.place);
+		m->condition = locate_text(l, &l->macros[i]->cond.text);
+		m->order = l->macros[i]->visibility;
+	}
+	for (uint32_t i = 0; i < l->nrules && !l->oom; i++) {
+		struct rule *r = rs->rules[rs->nrules++] = l->rules[i]->pub;
+		struct str output = r->output.s;
+
+		r->name = locate(l, r->name.s, &l->rules[i]->cond.place);
+		r->condition = locate_text(l, &l->rules[i]->cond.text);
+		r->output = locate_text(l, &l->rules[i]->output);
+		if (output.p)
+			r->output.s = output;
+		if (strmap_put(&rs->by_name, r->name.s, r))
+			l->oom = true;
+	}
+}
+
+int ruleset_finish(struct ruleset *rs)
+{
+	struct loader *l = rs->loader;
+	int r = 0;
+
+	if (!l)
+		return -EINVAL;
+	list_compile_all(l);
+	if (!l->oom)
+		macro_compile_all(l);
+	if (!l->oom)
+		rule_compile_all(l);
+	if (!l->oom) {
+		list_settle_used(l);
+		if (!l->incomplete)
+			warn_unused(l);
+		version_check_plugins(l);
+		publish(l);
+	}
+	if (!l->oom && rs->opts.lint)
+		lint_rules(l);
+	if (l->oom || l->diags->oom)
+		r = -ENOMEM;
+	else if (l->errors || !rs->ok)
+		r = -EINVAL;
+	rs->ok = !r;
+	select_rules(rs);
+	loader_free(l);
+	rs->loader = NULL;
+	return r;
+}
+
+struct rule *ruleset_find(const struct ruleset *rs, struct str name)
+{
+	return strmap_get(&rs->by_name, name);
+}
