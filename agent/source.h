@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where live events come from, behind one interface. The caller opens a source, takes its snapshot,
+ * then polls; events that arrive in between wait in the source. One thread uses a source at a time.
+ */
+#ifndef TIERCEL_SOURCE_H
+#define TIERCEL_SOURCE_H
+
+#include "engine/event/snapshot.h"
+#include "engine/tiercel.h"
+
+/* The views of the event are valid during the call. Non-zero stops the poll and is returned. */
+typedef int (*source_event_fn)(void *ctx, struct event *ev);
+typedef int (*source_snapshot_fn)(void *ctx, const struct snapshot_item *item);
+
+/* Sums over all cpus. `lost` is what should have been in the ring and is not. */
+struct source_stats {
+	uint64_t produced, delivered, lost, truncated;
+	uint64_t lost_life;	/* of these, in the lane of the process life cycle */
+	uint64_t read;		/* records taken from the rings */
+	uint64_t corrupt;	/* of these, refused by the decoder */
+	uint64_t failures;	/* reads in the kernel that failed: a parameter is empty or cut */
+	uint64_t ring_bytes;	/* memory of all rings */
+	uint32_t rings;
+	uint32_t syscalls;	/* system calls that are reported now */
+};
+
+/* One line of the detailed counters; a NULL kind or name means "all". */
+struct source_counter {
+	const char *lane;	/* "life", "data" */
+	const char *kind;	/* event name */
+	const char *reason;	/* of a loss, or what could not be read */
+	uint64_t count;
+};
+
+typedef void (*source_counter_fn)(void *ctx, const struct source_counter *c);
+
+struct source;
+
+struct source_ops {
+	const char *name;
+	int (*snapshot)(struct source *s, source_snapshot_fn fn, void *ctx);
+	/* Deliver what has arrived, waiting up to timeout_ms for the first. Events or -errno. */
+	int (*poll)(struct source *s, int timeout_ms, source_event_fn fn, void *ctx);
+	/* Event types that are wanted from now on; what the state needs is added by the source. */
+	int (*set_events)(struct source *s, const struct evtset *events);
+	void (*stats)(struct source *s, struct source_stats *ret);
+	void (*counters)(struct source *s, source_counter_fn fn, void *ctx);
+	void (*close)(struct source *s);
+};
+
+struct source {
+	const struct source_ops *ops;
+};
+
+struct source_ring_opts {
+	uint32_t data_ring_bytes;	/* per cpu; 0: default */
+	uint32_t life_ring_bytes;
+	uint32_t snaplen;
+	bool report_self;		/* the agent's own system calls, too */
+	const char *host_root;		/* prefix of /proc, /etc/passwd; NULL: "" */
+};
+
+/*
+ * The live sensor. Everything is attached when this returns 0. On failure `ret_error` has one line
+ * for the user (what is missing and what to do).
+ */
+int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
+		     struct source **ret);
+
+/* The start state as /proc, passwd and the interface list tell it; for any live source. */
+int snapshot_proc(const char *host_root, source_snapshot_fn fn, void *ctx);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From fd number to the kernel's object: the section of a record that needs no fd table in
+ * userspace and that the caller cannot forge.
+ */
+#ifndef TIERCEL_BPF_FD_H
+#define TIERCEL_BPF_FD_H
+
+#include "bpf/sock.bpf.h"
+
+#define ANON_INODE_MAGIC 0x09041934
+#define PIPEFS_MAGIC 0x50495045
+#define PIDFS_MAGIC 0x50494446
+#define FMODE_CREATED 0x100000
+
+/* enum event_kernel_have of engine/event/event.h */
+#define HAVE_PATH 1
+#define HAVE_TUPLE 2
+#define HAVE_INODE 4
+#define HAVE_KIND 8
+#define HAVE_ROLE 16
+
+static __always_inline struct file *task_file(struct task_struct *t, int fd)
+{
+	struct fdtable *fdt = BPF_CORE_READ(t, files, fdt);
+	struct file *f = NULL, **fds;
+
+	if (fd < 0 || !fdt || (__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	fds = BPF_CORE_READ(fdt, fd);
+	bpf_probe_read_kernel(&f, sizeof(f), fds + (__u32)fd);
+	return f;
+}
+
+/* The event is about this fd: parameters and the kernel section are read from its file. */
+static __always_inline void call_use_fd(struct call *c, int fd)
+{
+	c->fd = fd;
+	c->file = task_file(c->task, fd);
+}
+
+static __always_inline __u8 anon_kind(struct file *f)
+{
+	__u64 name = 0;
+
+	bpf_probe_read_kernel_str(&name, sizeof(name), BPF_CORE_READ(f, f_path.dentry, d_name.name));
+	switch (name) {
+	case NAME8('[', 'e', 'v', 'e', 'n', 't', 'p', 0): return FD_EVENTPOLL;
+	case NAME8('[', 'e', 'v', 'e', 'n', 't', 'f', 0): return FD_EVENTFD;
+	case NAME8('[', 't', 'i', 'm', 'e', 'r', 'f', 0): return FD_TIMERFD;
+	case NAME8('[', 's', 'i', 'g', 'n', 'a', 'l', 0): return FD_SIGNALFD;
+	case NAME8('[', 'u', 's', 'e', 'r', 'f', 'a', 0): return FD_USERFAULTFD;
+	case NAME8('[', 'i', 'o', '_', 'u', 'r', 'i', 0): return FD_IO_URING;
+	case NAME8('[', 'p', 'i', 'd', 'f', 'd', ']', 0): return FD_PIDFD;
+	case NAME8('i', 'n', 'o', 't', 'i', 'f', 'y', 0): return FD_INOTIFY;
+	case NAME8('b', 'p', 'f', '-', 'm', 'a', 'p', 0):
+	case NAME8('b', 'p', 'f', '-', 'p', 'r', 'o', 0):
+	case NAME8('b', 'p', 'f', '_', 'l', 'i', 'n', 0): return FD_BPF;
+	default: return FD_UNSUPPORTED;
+	}
+}
+
+static __always_inline __u8 sock_kind(struct sock *sk)
+{
+	switch (sk ? BPF_CORE_READ(sk, __sk_common.skc_family) : 0) {
+	case WIRE_AF_INET: return FD_IPV4;
+	case WIRE_AF_INET6: return FD_IPV6;
+	case WIRE_AF_UNIX: return FD_UNIX;
+	case WIRE_AF_NETLINK: return FD_NETLINK;
+	default: return FD_UNSUPPORTED;
+	}
+}
+
+static __always_inline __u8 file_kind(struct file *f, __u32 mode, unsigned long magic)
+{
+	if (magic == ANON_INODE_MAGIC)
+		return anon_kind(f);
+	if (magic == PIDFS_MAGIC)
+		return FD_PIDFD;
+	switch (mode & S_IFMT) {
+	case S_IFSOCK: return sock_kind(file_sock(f));
+	case S_IFDIR: return FD_DIRECTORY;
+	case S_IFIFO: return FD_FIFO;
+	default: return dentry_is_memfd(BPF_CORE_READ(f, f_path.dentry)) ? FD_MEMFD : FD_FILE_V2;
+	}
+}
+
+static __always_inline void kernel_sock(struct call *c, struct ring_kernel *k)
+{
+	struct sock *sk = file_sock(c->file);
+
+	if (!sk)
+		return;
+	k->fd_l4 = sock_l4(sk);
+	if (c->type == EV_CONNECT_X) {
+		k->fd_role = ROLE_CLIENT;
+		k->have |= HAVE_ROLE;
+	} else if (c->type == EV_ACCEPT_5_X || c->type == EV_ACCEPT4_6_X ||
+		   (k->fd_l4 == L4_TCP &&
+		    BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)) {
+		k->fd_role = ROLE_SERVER;
+		k->have |= HAVE_ROLE;
+	}
+	k->tuple_len = append_tuple(c, sk, NULL,
+				    k->fd_role == ROLE_SERVER ? DIR_IN : DIR_OUT);
+	if (k->tuple_len)
+		k->have |= HAVE_TUPLE;
+}
+
+static __always_inline bool kind_has_path(__u8 kind, unsigned long magic)
+{
+	return kind == FD_FILE_V2 || kind == FD_DIRECTORY || kind == FD_MEMFD ||
+	       (kind == FD_FIFO && magic != PIPEFS_MAGIC);
+}
+
+static __always_inline void kernel_path(struct call *c, struct ring_kernel *k)
+{
+	struct dentry *d = BPF_CORE_READ(call_file(c), f_path.dentry);
+	struct vfsmount *vm = BPF_CORE_READ(call_file(c), f_path.mnt);
+	struct walk_buf *w = walk_buf_get();
+
+	if (!w || !d || !vm)
+		return;
+	walk_path(c->s, w, d, vm);
+	k->path_len = append_path(c, w);
+	if (k->path_len)
+		k->have |= HAVE_PATH;
+}
+
+/* Everything the kernel knows about c->file, behind the parameters. */
+static __always_inline void put_kernel(struct call *c)
+{
+	struct inode *inode = BPF_CORE_READ(call_file(c), f_inode);
+	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+	unsigned long magic = BPF_CORE_READ(sb, s_magic);
+	struct ring_kernel k = {
+		.fd_ino = BPF_CORE_READ(inode, i_ino),
+		.have = HAVE_INODE | HAVE_KIND,
+		.fd_dev = kernel_dev(BPF_CORE_READ(sb, s_dev)),
+		.fd_mode = BPF_CORE_READ(inode, i_mode),
+	};
+	__u64 at = c->s->off;
+
+	if (!room(c))
+		return;
+	k.fd_kind = file_kind(c->file, k.fd_mode, magic);
+	c->s->off += sizeof(k);
+	if (kind_has_path(k.fd_kind, magic))
+		kernel_path(c, &k);
+	else
+		kernel_sock(c, &k);
+	if (at > DATA_MAX - sizeof(k))
+		return;
+	__builtin_memcpy(c->s->data + at, &k, sizeof(k));
+	c->s->head.flags |= RING_HAS_KERNEL;
+}
+
+static __always_inline void call_end(struct call *c)
+{
+	struct scratch *s = c->s;
+
+	s->head.data_len = s->off - 2 * s->head.nparams;
+	if (c->file)
+		put_kernel(c);
+	call_submit(c);
+}
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Maps and globals: the contract with agent/source_ring.c, which sizes the rings, fills the program
+ * array and the interest table, and reads the counters.
+ */
+#ifndef TIERCEL_BPF_MAPS_H
+#define TIERCEL_BPF_MAPS_H
+
+#include "bpf/kernel.bpf.h"
+#include "engine/event/event_type.h"
+#include "engine/event/ring.h"
+
+#define SYSCALL_SLOTS 512	/* above the highest number of any architecture we serve */
+#define RINGS_MAX 64		/* cpus beyond share rings */
+
+/*
+ * Values of a record start within DATA_MAX and are at most PATH_MAX_BYTES long, so the slack keeps
+ * every write inside without looking at sums (verifier: one bound per write).
+ */
+#define PATH_MAX_BYTES 4096
+#define DATA_MAX (28 * 1024 - 256)
+#define DATA_SLACK PATH_MAX_BYTES
+
+struct scratch {
+	__u64 off;	/* end of what is in data; in the map so that the verifier forgets it */
+	__u64 path_off;	/* start of the path in path[] */
+	__u64 path_len;
+	void *path_of;	/* kernfs node whose path is in path[], or NULL */
+	__u32 busy;
+	__u32 pad;
+	struct ring_head head;
+	__u8 data[DATA_MAX + DATA_SLACK - 64];
+};
+
+_Static_assert(sizeof(struct scratch) <= RING_RECORD_MAX, "per-cpu values end at 32 KiB");
+
+/* Paths are built from right to left in the first half; the second half is slack. */
+struct walk_buf {
+	char path[2 * PATH_MAX_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch_map SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct walk_buf);
+} walk_map SEC(".maps");
+
+struct ring_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, RINGS_MAX);
+	__type(key, __u32);
+	__array(values, struct ring_map);
+} life_rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, RINGS_MAX);
+	__type(key, __u32);
+	__array(values, struct ring_map);
+} data_rings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SYSCALL_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} syscall_progs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EVENT_TYPE_COUNT);
+	__type(key, __u32);
+	__type(value, struct ring_kind_counters);
+} kind_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RING_SITE_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} site_counters SEC(".maps");
+
+/* Lost records per lane, for the head of the next record that gets through. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LANE_COUNT);
+	__type(key, __u32);
+	__type(value, __u32);
+} lane_lost SEC(".maps");
+
+/* Written by userspace, at any time. */
+struct sensor_config {
+	__u8 interest[SYSCALL_SLOTS];	/* by system call number: event wanted */
+	__u16 kind_of[SYSCALL_SLOTS];	/* by number: event type, for counting what is not decoded */
+	__u16 sc_of[SYSCALL_SLOTS];	/* by number: code on the wire of calls without own event */
+	__u32 rings;			/* rings per lane */
+	__u32 own_tgid;			/* the agent itself: not reported */
+	__u32 snaplen;			/* bytes of I/O data */
+	__u32 want_life;		/* process hooks report */
+};
+
+struct sensor_config config = {};
+
+static __always_inline void count_site(__u32 site)
+{
+	__u64 *n = bpf_map_lookup_elem(&site_counters, &site);
+
+	if (n)
+		*n += 1;
+}
+
+static __always_inline void count_lost(__u32 type, __u32 lane, enum ring_lost reason)
+{
+	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
+	__u32 *lost = bpf_map_lookup_elem(&lane_lost, &lane);
+
+	if (k)
+		k->lost[reason] += 1;
+	if (lost)
+		*lost += 1;
+}
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Building one record: call_begin() takes the per-cpu scratch, put_*() append parameters in wire
+ * order, call_end() (sensor.bpf.c) adds the kernel section and hands the record to a ring.
+ */
+#ifndef TIERCEL_BPF_RECORD_H
+#define TIERCEL_BPF_RECORD_H
+
+#include "bpf/maps.bpf.h"
+
+/* What one event is made from. Lives on the stack of the program. */
+struct call {
+	struct scratch *s;
+	struct pt_regs *regs;	/* NULL in the process hooks */
+	struct task_struct *task;
+	struct linux_binprm *bprm;	/* sched_process_exec only */
+	long ret;
+	__u32 type, lane;
+	int fd;			/* fd to report on in the kernel section, -1 none */
+	struct file *file;	/* looked up for fd, or NULL */
+};
+
+/* BPF_CORE_READ(c->task, ...) would take struct call for a kernel structure, too. */
+static __always_inline struct task_struct *call_task(struct call *c)
+{
+	return c->task;
+}
+
+static __always_inline struct file *call_file(struct call *c)
+{
+	return c->file;
+}
+
+static __always_inline struct linux_binprm *call_bprm(struct call *c)
+{
+	return c->bprm;
+}
+
+#if defined(__TARGET_ARCH_x86)
+#define SYSCALL_NR(regs) ((regs)->orig_ax)
+#define TS_COMPAT 2
+static __always_inline bool task_is_compat(struct task_struct *t)
+{
+	return BPF_CORE_READ(t, thread_info.status) & TS_COMPAT;
+}
+
+static __always_inline unsigned long call_arg(struct call *c, int n)
+{
+	struct pt_regs *r = c->regs;
+
+	if (!r)
+		return 0;
+	switch (n) {
+	case 0: return r->di;
+	case 1: return r->si;
+	case 2: return r->dx;
+	case 3: return r->r10;
+	case 4: return r->r8;
+	default: return r->r9;
+	}
+}
+#else
+#define SYSCALL_NR(regs) ((regs)->syscallno)
+#define TIF_32BIT (1UL << 22)
+static __always_inline bool task_is_compat(struct task_struct *t)
+{
+	return BPF_CORE_READ(t, thread_info.flags) & TIF_32BIT;
+}
+
+static __always_inline unsigned long call_arg(struct call *c, int n)
+{
+	struct pt_regs *r = c->regs;
+
+	if (!r)
+		return 0;
+	return n ? r->regs[n] : r->orig_x0;
+}
+#endif
+
+static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams, __u32 lane)
+{
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratch_map, &zero);
+	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (lane == LANE_DATA && id >> 32 == config.own_tgid)
+		return -1;
+	if (k)
+		k->produced += 1;
+	c->type = type;
+	c->lane = lane;
+	c->fd = -1;
+	c->file = NULL;
+	c->s = s;
+	if (!s || s->busy) {
+		count_lost(type, lane, s ? RING_LOST_NESTED : RING_LOST_NO_SCRATCH);
+		return -1;
+	}
+	s->busy = 1;
+	s->off = 2 * nparams;
+	s->path_of = NULL;
+	s->head = (struct ring_head){
+		.ts = bpf_ktime_get_boot_ns(),
+		.tid = (__u32)id,
+		.tgid = id >> 32,
+		.type = type,
+		.nparams = nparams,
+		.cpu = bpf_get_smp_processor_id(),
+	};
+	/* Zero before fill: a parameter that nobody puts is empty. */
+	__builtin_memset(s->data, 0, 2 * nparams);
+	return 0;
+}
+
+/* Bytes that put_*() has appended since `from` become parameter i. */
+static __always_inline void set_len(struct call *c, int i, __u64 len)
+{
+	*(__u16 *)(c->s->data + 2 * i) = len;
+}
+
+/* Room for one more value, or NULL (counted as truncation). */
+static __always_inline __u8 *room(struct call *c)
+{
+	__u64 off = c->s->off;
+
+	if (off > DATA_MAX - 64) {
+		c->s->head.flags |= RING_TRUNCATED;
+		return NULL;
+	}
+	return c->s->data + off;
+}
+
+static __always_inline void put_fixed(struct call *c, int i, __u64 v, int size)
+{
+	__u8 *p = room(c);
+
+	if (!p)
+		return;
+	switch (size) {
+	case 1: *p = v; break;
+	case 2: *(__u16 *)p = v; break;
+	case 4: *(__u32 *)p = v; break;
+	default: *(__u64 *)p = v; break;
+	}
+	c->s->off += size;
+	set_len(c, i, size);
+}
+
+/* Number of wire type `type`: fds and pids are ints in the kernel and 64 bits on the wire. */
+static __always_inline void put_num(struct call *c, int i, enum param_type type, __u64 v)
+{
+	switch (type) {
+#define TYPE(name, size) case PT_##name: if (size) { put_fixed(c, i, v, size); } break;
+	PARAM_TYPES(TYPE)
+#undef TYPE
+	default: break;
+	}
+}
+
+static __always_inline __u64 widen(enum param_type type, unsigned long v)
+{
+	return type == PT_FD || type == PT_PID ? (__u64)(__s64)(int)v : v;
+}
+
+/* Strings are cut with their NUL kept; the readers report the full buffer when they had to. */
+static __always_inline void put_user_str(struct call *c, int i, const void *uptr)
+{
+	__u8 *p = room(c);
+	long n;
+
+	if (!p || !uptr)
+		return;
+	n = bpf_probe_read_user_str(p, PATH_MAX_BYTES, uptr);
+	if (n <= 0 || n > PATH_MAX_BYTES) {
+		count_site(RING_SITE_USER_PATH);
+		return;
+	}
+	if (n == PATH_MAX_BYTES)
+		c->s->head.flags |= RING_TRUNCATED;
+	c->s->off += n;
+	set_len(c, i, n);
+}
+
+static __always_inline void put_kernel_str(struct call *c, int i, const void *kptr)
+{
+	__u8 *p = room(c);
+	long n;
+
+	if (!p || !kptr)
+		return;
+	n = bpf_probe_read_kernel_str(p, PATH_MAX_BYTES, kptr);
+	if (n <= 0 || n > PATH_MAX_BYTES) {
+		count_site(RING_SITE_KERNEL_STR);
+		return;
+	}
+	c->s->off += n;
+	set_len(c, i, n);
+}
+
+static __always_inline void put_empty_str(struct call *c, int i)
+{
+	put_fixed(c, i, 0, 1);
+}
+
+/* Bytes of user memory, at most `max` (a constant below PATH_MAX_BYTES). */
+static __always_inline void put_user_mem(struct call *c, int i, const void *uptr, __u64 len,
+					 __u64 max)
+{
+	__u8 *p = room(c);
+
+	if (!p || !uptr || !len)
+		return;
+	if (len > max)
+		len = max;
+	if (bpf_probe_read_user(p, len & (2 * PATH_MAX_BYTES - 1), uptr)) {
+		count_site(RING_SITE_USER_DATA);
+		return;
+	}
+	c->s->off += len;
+	set_len(c, i, len);
+}
+
+static __always_inline void call_submit(struct call *c)
+{
+	struct scratch *s = c->s;
+	__u64 len = sizeof(s->head) + s->off;
+	__u32 type = c->type, lane = c->lane, slot = 0;
+	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
+	__u32 *lost = bpf_map_lookup_elem(&lane_lost, &lane);
+	void *ring;
+
+	if (config.rings)
+		slot = s->head.cpu % config.rings;
+	ring = lane == LANE_LIFE ? bpf_map_lookup_elem(&life_rings, &slot)
+				 : bpf_map_lookup_elem(&data_rings, &slot);
+	if (!ring) {
+		count_lost(type, lane, RING_LOST_NO_RING);
+		goto out;
+	}
+	s->head.len = len;
+	s->head.lost = lost ? *lost : 0;
+	if (len > sizeof(s->head) + sizeof(s->data))
+		len = sizeof(s->head) + sizeof(s->data);
+	if (bpf_ringbuf_output(ring, &s->head, len, BPF_RB_NO_WAKEUP)) {
+		count_lost(type, lane, RING_LOST_RING_FULL);
+		goto out;
+	}
+	if (k) {
+		k->delivered += 1;
+		if (s->head.flags & RING_TRUNCATED)
+			k->truncated += 1;
+	}
+out:
+	s->busy = 0;
+}
+
+static __always_inline void call_cancel(struct call *c)
+{
+	c->s->busy = 0;
+}
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sensor: one dispatcher on the exit of system calls, one program per row of syscalls.def made
+ * from that row, and three hooks of the process life cycle. Loaded and attached by
+ * agent/source_ring.c.
+ */
+#include "bpf/source.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Identity and life of processes travel in the lane that is never starved. */
+#define LANE_OF(category, flags)                                                            \
+	((((category) == CAT_PROCESS || (category) == CAT_USER) && ((flags) & EF_MODIFIES_STATE)) \
+		 ? LANE_LIFE : LANE_DATA)
+
+/* A row becomes the program sys_<row>; the dispatcher finds it by system call number. */
+#define SYSCALL(num, id, name, category, flags)                                             \
+	SEC("tp_btf/sys_exit") int sys_##id(__u64 *ctx)                                     \
+	{                                                                                   \
+		struct call call = {                                                        \
+			.regs = (void *)ctx[0],                                             \
+			.ret = ctx[1],                                                      \
+			.task = (void *)bpf_get_current_task(),                             \
+		}, *c = &call;                                                              \
+		const __u32 lane = LANE_OF(category, flags);                                \
+		if (reported_by_hook(EV_##id, c->ret))                                      \
+			return 0;                                                           \
+		if (call_begin(c, EV_##id, id##_NPARAMS, lane))                             \
+			return 0;
+#define P(ev, name, type, fmt, ref, source)                                                 \
+	{                                                                                   \
+		enum { idx = ev##_##name, ptype = PT_##type };                              \
+		SRC_##source                                                                \
+	}
+#define END(id) call_end(c); return 0; }
+
+/* A successful exec never comes here with its arguments intact: sched_process_exec reports it. */
+static __always_inline bool reported_by_hook(__u32 type, long ret)
+{
+	return (type == EV_EXECVE_19_X || type == EV_EXECVEAT_X) && ret >= 0;
+}
+
+#include "engine/event/syscalls.def"
+#undef SYSCALL
+#undef P
+#undef END
+
+SEC("tp_btf/sys_exit")
+int on_sys_exit(__u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	__u64 nr = SYSCALL_NR(regs);
+
+	if (nr >= SYSCALL_SLOTS || !config.interest[nr])
+		return 0;
+	if (task_is_compat((void *)bpf_get_current_task())) {
+		count_lost(EV_GENERIC_X, LANE_DATA, RING_LOST_COMPAT32);
+		return 0;
+	}
+	bpf_tail_call(ctx, &syscall_progs, nr);
+	count_lost(config.kind_of[nr], LANE_DATA, RING_LOST_TAIL_CALL);
+	return 0;
+}
+
+/* The parameters of one row, without the others: `want` is a constant. */
+#define SYSCALL(num, id, name, category, flags)
+#define P(ev, name, type, fmt, ref, source)                                                 \
+	if (want == EV_##ev) {                                                              \
+		enum { idx = ev##_##name, ptype = PT_##type };                              \
+		SRC_##source                                                                \
+	}
+#define END(id)
+static __always_inline void put_row(struct call *c, const __u32 want)
+{
+#include "engine/event/syscalls.def"
+}
+#undef SYSCALL
+#undef P
+#undef END
+
+SEC("tp_btf/sched_process_exec")
+int on_exec(__u64 *ctx)
+{
+	struct call call = { .task = (void *)ctx[0], .bprm = (void *)ctx[2] }, *c = &call;
+
+	if (call_begin(c, EV_EXECVE_19_X, EXECVE_19_X_NPARAMS, LANE_LIFE))
+		return 0;
+	put_row(c, EV_EXECVE_19_X);
+	call_end(c);
+	return 0;
+}
+
+/* The child's side of clone: it has not run yet, so this comes before anything it does. */
+SEC("tp_btf/sched_process_fork")
+int on_fork(__u64 *ctx)
+{
+	struct call call = { .task = (void *)ctx[1] }, *c = &call;
+
+	if (call_begin(c, EV_CLONE_20_X, CLONE_20_X_NPARAMS, LANE_LIFE))
+		return 0;
+	c->s->head.tid = BPF_CORE_READ(call_task(c), pid);
+	c->s->head.tgid = BPF_CORE_READ(call_task(c), tgid);
+	put_row(c, EV_CLONE_20_X);
+	call_end(c);
+	return 0;
+}
+
+#define REAPER_STEPS 32
+#define PF_EXITING 4
+
+/* Who inherits the children of `t`; 0 when that has to be searched for in userspace. */
+static __noinline int reaper_of(struct task_struct *t)
+{
+	struct pid_namespace *ns = task_pidns(t);
+	struct task_struct *leader = BPF_CORE_READ(t, group_leader), *p = t, *init;
+	__u32 level = task_pidns_level(t);
+	struct signal_struct *sig;
+	int i;
+
+	if (BPF_CORE_READ(t, signal, live.counter) > 0)
+		return BPF_CORE_READ(leader, flags) & PF_EXITING ? 0 : BPF_CORE_READ(leader, pid);
+	init = ns ? BPF_CORE_READ(ns, child_reaper) : NULL;
+	if (!init || BPF_CORE_READ(init, tgid) == BPF_CORE_READ(t, tgid))
+		return 0;
+	sig = BPF_CORE_READ(t, signal);
+	if (!BPF_CORE_READ_BITFIELD_PROBED(sig, has_child_subreaper))
+		return BPF_CORE_READ(init, pid);
+#pragma clang loop unroll(disable)
+	for (i = 0; i < REAPER_STEPS; i++) {
+		p = BPF_CORE_READ(p, real_parent);
+		if (!p || p == init || task_pidns_level(p) != level)
+			break;
+		sig = BPF_CORE_READ(p, signal);
+		if (!BPF_CORE_READ_BITFIELD_PROBED(sig, is_child_subreaper))
+			continue;
+		leader = BPF_CORE_READ(p, group_leader);
+		return BPF_CORE_READ(leader, flags) & PF_EXITING ? 0 : BPF_CORE_READ(leader, pid);
+	}
+	return i == REAPER_STEPS ? 0 : BPF_CORE_READ(init, pid);
+}
+
+SEC("tp_btf/sched_process_exit")
+int on_exit(__u64 *ctx)
+{
+	struct call call = { .task = (void *)ctx[0] }, *c = &call;
+	__u32 code;
+
+	if (call_begin(c, EV_PROCEXIT_1_E, PROCEXIT_1_E_NPARAMS, LANE_LIFE))
+		return 0;
+	code = BPF_CORE_READ(call_task(c), exit_code);
+	put_num(c, PROCEXIT_1_E_status, PT_ERRNO, (__s64)(int)code);
+	put_num(c, PROCEXIT_1_E_ret, PT_ERRNO, code >> 8 & 0xff);
+	put_num(c, PROCEXIT_1_E_sig, PT_SIGTYPE, code & 0x7f);
+	put_num(c, PROCEXIT_1_E_core, PT_UINT8, (code & 0x80) != 0);
+	put_num(c, PROCEXIT_1_E_reaper_tid, PT_PID, reaper_of(c->task));
+	call_end(c);
+	return 0;
+}

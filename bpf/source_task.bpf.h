@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sources that describe the process of the event: bodies of the words in source.bpf.h. */
+
+#define FAILED_EXEC_ARGS 16	/* strings read of the argv of an exec that failed */
+
+static __always_inline void put_cwd(struct call *c, int i)
+{
+	struct fs_struct *fs = BPF_CORE_READ(call_task(c), fs);
+
+	if (fs)
+		put_path(c, i, BPF_CORE_READ(fs, pwd.dentry), BPF_CORE_READ(fs, pwd.mnt));
+}
+
+static __always_inline __u64 vm_size(struct call *c)
+{
+	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+
+	return mm ? BPF_CORE_READ(mm, total_vm) * PAGE_KB : 0;
+}
+
+static __always_inline __u64 vm_rss(struct call *c)
+{
+	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+
+	if (!mm)
+		return 0;
+	return (mm_counter(mm, RSS_FILE) + mm_counter(mm, RSS_ANON) + mm_counter(mm, RSS_SHMEM)) *
+	       PAGE_KB;
+}
+
+static __always_inline __u64 vm_swap(struct call *c)
+{
+	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+
+	return mm ? mm_counter(mm, RSS_SWAP) * PAGE_KB : 0;
+}
+
+/* Wire numbers of clone flags, flags/clone_flags.def. */
+enum wire_clone {
+	WC_FILES = 0x1, WC_FS = 0x2, WC_NEWIPC = 0x8, WC_NEWNET = 0x10, WC_NEWNS = 0x20,
+	WC_NEWPID = 0x40, WC_NEWUTS = 0x80, WC_PARENT = 0x100, WC_SIGHAND = 0x800,
+	WC_THREAD = 0x2000, WC_VM = 0x8000, WC_NEWUSER = 0x100000, WC_NEWCGROUP = 0x10000000,
+	WC_CHILD_IN_PIDNS = 0x20000000
+};
+
+/* The child shows what it shares with its creator: no need to trust or find the arguments. */
+static __always_inline __u64 clone_flags_of_child(struct task_struct *t, struct task_struct *p)
+{
+	struct nsproxy *a = BPF_CORE_READ(t, nsproxy), *b = BPF_CORE_READ(p, nsproxy);
+	__u64 flags = 0;
+
+#define SHARED(member, flag) if (BPF_CORE_READ(t, member) == BPF_CORE_READ(p, member)) { flags |= flag; }
+#define DIFFERENT(member, flag) if (BPF_CORE_READ(a, member) != BPF_CORE_READ(b, member)) { flags |= flag; }
+	SHARED(files, WC_FILES)
+	SHARED(fs, WC_FS)
+	SHARED(mm, WC_VM)
+	SHARED(sighand, WC_SIGHAND)
+	if (BPF_CORE_READ(t, pid) != BPF_CORE_READ(t, tgid))
+		flags |= WC_THREAD;
+	else if (BPF_CORE_READ(t, real_parent) != p)
+		flags |= WC_PARENT;
+	if (a != b) {
+		DIFFERENT(uts_ns, WC_NEWUTS)
+		DIFFERENT(ipc_ns, WC_NEWIPC)
+		DIFFERENT(mnt_ns, WC_NEWNS)
+		DIFFERENT(net_ns, WC_NEWNET)
+		DIFFERENT(cgroup_ns, WC_NEWCGROUP)
+	}
+	if (BPF_CORE_READ(t, cred, user_ns) != BPF_CORE_READ(p, cred, user_ns))
+		flags |= WC_NEWUSER;
+	if (task_pidns(t) != task_pidns(p))
+		flags |= WC_NEWPID;
+#undef SHARED
+#undef DIFFERENT
+	return flags;
+}
+
+static __always_inline __u64 clone_args(struct call *c)
+{
+	__u64 flags = 0;
+
+	if (c->type == EV_CLONE3_X) {
+		if (bpf_probe_read_user(&flags, sizeof(flags), (void *)call_arg(c, 0)))
+			count_site(RING_SITE_USER_STRUCT);
+		return flags;
+	}
+	/* Bit 0 to 7 of clone are a signal; none of the flags that go on the wire. */
+	return c->type == EV_CLONE_20_X ? call_arg(c, 0) & ~0xffUL : 0;
+}
+
+static __always_inline __u64 clone_flags(struct call *c)
+{
+	struct task_struct *current = (void *)bpf_get_current_task();
+	__u64 flags;
+
+	flags = c->regs ? conv_clone(clone_args(c)) : clone_flags_of_child(c->task, current);
+	if (task_pidns_level(c->task) ||
+	    BPF_CORE_READ(call_task(c), nsproxy, pid_ns_for_children, level))
+		flags |= WC_CHILD_IN_PIDNS;
+	return flags;
+}
+
+static __always_inline __u64 task_vid(struct call *c, enum pid_type type)
+{
+	return pid_at(task_pid_of(c->task, type), task_pidns_level(c->task));
+}
+
+static __always_inline __u64 task_loginuid(struct call *c)
+{
+	if (!bpf_core_field_exists(struct task_struct, loginuid))
+		return (__u32)-1;
+	return BPF_CORE_READ(call_task(c), loginuid.val);
+}
+
+static __always_inline struct file *task_exe(struct call *c)
+{
+	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+
+	return mm ? BPF_CORE_READ(mm, exe_file) : NULL;
+}
+
+static __always_inline __u64 task_exe_flags(struct call *c)
+{
+	struct file *exe = task_exe(c);
+
+	return exe ? exe_flags(exe, BPF_CORE_READ(call_task(c), cred)) : 0;
+}
+
+static __always_inline __u64 sc_code(struct call *c)
+{
+	__u64 nr = c->regs ? SYSCALL_NR(c->regs) : 0;
+
+	return nr < SYSCALL_SLOTS ? config.sc_of[nr] : 0;
+}
+
+static __always_inline __u64 task_caps(struct call *c, enum cap_set set)
+{
+	const struct cred *cred = BPF_CORE_READ(call_task(c), cred);
+
+	return cred_caps(cred, set == CAPS_INHERITABLE ? &cred->cap_inheritable
+			       : set == CAPS_PERMITTED ? &cred->cap_permitted
+						       : &cred->cap_effective);
+}
+
+static __always_inline void put_exe_inode(struct call *c, int i, enum exe_inode_value what)
+{
+	struct file *exe = task_exe(c);
+	struct inode *inode = exe ? BPF_CORE_READ(exe, f_inode) : NULL;
+
+	if (!inode)
+		put_fixed(c, i, 0, 8);
+	else
+		put_fixed(c, i, what == EXE_INO ? BPF_CORE_READ(inode, i_ino)
+				: what == EXE_CTIME ? inode_ctime(inode) : inode_mtime(inode), 8);
+}
+
+static __always_inline void put_exe_path(struct call *c, int i)
+{
+	struct file *exe = task_exe(c);
+
+	if (exe)
+		put_path(c, i, BPF_CORE_READ(exe, f_path.dentry), BPF_CORE_READ(exe, f_path.mnt));
+}
+
+/* Position of filename, argv, envp in the arguments: execveat has a dirfd before them. */
+static __always_inline int exec_arg_base(struct call *c)
+{
+	return c->type == EV_EXECVEAT_X ? 1 : 0;
+}
+
+static __always_inline unsigned long exec_vector(struct call *c, int which)
+{
+	return exec_arg_base(c) ? call_arg(c, 1 + which) : call_arg(c, which);
+}
+
+/* One string of a user vector. Bytes with NUL, 0 at the end or when unreadable. */
+static __always_inline long append_vector_str(struct call *c, unsigned long vec, int k)
+{
+	__u8 *p = room(c);
+	unsigned long uptr = 0;
+	long n;
+
+	if (!p || !vec)
+		return 0;
+	if (bpf_probe_read_user(&uptr, sizeof(uptr), (void *)(vec + k * sizeof(uptr))) || !uptr)
+		return 0;
+	n = bpf_probe_read_user_str(p, 1024, (void *)uptr);
+	if (n <= 0 || n > 1024) {
+		count_site(RING_SITE_USER_ARGV);
+		return 0;
+	}
+	c->s->off += n;
+	return n;
+}
+
+static __always_inline void put_vector(struct call *c, int i, unsigned long vec, int from, int max)
+{
+	__u64 start = c->s->off;
+	int k;
+
+#pragma clang loop unroll(disable)
+	for (k = from; k < max; k++)
+		if (!append_vector_str(c, vec, k) || c->s->off - start > PATH_MAX_BYTES - 1024)
+			break;
+	if (k < max && c->s->off - start > PATH_MAX_BYTES - 1024)
+		c->s->head.flags |= RING_TRUNCATED;
+	set_len(c, i, c->s->off - start);
+}
+
+static __always_inline void put_exec_exe(struct call *c, int i)
+{
+	if (c->regs)
+		put_vector(c, i, exec_vector(c, 1), 0, 1);
+	else
+		put_mm_exe(c, i);
+}
+
+static __always_inline void put_exec_args(struct call *c, int i)
+{
+	if (c->regs)
+		put_vector(c, i, exec_vector(c, 1), 1, FAILED_EXEC_ARGS);
+	else
+		put_mm_args(c, i);
+}
+
+static __always_inline void put_exec_env(struct call *c, int i)
+{
+	if (c->regs)
+		put_vector(c, i, exec_vector(c, 2), 0, FAILED_EXEC_ARGS);
+	else
+		put_mm_env(c, i);
+}
+
+static __always_inline void put_exec_name(struct call *c, int i)
+{
+	if (c->bprm)
+		put_kernel_str(c, i, BPF_CORE_READ(call_bprm(c), filename));
+	else if (c->regs)
+		put_user_str(c, i, (void *)exec_vector(c, 0));
+}

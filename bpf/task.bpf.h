@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Parameters that describe a process: exec and clone events are made of these. All ids are those
+ * of the initial namespaces unless the name starts with v.
+ */
+#ifndef TIERCEL_BPF_TASK_H
+#define TIERCEL_BPF_TASK_H
+
+#include "bpf/path.bpf.h"
+
+#define PAGE_KB 4
+#define RLIMIT_NOFILE 7
+#define MINOR_BITS 20
+#define OVERLAYFS_MAGIC 0x794c7630
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
+#define S_IFCHR 0020000
+#define S_IFIFO 0010000
+#define S_IMMUTABLE (1 << 3)
+#define SB_RDONLY 1
+#define CAP_DAC_OVERRIDE_BIT (1ULL << 1)
+#define CAP_FOWNER_BIT (1ULL << 3)
+
+/* Eight characters of a name as one number. */
+#define NAME8(a, b, c, d, e, f, g, h)                                                       \
+	((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 |               \
+	 (__u64)(e) << 32 | (__u64)(f) << 40 | (__u64)(g) << 48 | (__u64)(h) << 56)
+
+enum rss_counter { RSS_FILE, RSS_ANON, RSS_SWAP, RSS_SHMEM };
+
+/* The form of stat(2): what userspace splits with major() and minor(). */
+static __always_inline __u32 encode_dev(__u32 major, __u32 minor)
+{
+	return (minor & 0xff) | (major << 8) | ((minor & ~0xffU) << 12);
+}
+
+static __always_inline __u32 kernel_dev(__u32 dev)
+{
+	return encode_dev(dev >> MINOR_BITS, dev & ((1U << MINOR_BITS) - 1));
+}
+
+static __always_inline __u32 task_tty(struct task_struct *t)
+{
+	struct tty_struct *tty = BPF_CORE_READ(t, signal, tty);
+
+	if (!tty)
+		return 0;
+	return encode_dev(BPF_CORE_READ(tty, driver, major),
+			  BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index));
+}
+
+static __always_inline struct pid *task_pid_of(struct task_struct *t, enum pid_type type)
+{
+	if (type == PIDTYPE_PID)
+		return BPF_CORE_READ(t, thread_pid);
+	return BPF_CORE_READ(t, signal, pids[type]);
+}
+
+/* Entry `level` of the open-ended array in struct pid; its two members are the same everywhere. */
+static __always_inline struct upid pid_entry(struct pid *pid, __u32 level)
+{
+	__u64 at = bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid);
+	struct upid up = {};
+
+	bpf_probe_read_kernel(&up, sizeof(up), (void *)pid + at);
+	return up;
+}
+
+/* Number of `pid` at namespace level `level`. */
+static __always_inline int pid_at(struct pid *pid, __u32 level)
+{
+	if (!pid || level > BPF_CORE_READ(pid, level))
+		return 0;
+	return pid_entry(pid, level).nr;
+}
+
+static __always_inline __u32 task_pidns_level(struct task_struct *t)
+{
+	return BPF_CORE_READ(t, thread_pid, level);
+}
+
+static __always_inline struct pid_namespace *task_pidns(struct task_struct *t)
+{
+	struct pid *pid = BPF_CORE_READ(t, thread_pid);
+
+	return pid ? pid_entry(pid, BPF_CORE_READ(pid, level)).ns : NULL;
+}
+
+static __always_inline __u64 task_pidns_start(struct task_struct *t)
+{
+	struct pid_namespace *ns = task_pidns(t);
+
+	return ns ? BPF_CORE_READ(ns, child_reaper, start_boottime) : 0;
+}
+
+static __always_inline __u64 cred_caps(const struct cred *cred, const void *set)
+{
+	__u64 v = 0;
+
+	bpf_core_read(&v, sizeof(v), set);
+	return v;
+}
+
+static __always_inline bool dentry_is_memfd(struct dentry *d)
+{
+	const unsigned char *text = BPF_CORE_READ(d, d_name.name);
+	__u64 name = 0;
+
+	if (bpf_probe_read_kernel(&name, 6, text))
+		return false;
+	return name == NAME8('m', 'e', 'm', 'f', 'd', ':', 0, 0) &&
+	       BPF_CORE_READ(d, d_parent) == d;
+}
+
+/* Wire flags of the overlay layer that holds an inode; 0 when not on an overlay. */
+static __always_inline bool inode_is_overlay(struct inode *i)
+{
+	return BPF_CORE_READ(i, i_sb, s_magic) == OVERLAYFS_MAGIC;
+}
+
+/* overlayfs keeps the dentry of the upper file right behind its struct inode. */
+static __always_inline bool inode_has_upper(struct inode *i)
+{
+	void *upper = NULL;
+
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)i + bpf_core_type_size(struct inode));
+	return upper != NULL;
+}
+
+/* Could the process that runs this file also write to it? Supplementary groups are not looked at. */
+static __always_inline bool exe_is_writable(struct inode *i, const struct cred *cred)
+{
+	__u32 mode = BPF_CORE_READ(i, i_mode);
+	__u64 caps = cred_caps(cred, &cred->cap_effective);
+
+	if (BPF_CORE_READ(i, i_sb, s_flags) & SB_RDONLY)
+		return false;
+	if (BPF_CORE_READ(i, i_flags) & S_IMMUTABLE)
+		return false;
+	if (caps & (CAP_DAC_OVERRIDE_BIT | CAP_FOWNER_BIT))
+		return true;
+	if (BPF_CORE_READ(i, i_uid.val) == BPF_CORE_READ(cred, fsuid.val))
+		return mode & 0200;
+	if (BPF_CORE_READ(i, i_gid.val) == BPF_CORE_READ(cred, fsgid.val))
+		return mode & 0020;
+	return mode & 0002;
+}
+
+static __always_inline __u32 exe_flags(struct file *exe, const struct cred *cred)
+{
+	struct inode *i = BPF_CORE_READ(exe, f_inode);
+	__u32 flags = 0;
+
+	if (exe_is_writable(i, cred))
+		flags |= WX_WRITABLE;
+	if (inode_is_overlay(i))
+		flags |= inode_has_upper(i) ? WX_UPPER_LAYER : WX_LOWER_LAYER;
+	if (dentry_is_memfd(BPF_CORE_READ(exe, f_path.dentry)))
+		flags |= WX_FROM_MEMFD;
+	return flags;
+}
+
+/*
+ * exe and args of a running image: the first string of the argument area and the rest, together
+ * at most PATH_MAX_BYTES. A process that rewrites its title is reported as it reads now.
+ */
+static __always_inline void put_mm_exe(struct call *c, int i)
+{
+	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	__u8 *p = room(c);
+	unsigned long start;
+	long n;
+
+	if (!mm || !p) {
+		put_empty_str(c, i);
+		return;
+	}
+	start = BPF_CORE_READ(mm, arg_start);
+	if (start == BPF_CORE_READ(mm, arg_end)) {
+		put_empty_str(c, i);
+		return;
+	}
+	n = bpf_probe_read_user_str(p, PATH_MAX_BYTES, (void *)start);
+	if (n <= 0 || n > PATH_MAX_BYTES) {
+		count_site(RING_SITE_MM_ARGS);
+		return;
+	}
+	c->s->off += n;
+	set_len(c, i, n);
+}
+
+static __always_inline void put_user_area(struct call *c, int i, unsigned long start,
+					  unsigned long end, __u64 max, enum ring_site site)
+{
+	__u64 len = end - start;
+	__u8 *p = room(c);
+
+	if (!p || end <= start)
+		return;
+	if (len > max) {
+		len = max;
+		c->s->head.flags |= RING_TRUNCATED;
+	}
+	if (len > PATH_MAX_BYTES)
+		len = PATH_MAX_BYTES;
+	if (!len)
+		return;
+	if (bpf_probe_read_user(p, len, (void *)start)) {
+		count_site(site);
+		return;
+	}
+	p[(len - 1) & PATH_MASK] = 0;
+	c->s->off += len;
+	set_len(c, i, len);
+}
+
+/* exe was parameter i - 1: its length tells where the arguments start. */
+static __always_inline void put_mm_args(struct call *c, int i)
+{
+	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	__u64 exe_len = *(__u16 *)(c->s->data + 2 * (i - 1));
+
+	if (!mm || exe_len > PATH_MAX_BYTES)
+		return;
+	put_user_area(c, i, BPF_CORE_READ(mm, arg_start) + exe_len, BPF_CORE_READ(mm, arg_end),
+		      PATH_MAX_BYTES - exe_len, RING_SITE_MM_ARGS);
+}
+
+static __always_inline void put_mm_env(struct call *c, int i)
+{
+	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+
+	if (mm)
+		put_user_area(c, i, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end),
+			      PATH_MAX_BYTES, RING_SITE_MM_ENV);
+}
+
+static __always_inline void put_comm(struct call *c, int i)
+{
+	put_kernel_str(c, i, c->task->comm);
+}
+
+/* "memory=/path" NUL ... for the controllers that container ids are looked for in. */
+static __always_inline void append_cgroup(struct call *c, struct walk_buf *w, const char *prefix,
+					  __u32 prefix_len, struct cgroup *cg)
+{
+	struct kernfs_node *kn = BPF_CORE_READ(cg, kn);
+	__u8 *p = room(c);
+
+	if (!p || !kn)
+		return;
+	__builtin_memcpy(p, prefix, prefix_len);
+	c->s->off += prefix_len;
+	walk_kernfs(c->s, w, kn);
+	append_path(c, w);
+	p = room(c);
+	if (p) {
+		*p = 0;
+		c->s->off += 1;
+	}
+}
+
+#define APPEND_CONTROLLER(c, w, css, id)                                                    \
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, id##_cgrp_id)) {              \
+		struct cgroup *cg = BPF_CORE_READ(css,                                      \
+			subsys[bpf_core_enum_value(enum cgroup_subsys_id, id##_cgrp_id)],   \
+			cgroup);                                                            \
+		append_cgroup(c, w, #id "=", sizeof(#id), cg);                              \
+	}
+
+static __always_inline void put_cgroups(struct call *c, int i)
+{
+	struct css_set *css = BPF_CORE_READ(call_task(c), cgroups);
+	struct walk_buf *w = walk_buf_get();
+	__u64 start = c->s->off;
+
+	if (!w || !css)
+		return;
+	APPEND_CONTROLLER(c, w, css, cpuset)
+	APPEND_CONTROLLER(c, w, css, cpu)
+	APPEND_CONTROLLER(c, w, css, cpuacct)
+	APPEND_CONTROLLER(c, w, css, io)
+	APPEND_CONTROLLER(c, w, css, memory)
+	APPEND_CONTROLLER(c, w, css, pids)
+	append_cgroup(c, w, "=", 1, BPF_CORE_READ(css, dfl_cgrp));
+	set_len(c, i, c->s->off - start);
+}
+
+#endif
