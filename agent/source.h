@@ -6,7 +6,6 @@
 #ifndef TIERCEL_SOURCE_H
 #define TIERCEL_SOURCE_H
 
-#include "engine/event/snapshot.h"
 #include "engine/tiercel.h"
 
 /* The views of the event are valid during the call. Non-zero stops the poll and is returned. */
