@@ -12,6 +12,7 @@
 #define TIERCEL_STATE_H
 
 #include "engine/base/arena.h"
+#include "engine/base/buf.h"
 #include "engine/base/intern.h"
 #include "engine/base/limits.h"
 #include "engine/base/map.h"
@@ -43,6 +44,7 @@ struct fdinfo {
 	struct sock_tuple tuple;	/* FD_IPV4*, FD_IPV6*; server sockets: own end in dip/dport */
 	uint64_t unix_source, unix_peer;
 	int64_t pidfd_pid;
+	bool snapshot_swap;	/* private: ends not yet arranged, see snapshot.c */
 };
 
 struct fdtable;
@@ -99,8 +101,15 @@ struct thread {
 	 * Changes whenever any attribute of this entry changes (ids, strings, parent, container):
 	 * what the matcher caches about a thread is valid while the version stands still.
 	 */
-	uint64_t version;
+	uint64_t version;		/* memory and page fault counters do not count */
 	void *match;			/* the matcher's per-thread cache, freed through state_hooks */
+
+	/* Private to engine/state. */
+	struct fdtable *own_fds;	/* of fake entries, which have no group */
+	uint16_t enter_type;		/* stored enter event, 0 = none */
+	uint32_t enter_flags;
+	int64_t enter_dirfd;
+	struct istr *enter_text;	/* its path, or the bytes of its address */
 };
 
 /* Metadata of a container; id is known first, the rest arrives later or never. */
@@ -121,6 +130,7 @@ struct container {
 	uint32_t npod_labels;
 	struct istr *user;		/* configured user of the container */
 	uint32_t threads;		/* entries that point here */
+	bool removed;			/* its init is gone: freed with the last thread */
 	uint64_t version;
 };
 
@@ -147,7 +157,7 @@ struct state_stats {
 	uint64_t threads, threads_added, threads_removed, threads_fake, threads_refused;
 	uint64_t fds, fds_added, fds_removed, fds_refused;
 	uint64_t thread_misses, fd_misses, fd_failed_lookups;
-	uint64_t containers, users;
+	uint64_t containers, users, container_documents_bad;
 	uint64_t bytes;
 };
 
@@ -186,6 +196,7 @@ struct event_ctx {
 	const struct host_names *resolve;	/* set by the owner of the ctx; NULL: no names */
 	struct thread *thread;		/* NULL: table full */
 	struct fdinfo *fd;		/* fd used or created by the event, or NULL */
+	struct container *container;	/* of the event: the thread's, or the one it describes */
 	int64_t fd_num;			/* its number; -1: creation failed */
 	bool has_fd;			/* event type creates, uses or destroys an fd */
 	bool fd_name_changed;
@@ -227,6 +238,12 @@ struct str thread_arg(const struct thread *t, uint32_t i);	/* NONE if out of ran
 bool thread_in_pidns(const struct thread *t);
 uint32_t thread_group_size(const struct thread *t);
 uint32_t thread_child_count(const struct thread *t);	/* threads that are not the leader */
+
+/*
+ * Append the full path of an argument: relative to cwd (dirfd AT_FDCWD) or to a directory fd,
+ * "<UNKNOWN>" + path when the fd is not known, normalised.
+ */
+void thread_full_path(const struct thread *t, int64_t dirfd, struct str path, struct buf *out);
 
 struct fdinfo *thread_fd(const struct thread *t, int64_t fd);
 uint32_t thread_fd_count(const struct thread *t);

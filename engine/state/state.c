@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state: constructor, the table of what each event type does to it, and the order of work per
+ * event. Called by the engine (tiercel.c) and by tests.
+ */
+#include "engine/state/state_priv.h"
+
+#define NP NO_PARAM
+
+static const struct state_row rows[EVENT_TYPE_COUNT] = {
+	/* processes */
+	[EV_CLONE_20_X] = { state_on_clone, ROW_ALWAYS },
+	[EV_FORK_20_X] = { state_on_clone, ROW_ALWAYS },
+	[EV_VFORK_20_X] = { state_on_clone, ROW_ALWAYS },
+	[EV_CLONE3_X] = { state_on_clone, ROW_ALWAYS },
+	[EV_EXECVE_19_X] = { state_on_exec, ROW_SUCCESS },
+	[EV_EXECVEAT_X] = { state_on_exec, ROW_SUCCESS },
+	[EV_PROCEXIT_1_E] = { state_on_exit, ROW_THREAD },
+	[EV_CHDIR_X] = { state_on_chdir, ROW_SUCCESS },
+	[EV_FCHDIR_X] = { state_on_fchdir, ROW_FD_SUCCESS },
+	[EV_GETCWD_X] = { state_on_getcwd, ROW_SUCCESS },
+	[EV_CHROOT_X] = { state_on_chroot, ROW_SUCCESS },
+	[EV_SETUID_X] = { state_on_setuid, ROW_SUCCESS, .p = { SETUID_X_uid } },
+	[EV_SETRESUID_X] = { state_on_setuid, ROW_SUCCESS, .p = { SETRESUID_X_euid } },
+	[EV_SETREUID_X] = { state_on_setuid, ROW_SUCCESS, .p = { SETREUID_X_euid } },
+	[EV_SETGID_X] = { state_on_setgid, ROW_SUCCESS, .p = { SETGID_X_gid } },
+	[EV_SETRESGID_X] = { state_on_setgid, ROW_SUCCESS, .p = { SETRESGID_X_egid } },
+	[EV_SETREGID_X] = { state_on_setgid, ROW_SUCCESS, .p = { SETREGID_X_egid } },
+	[EV_SETSID_X] = { state_on_setsid, ROW_SUCCESS },
+	[EV_CAPSET_X] = { state_on_capset, ROW_SUCCESS },
+	[EV_UNSHARE_X] = { state_on_namespace, ROW_SUCCESS, .p = { UNSHARE_X_flags } },
+	[EV_SETNS_X] = { state_on_namespace, ROW_SUCCESS, .p = { SETNS_X_nstype } },
+	[EV_PRCTL_X] = { state_on_prctl, ROW_SUCCESS },
+	[EV_GETRLIMIT_X] = { state_on_rlimit, ROW_SUCCESS },
+	[EV_SETRLIMIT_X] = { state_on_rlimit, ROW_SUCCESS },
+	[EV_PRLIMIT_X] = { state_on_prlimit, ROW_SUCCESS },
+	[EV_BRK_4_X] = { state_on_memory, ROW_THREAD },
+	[EV_MMAP_X] = { state_on_memory, ROW_THREAD },
+	[EV_MMAP2_X] = { state_on_memory, ROW_THREAD },
+	[EV_MUNMAP_X] = { state_on_memory, ROW_THREAD },
+	[EV_SCHEDSWITCH_6_E] = { state_on_switch, ROW_THREAD },
+
+	/* what captures still have of system call entries */
+	[EV_OPEN_E] = { state_on_enter, ROW_THREAD, .p = { OPEN_E_name, NP, OPEN_E_flags } },
+	[EV_CREAT_E] = { state_on_enter, ROW_THREAD, .p = { CREAT_E_name, NP, NP } },
+	[EV_OPENAT_2_E] = { state_on_enter, ROW_THREAD,
+			    .p = { OPENAT_2_E_name, OPENAT_2_E_dirfd, OPENAT_2_E_flags } },
+	[EV_OPENAT2_E] = { state_on_enter, ROW_THREAD,
+			   .p = { OPENAT2_E_name, OPENAT2_E_dirfd, OPENAT2_E_flags } },
+	[EV_CONNECT_E] = { state_on_enter, ROW_THREAD, .p = { CONNECT_E_addr, NP, NP } },
+	[EV_EXECVE_19_E] = { state_on_enter, ROW_THREAD, .p = { EXECVE_19_E_filename, NP, NP } },
+	[EV_EXECVEAT_E] = { state_on_enter, ROW_THREAD,
+			    .p = { EXECVEAT_E_pathname, EXECVEAT_E_dirfd, EXECVEAT_E_flags } },
+
+	/* fds */
+	[EV_OPEN_X] = { state_on_open, ROW_THREAD,
+			.p = { OPEN_X_name, NP, OPEN_X_flags, OPEN_X_dev, OPEN_X_ino } },
+	[EV_OPENAT_2_X] = { state_on_open, ROW_THREAD,
+			    .p = { OPENAT_2_X_name, OPENAT_2_X_dirfd, OPENAT_2_X_flags,
+				   OPENAT_2_X_dev, OPENAT_2_X_ino } },
+	[EV_OPENAT2_X] = { state_on_open, ROW_THREAD,
+			   .p = { OPENAT2_X_name, OPENAT2_X_dirfd, OPENAT2_X_flags,
+				  OPENAT2_X_dev, OPENAT2_X_ino } },
+	[EV_CREAT_X] = { state_on_open, ROW_THREAD,
+			 .p = { CREAT_X_name, NP, CREAT_X_creat_flags, CREAT_X_dev,
+				CREAT_X_ino } },
+	[EV_OPEN_BY_HANDLE_AT_X] = { state_on_open_by_handle, ROW_SUCCESS },
+	[EV_EVENTFD_X] = { state_on_new_fd, ROW_SUCCESS, FD_EVENTFD, { NP, CLOEXEC_NEVER } },
+	[EV_EVENTFD2_X] = { state_on_new_fd, ROW_SUCCESS, FD_EVENTFD,
+			    { EVENTFD2_X_flags, CLOEXEC_BIT } },
+	[EV_SIGNALFD_X] = { state_on_new_fd, ROW_SUCCESS, FD_SIGNALFD, { NP, CLOEXEC_NEVER } },
+	[EV_SIGNALFD4_X] = { state_on_new_fd, ROW_SUCCESS, FD_SIGNALFD,
+			     { SIGNALFD4_X_flags, CLOEXEC_BIT } },
+	[EV_TIMERFD_CREATE_X] = { state_on_new_fd, ROW_SUCCESS, FD_TIMERFD, { NP, CLOEXEC_NEVER } },
+	[EV_INOTIFY_INIT_X] = { state_on_new_fd, ROW_SUCCESS, FD_INOTIFY, { NP, CLOEXEC_NEVER } },
+	[EV_INOTIFY_INIT1_X] = { state_on_new_fd, ROW_SUCCESS, FD_INOTIFY,
+				 { INOTIFY_INIT1_X_flags, CLOEXEC_BIT } },
+	[EV_EPOLL_CREATE_X] = { state_on_new_fd, ROW_SUCCESS, FD_EVENTPOLL, { NP, CLOEXEC_NEVER } },
+	[EV_EPOLL_CREATE1_X] = { state_on_new_fd, ROW_SUCCESS, FD_EVENTPOLL,
+				 { EPOLL_CREATE1_X_flags, 0 } },
+	[EV_USERFAULTFD_X] = { state_on_new_fd, ROW_SUCCESS, FD_USERFAULTFD,
+			       { USERFAULTFD_X_flags, CLOEXEC_BIT } },
+	[EV_BPF_2_X] = { state_on_new_fd, ROW_SUCCESS, FD_BPF, { NP, CLOEXEC_ALWAYS } },
+	[EV_IO_URING_SETUP_X] = { state_on_new_fd, ROW_SUCCESS, FD_IO_URING, { NP, CLOEXEC_ALWAYS } },
+	[EV_PIPE_X] = { state_on_pipe, ROW_SUCCESS, .p = { NP } },
+	[EV_PIPE2_X] = { state_on_pipe, ROW_SUCCESS, .p = { PIPE2_X_flags } },
+	[EV_MEMFD_CREATE_X] = { state_on_memfd, ROW_THREAD },
+	[EV_PIDFD_OPEN_X] = { state_on_pidfd_open, ROW_SUCCESS },
+	[EV_PIDFD_GETFD_X] = { state_on_pidfd_getfd, ROW_SUCCESS },
+	[EV_DUP_1_X] = { state_on_dup, ROW_FD_SUCCESS, .p = { NP } },
+	[EV_DUP2_X] = { state_on_dup, ROW_FD_SUCCESS, .p = { NP } },
+	[EV_DUP3_X] = { state_on_dup, ROW_FD_SUCCESS, .p = { DUP3_X_flags } },
+	[EV_FCNTL_X] = { state_on_fcntl, ROW_FD_SUCCESS },
+	[EV_CLOSE_X] = { state_on_close, ROW_FD_SUCCESS },
+	[EV_CLOSE_RANGE_X] = { state_on_close_range, ROW_SUCCESS },
+
+	/* sockets; transfers: tuple, sends, makes an entry */
+	[EV_SOCKET_X] = { state_on_socket, ROW_SUCCESS },
+	[EV_SOCKETPAIR_X] = { state_on_socketpair, ROW_SUCCESS },
+	[EV_BIND_X] = { state_on_bind, ROW_FD_SUCCESS },
+	[EV_CONNECT_X] = { state_on_connect, ROW_THREAD },
+	[EV_ACCEPT_5_X] = { state_on_accept, ROW_SUCCESS, .p = { NP } },
+	[EV_ACCEPT4_6_X] = { state_on_accept, ROW_SUCCESS, .p = { ACCEPT4_6_X_flags } },
+	[EV_SEND_X] = { state_on_transfer, ROW_SUCCESS, .p = { SEND_X_tuple, 1, 1 } },
+	[EV_SENDTO_X] = { state_on_transfer, ROW_SUCCESS, .p = { SENDTO_X_tuple, 1, 1 } },
+	[EV_SENDMSG_X] = { state_on_transfer, ROW_SUCCESS, .p = { SENDMSG_X_tuple, 1, 1 } },
+	[EV_SENDMMSG_X] = { state_on_transfer, ROW_SUCCESS, .p = { SENDMMSG_X_tuple, 1, 0 } },
+	[EV_RECV_X] = { state_on_transfer, ROW_SUCCESS, .p = { RECV_X_tuple, 0, 0 } },
+	[EV_RECVFROM_X] = { state_on_transfer, ROW_SUCCESS, .p = { RECVFROM_X_tuple, 0, 0 } },
+	[EV_RECVMSG_X] = { state_on_transfer, ROW_SUCCESS, .p = { RECVMSG_X_tuple, 0, 0 } },
+	[EV_RECVMMSG_X] = { state_on_transfer, ROW_SUCCESS, .p = { RECVMMSG_X_tuple, 0, 0 } },
+
+	/* names and containers */
+	[EV_USER_ADDED_E] = { state_on_user, ROW_ALWAYS },
+	[EV_USER_DELETED_E] = { state_on_user, ROW_ALWAYS },
+	[EV_GROUP_ADDED_E] = { state_on_user_group, ROW_ALWAYS },
+	[EV_GROUP_DELETED_E] = { state_on_user_group, ROW_ALWAYS },
+	[EV_CONTAINER_JSON_2_E] = { state_on_container, ROW_ALWAYS },
+	[EV_ASYNCEVENT_E] = { state_on_async, ROW_ALWAYS },
+};
+
+struct state *state_new(const struct state_opts *opts, struct limits *limits)
+{
+	struct state *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	if (intern_init(&s->intern) < 0)
+		goto err;
+	s->exits = calloc(EXIT_RING, sizeof(*s->exits));
+	if (!s->exits)
+		goto err;
+	s->opts = *opts;
+	s->limits = limits;
+	s->hostname = istr_ref(s->intern.empty);
+	s->thread_pool.size = align_up(sizeof(struct thread), 16);
+	s->group_pool.size = align_up(sizeof(struct group), 16);
+	s->fd_pool.size = align_up(sizeof(struct fdinfo), 16);
+	return s;
+
+err:
+	intern_done(&s->intern);
+	free(s);
+	return NULL;
+}
+
+static void remove_all_threads(struct state *s)
+{
+	struct thread *t;
+	uint32_t pos = 0;
+
+	while ((t = state_next_thread(s, &pos)) != NULL) {
+		thread_remove(s, t);
+		/* Removal moves entries towards the start of their run. */
+		pos = 0;
+	}
+}
+
+void state_clear_tables(struct state *s)
+{
+	remove_all_threads(s);
+	containers_clear(s);
+	state_users_clear(s);
+	memset(s->exits, 0, EXIT_RING * sizeof(*s->exits));
+	free(s->ifaces);
+	free(s->listen_ports);
+	s->ifaces = NULL;
+	s->listen_ports = NULL;
+	s->nifaces = 0;
+	s->machine = (struct machine_record){ 0 };
+	istr_set(&s->hostname, s->intern.empty);
+	s->closed_in = NULL;
+	s->snapshot_done = false;
+	s->sweeping = false;
+	s->next_sweep = 0;
+}
+
+void state_free(struct state *s)
+{
+	if (!s)
+		return;
+	state_clear_tables(s);
+	istr_unref(s->hostname);
+	u64map_done(&s->threads);
+	u64map_done(&s->groups);
+	pool_done(&s->thread_pool);
+	pool_done(&s->group_pool);
+	pool_done(&s->fd_pool);
+	buf_done(&s->text);
+	free(s->exits);
+	intern_done(&s->intern);
+	free(s);
+}
+
+static size_t state_bytes(const struct state *s)
+{
+	return s->intern.bytes + s->table_bytes + s->thread_pool.bytes + s->group_pool.bytes +
+	       s->fd_pool.bytes + ((size_t)s->threads.mask + s->groups.mask) *
+	       sizeof(struct u64map_slot);
+}
+
+bool state_full(struct state *s)
+{
+	return limit_over(s->limits, LIMIT_STATE_BYTES, state_bytes(s));
+}
+
+bool state_set_text(struct state *s, struct istr **slot, struct str text)
+{
+	struct istr *n;
+
+	if (!text.p)
+		text = STR("");
+	if (*slot && str_eq(istr_str(*slot), text))
+		return false;
+	n = intern_get(&s->intern, text);
+	if (!n)
+		return false;
+	istr_unref(*slot);
+	*slot = n;
+	return true;
+}
+
+/* Removals that the previous event left, so that its own fields still saw them. */
+static void finish_previous(struct state *s)
+{
+	if (s->closed_in) {
+		fdtable_remove(s, s->closed_in, s->closed_fd);
+		s->closed_in = NULL;
+	}
+	if (s->gone)
+		group_reap(s);
+}
+
+static bool is_clone(uint16_t type)
+{
+	return type == EV_CLONE_20_X || type == EV_CLONE3_X || type == EV_FORK_20_X ||
+	       type == EV_VFORK_20_X;
+}
+
+static bool is_about_names(uint16_t type)
+{
+	return type == EV_USER_ADDED_E || type == EV_USER_DELETED_E || type == EV_GROUP_ADDED_E ||
+	       type == EV_GROUP_DELETED_E || type == EV_CONTAINER_JSON_2_E;
+}
+
+static struct thread *find_thread(struct state *s, const struct event *ev)
+{
+	const struct event_info *info = ev->info;
+
+	if (unlikely(info->flags & EF_SKIPPARSERESET))
+		return ev->type == EV_PROCINFO_E ? state_thread(s, ev->tid) : NULL;
+	if (unlikely(info->source != SRC_SYSCALL)) {
+		if (ev->type == EV_SCHEDSWITCH_6_E || ev->type == EV_PROCEXIT_1_E ||
+		    info->source != SRC_TRACEPOINT)
+			return is_about_names(ev->type) ? NULL : state_thread(s, ev->tid);
+	}
+	if (unlikely(is_clone(ev->type)))
+		return state_thread(s, ev->tid);
+	return thread_find_or_fetch(s, ev->tid);
+}
+
+static bool is_visible(const struct event *ev)
+{
+	if (ev->flags & EVENT_STATE_ONLY)
+		return false;
+	switch (ev->info->source) {
+	case SRC_SYSCALL:
+		return ev->info->is_exit;
+	case SRC_ITER:
+		return false;
+	case SRC_META:
+		return !is_about_names(ev->type);
+	default:
+		return true;
+	}
+}
+
+static void find_fd(struct state *s, struct event_ctx *c)
+{
+	const struct event_info *info = c->ev->info;
+
+	if (info->fd_param >= 0 && c->thread &&
+	    event_get_i64(c->ev, (unsigned)info->fd_param, &c->fd_num)) {
+		c->fd = thread_fd(c->thread, c->fd_num);
+		if (!c->fd)
+			s->stats.fd_misses++;
+	}
+	if (unlikely(c->ev->kernel != NULL) && (info->flags & EF_USES_FD))
+		kernel_adopt(s, c);
+}
+
+/* Successful I/O shows that a stream is connected; compat: that any IP socket is. */
+static void note_io(struct state *s, struct event_ctx *c)
+{
+	struct fdinfo *f = c->fd;
+
+	if (f->connected || !fd_is_ip(f) || s->res < 0 || !s->has_res)
+		return;
+	if ((f->l4 == L4_TCP || s->opts.falco_fd_connected) && (f = state_edit_fd(s, c)))
+		f->connected = true;
+}
+
+static void apply(struct state *s, struct event_ctx *c, const struct state_row *row)
+{
+	if (row->when >= ROW_THREAD && !c->thread)
+		return;
+	if (row->when >= ROW_SUCCESS && !(s->has_res && s->res >= 0))
+		return;
+	if (row->when >= ROW_FD_SUCCESS && !c->fd)
+		return;
+	row->apply(s, c, row);
+}
+
+static void apply_to_fd(struct state *s, struct event_ctx *c, const struct state_row *row)
+{
+	uint16_t flags = c->ev->info->flags;
+	uint64_t name_before = 0;
+
+	find_fd(s, c);
+	if (c->fd)
+		name_before = c->fd->name->serial;
+	s->has_res = event_result(c->ev, &s->res);
+	if (c->fd && (flags & (EF_READS_FROM_FD | EF_WRITES_TO_FD)))
+		note_io(s, c);
+	if (row->apply)
+		apply(s, c, row);
+	if (unlikely(c->ev->kernel != NULL) && c->fd && !(flags & EF_USES_FD))
+		kernel_complete(s, c);
+	c->fd_name_changed = name_before && c->fd && c->fd->name->serial != name_before;
+}
+
+void state_event(struct state *s, struct event *ev, struct event_ctx *c)
+{
+	const struct state_row *row = &rows[ev->type];
+
+	finish_previous(s);
+	if (unlikely(s->sweeping || ev->ts >= s->next_sweep))
+		thread_sweep(s, ev->ts);
+	if (unlikely(!s->first_ts))
+		s->first_ts = ev->ts;
+	c->state = s;
+	c->ev = ev;
+	c->fd = NULL;
+	c->fd_num = -1;
+	c->fd_name_changed = false;
+	c->toctou_name = STR_NONE;
+	c->container = NULL;
+	c->source = STR("syscall");
+	c->first_ts = s->first_ts;
+	c->prev_ts = s->prev_ts;
+	c->hostname = istr_str(s->hostname);
+	c->thread = find_thread(s, ev);
+	if (c->thread)
+		c->thread->last_event_ts = ev->ts;
+	c->has_fd = ev->info->flags & (EF_CREATES_FD | EF_USES_FD | EF_DESTROYS_FD);
+	if (c->has_fd) {
+		apply_to_fd(s, c, row);
+	} else if (row->apply) {
+		s->has_res = event_result(ev, &s->res);
+		apply(s, c, row);
+	}
+	if (!c->container && c->thread)
+		c->container = c->thread->container;
+	/* An enter event belongs to the very next exit of its thread. */
+	if (c->thread && c->thread->enter_type && ev->info->is_exit)
+		c->thread->enter_type = 0;
+	c->visible = is_visible(ev);
+	if (c->visible)
+		s->prev_ts = ev->ts;
+}
+
+const struct state_stats *state_stats(const struct state *s)
+{
+	struct state *w = (struct state *)s;
+
+	w->stats.threads = s->threads.count;
+	w->stats.bytes = state_bytes(s);
+	return &s->stats;
+}
+
+const struct machine_record *state_machine(const struct state *s)
+{
+	return &s->machine;
+}
+
+struct intern *state_intern(struct state *s)
+{
+	return &s->intern;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events that open, copy and close fds other than sockets. Handlers are named by the rows of
+ * state.c.
+ */
+#include "engine/state/state_priv.h"
+
+#define FCNTL_DUPFD 1
+#define FCNTL_SETFD 3
+#define FCNTL_DUPFD_CLOEXEC 0x1a
+#define FD_CLOEXEC_BIT 1
+#define CLOSE_RANGE_CLOEXEC_WIRE 4
+#define MFD_CLOEXEC_WIRE 1
+#define BPF_CMD_MAP_CREATE 0
+#define BPF_CMD_PROG_LOAD 5
+#define CREAT_UPPER_LAYER 1
+#define CREAT_LOWER_LAYER 2
+
+static struct fdtable **own_table(struct state *s, struct thread *t)
+{
+	if (!t->group && !t->own_fds)
+		t->own_fds = fdtable_new(s);
+	return thread_fdtable(t);
+}
+
+struct fdinfo *state_create_fd(struct state *s, struct event_ctx *c, int64_t fd, uint8_t kind)
+{
+	struct fdtable **table = own_table(s, c->thread);
+
+	c->fd_num = fd;
+	c->fd = table ? fdtable_put(s, table, fd, false) : NULL;
+	if (c->fd)
+		c->fd->kind = kind;
+	return c->fd;
+}
+
+/* The fd of the event, ready to be changed; NULL when memory for a private table is missing. */
+struct fdinfo *state_edit_fd(struct state *s, struct event_ctx *c)
+{
+	struct fdinfo *f = fdtable_edit(s, thread_fdtable(c->thread), c->fd->fd);
+
+	if (f)
+		c->fd = f;
+	return f;
+}
+
+static uint32_t get_flags(struct event *ev, unsigned i)
+{
+	struct str p = i == NO_PARAM ? STR_NONE : event_param(ev, i);
+
+	switch (p.len) {
+	case 1:
+		return (uint8_t)p.p[0];
+	case 2:
+		return load_u16(p.p);
+	case 4:
+		return load_u32(p.p);
+	default:
+		return 0;
+	}
+}
+
+/* Base directory of an argument, without the path itself. `tmp` holds a directory's name + "/". */
+static struct str dir_base(const struct thread *t, int64_t dirfd, char *tmp, size_t size)
+{
+	const struct fdinfo *f;
+
+	if (dirfd == WIRE_AT_FDCWD)
+		return thread_cwd(t);
+	f = thread_fd(t, dirfd);
+	if (!f)
+		return STR("<UNKNOWN>");
+	if (f->name->len == 0 || f->name->len + 1 > size || f->name->p[f->name->len - 1] == '/')
+		return f->name->len ? istr_str(f->name) : STR("/");
+	memcpy(tmp, f->name->p, f->name->len);
+	tmp[f->name->len] = '/';
+	return (struct str){ tmp, f->name->len + 1 };
+}
+
+void thread_full_path(const struct thread *t, int64_t dirfd, struct str path, struct buf *out)
+{
+	char tmp[1025];
+
+	if (path.len && path.p[0] == '/')
+		path_join(out, STR("."), path);
+	else
+		path_join(out, dir_base(t, dirfd, tmp, sizeof(tmp)), path);
+}
+
+static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int64_t dirfd,
+		     struct str path)
+{
+	buf_clear(&s->text);
+	thread_full_path(c->thread, dirfd, path, &s->text);
+	if (path.len > s->limits->max[LIMIT_PATH_LEN])
+		s->limits->hits[LIMIT_PATH_LEN]++;
+	state_set_text(s, &f->name, buf_str(&s->text));
+	if (str_eq(istr_str(f->name), path))
+		istr_set(&f->nameraw, f->name);
+	else
+		state_set_text(s, &f->nameraw, path);
+}
+
+static void set_inode(struct event *ev, struct fdinfo *f, unsigned dev, unsigned ino)
+{
+	event_get_u32(ev, dev, &f->dev);
+	event_get_u64(ev, ino, &f->ino);
+}
+
+struct open_args {
+	struct str name;
+	int64_t dirfd;
+	uint32_t flags;
+};
+
+/* What was asked for at entry is what the kernel saw; the exit copy may have been rewritten. */
+static void prefer_enter(struct event_ctx *c, struct open_args *a, bool has_flags)
+{
+	struct thread *t = c->thread;
+
+	if (t->enter_type != c->ev->type - 1 || str_is(istr_str(t->enter_text), "<NA>"))
+		return;
+	c->toctou_name = a->name = istr_str(t->enter_text);
+	a->dirfd = t->enter_dirfd;
+	if (has_flags)
+		a->flags = t->enter_flags | (a->flags & ~(uint32_t)(WO_F_CREATED - 1));
+	t->enter_type = 0;	/* the text stays until the next enter event */
+}
+
+/* Row: p = name, dirfd, flags, dev, ino. */
+ROW_FN(on_open)
+{
+	struct open_args a = { .dirfd = WIRE_AT_FDCWD, .flags = get_flags(c->ev, row->p[2]) };
+	struct fdinfo *f;
+
+	a.name = event_get_text(c->ev, row->p[0]);
+	if (row->p[1] != NO_PARAM)
+		event_get_i64(c->ev, row->p[1], &a.dirfd);
+	prefer_enter(c, &a, c->ev->type != EV_CREAT_X);
+	if (s->res < 0)
+		return;
+	f = state_create_fd(s, c, s->res, FD_FILE);
+	if (!f)
+		return;
+	if (c->ev->type == EV_CREAT_X)
+		a.flags = (a.flags & CREAT_UPPER_LAYER ? WO_UPPER_LAYER : 0) |
+			  (a.flags & CREAT_LOWER_LAYER ? WO_LOWER_LAYER : 0) | WO_WRONLY |
+			  WO_CREAT | WO_TRUNC;
+	if (a.flags & WO_DIRECTORY)
+		f->kind = FD_DIRECTORY;
+	f->open_flags = a.flags;
+	f->cloexec = a.flags & WO_CLOEXEC;
+	f->upper_layer = a.flags & WO_UPPER_LAYER;
+	f->lower_layer = a.flags & WO_LOWER_LAYER;
+	set_inode(c->ev, f, row->p[3], row->p[4]);
+	set_path(s, c, f, a.dirfd, a.name);
+}
+
+ROW_FN(on_open_by_handle)
+{
+	struct fdinfo *f = state_create_fd(s, c, s->res, FD_FILE);
+	uint32_t flags = get_flags(c->ev, OPEN_BY_HANDLE_AT_X_flags);
+
+	if (!f)
+		return;
+	if (flags & WO_DIRECTORY)
+		f->kind = FD_DIRECTORY;
+	f->open_flags = flags;
+	f->cloexec = flags & WO_CLOEXEC;
+	f->upper_layer = flags & WO_UPPER_LAYER;
+	f->lower_layer = flags & WO_LOWER_LAYER;
+	set_inode(c->ev, f, OPEN_BY_HANDLE_AT_X_dev, OPEN_BY_HANDLE_AT_X_ino);
+	set_path(s, c, f, WIRE_AT_FDCWD, event_get_text(c->ev, OPEN_BY_HANDLE_AT_X_path));
+}
+
+/* Fds without a name. Row: p[0] flags or NO_PARAM, p[1] the cloexec bit's number, 255 = always. */
+ROW_FN(on_new_fd)
+{
+	struct fdinfo *f;
+
+	if (c->ev->type == EV_BPF_2_X) {
+		uint32_t cmd = get_flags(c->ev, BPF_2_X_cmd);
+
+		if (cmd != BPF_CMD_MAP_CREATE && cmd != BPF_CMD_PROG_LOAD)
+			return;
+	}
+	f = state_create_fd(s, c, s->res, row->kind);
+	if (!f)
+		return;
+	f->open_flags = get_flags(c->ev, row->p[0]);
+	f->cloexec = row->p[1] == CLOEXEC_ALWAYS || (f->open_flags >> row->p[1] & 1);
+}
+
+static void add_pipe_end(struct state *s, struct event_ctx *c, int64_t fd, uint32_t flags)
+{
+	struct fdinfo *f = state_create_fd(s, c, fd, FD_FIFO);
+
+	if (!f)
+		return;
+	f->open_flags = flags;
+	f->cloexec = flags & WO_CLOEXEC;
+	event_get_u64(c->ev, PIPE_X_ino, &f->ino);
+}
+
+SAME_PARAM(PIPE_X_ino, PIPE2_X_ino);
+SAME_PARAM(PIPE_X_fd2, PIPE2_X_fd2);
+
+ROW_FN(on_pipe)
+{
+	uint32_t flags = get_flags(c->ev, row->p[0]);
+	int64_t fd1, fd2;
+
+	if (!event_get_i64(c->ev, PIPE_X_fd1, &fd1) || !event_get_i64(c->ev, PIPE_X_fd2, &fd2))
+		return;
+	add_pipe_end(s, c, fd1, flags);
+	add_pipe_end(s, c, fd2, flags);
+}
+
+static void copy_fd(struct state *s, struct event_ctx *c, int64_t to, bool cloexec)
+{
+	struct fdinfo *f = fdtable_copy(s, own_table(s, c->thread), c->fd, to);
+
+	c->fd_num = to;
+	c->fd = f;
+	if (f)
+		f->cloexec = cloexec;
+	if (to == 0)
+		c->thread->clone_flags |= CL_PIPE_DST;
+	else if (to == 1)
+		c->thread->clone_flags |= CL_PIPE_SRC;
+}
+
+/* Row: p[0] flags or NO_PARAM. */
+ROW_FN(on_dup)
+{
+	copy_fd(s, c, s->res, get_flags(c->ev, row->p[0]) & WO_CLOEXEC);
+}
+
+ROW_FN(on_fcntl)
+{
+	uint8_t cmd = 0;
+	uint64_t arg = 0;
+
+	event_get_u8(c->ev, FCNTL_X_cmd, &cmd);
+	if (cmd == FCNTL_DUPFD || cmd == FCNTL_DUPFD_CLOEXEC) {
+		copy_fd(s, c, s->res, cmd == FCNTL_DUPFD_CLOEXEC);
+	} else if (cmd == FCNTL_SETFD && event_get_u64(c->ev, FCNTL_X_arg, &arg) &&
+		   state_edit_fd(s, c)) {
+		c->fd->cloexec = arg & FD_CLOEXEC_BIT;
+	}
+}
+
+ROW_FN(on_close)
+{
+	s->closed_in = thread_fdtable(c->thread);
+	s->closed_fd = c->fd->fd;
+}
+
+ROW_FN(on_close_range)
+{
+	struct fdtable **table = thread_fdtable(c->thread);
+	uint32_t flags = get_flags(c->ev, CLOSE_RANGE_X_flags), first, last;
+
+	if (!table || !event_get_u32(c->ev, CLOSE_RANGE_X_first, &first) ||
+	    !event_get_u32(c->ev, CLOSE_RANGE_X_last, &last))
+		return;
+	fdtable_range(s, table, first, last, flags & CLOSE_RANGE_CLOEXEC_WIRE);
+}
+
+/* A failed call also leaves an entry, under the negative number, as in the incumbent. */
+ROW_FN(on_memfd)
+{
+	struct fdinfo *f = s->has_res ? state_create_fd(s, c, s->res, FD_MEMFD) : NULL;
+
+	if (!f)
+		return;
+	f->open_flags = get_flags(c->ev, MEMFD_CREATE_X_flags);
+	f->cloexec = f->open_flags & MFD_CLOEXEC_WIRE;
+	state_set_text(s, &f->name, event_get_text(c->ev, MEMFD_CREATE_X_name));
+}
+
+ROW_FN(on_pidfd_open)
+{
+	struct fdinfo *f = state_create_fd(s, c, s->res, FD_PIDFD);
+	int64_t pid;
+
+	if (!f || !event_get_i64(c->ev, PIDFD_OPEN_X_pid, &pid))
+		return;
+	f->cloexec = true;
+	f->pidfd_pid = pid;
+	f->open_flags = get_flags(c->ev, PIDFD_OPEN_X_flags);
+	buf_clear(&s->text);
+	buf_add_c(&s->text, "/proc/");
+	buf_add_i64(&s->text, pid);
+	state_set_text(s, &f->name, buf_str(&s->text));
+}
+
+ROW_FN(on_pidfd_getfd)
+{
+	const struct fdinfo *pidfd, *target;
+	const struct thread *owner;
+	int64_t fd, target_fd;
+
+	if (!event_get_i64(c->ev, PIDFD_GETFD_X_pid_fd, &fd) ||
+	    !event_get_i64(c->ev, PIDFD_GETFD_X_target_fd, &target_fd))
+		return;
+	pidfd = thread_fd(c->thread, fd);
+	owner = pidfd && pidfd->kind == FD_PIDFD ? state_thread(s, pidfd->pidfd_pid) : NULL;
+	target = owner ? thread_fd(owner, target_fd) : NULL;
+	if (!target)
+		return;
+	c->fd_num = s->res;
+	c->fd = fdtable_copy(s, own_table(s, c->thread), target, s->res);
+	if (c->fd)
+		c->fd->cloexec = true;
+}

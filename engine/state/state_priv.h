@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of engine/state share. Not for other modules.
+ */
+#ifndef TIERCEL_STATE_PRIV_H
+#define TIERCEL_STATE_PRIV_H
+
+#include "engine/state/cgroup.h"
+#include "engine/state/path.h"
+#include "engine/state/sock.h"
+#include "engine/state/state.h"
+
+#define NS_PER_S 1000000000ull
+
+/* Bits of thread.clone_flags that the state looks at (flags/clone_flags_all.def). */
+enum clone_bits {
+	CL_NEWPID = 0x40, CL_PARENT = 0x100, CL_THREAD = 0x2000, CL_INVERTED = 0x10000,
+	CL_PIPE_SRC = 0x200000, CL_PIPE_DST = 0x400000, CL_NEWUSER = 0x100000,
+	CL_VFORK = 0x8000000, CL_CHILD_IN_PIDNS = 0x20000000, CL_MAIN_THREAD = 0x40000000,
+};
+
+/* Event types that one handler reads must agree on the place of a parameter. */
+#define SAME_PARAM(a, b) _Static_assert((int)(a) == (int)(b), "parameter layouts differ")
+
+#define ID_UNKNOWN 0xffffffffu	/* uid, gid, loginuid */
+
+/* Same-sized objects with a free list; memory returns to malloc with the pool only. */
+struct pool {
+	size_t size;
+	void *free;
+	struct pool_chunk *chunks;
+	size_t bytes;
+};
+
+void *pool_get(struct pool *p);		/* zeroed, or NULL */
+void pool_put(struct pool *p, void *obj);
+void pool_done(struct pool *p);
+
+struct fdtable {
+	uint32_t ref;		/* shared between processes until one of them changes it */
+	uint32_t count;
+	uint32_t nslots;
+	struct fdinfo **slots;	/* by number */
+	struct u64map high;	/* negative and large numbers */
+};
+
+#define EXIT_RING 8192
+
+/* A recent exit: a late parent-side clone event must not bring the thread back. */
+struct exit_record {
+	int64_t ptid, tid;
+	uint64_t ts;
+};
+
+struct iface {
+	bool v6;
+	uint8_t addr[16], mask[16];
+	bool loopback;
+};
+
+/* Container of recently seen cgroup texts. */
+#define CGROUP_CACHE 64
+struct cgroup_cached {
+	uint64_t serial;	/* of the interned text, 0 = empty */
+	struct container *container;
+};
+
+struct state {
+	struct state_opts opts;
+	struct limits *limits;
+	struct intern intern;
+	struct state_stats stats;
+	uint64_t version;
+
+	struct u64map threads;		/* tid -> struct thread */
+	struct u64map groups;		/* pid -> struct group */
+	struct thread *last;		/* most recent look-up */
+	struct pool thread_pool, group_pool, fd_pool;
+	size_t table_bytes;		/* fd tables, containers, users */
+	struct exit_record *exits;
+
+	/* Removals that wait for the next event. */
+	struct thread *gone;
+	struct fdtable **closed_in;
+	int64_t closed_fd;
+
+	/* The event in progress. */
+	int64_t res;
+	bool has_res;
+	struct buf text;		/* scratch of handlers */
+	uint64_t first_ts, prev_ts;
+	uint64_t next_sweep;
+	uint32_t sweep_pos;
+	bool sweeping;
+
+	struct machine_record machine;
+	struct istr *hostname;
+	struct iface *ifaces;
+	uint32_t nifaces;
+	struct strmap containers;	/* id -> struct container */
+	struct cgroup_cached cgroup_cache[CGROUP_CACHE];
+	struct u64map users, user_groups;	/* see state_user.c */
+	uint8_t *listen_ports;		/* bitmap, while a snapshot is loaded */
+	bool snapshot_done;
+};
+
+/* One row per event type: what it does to the tables. */
+struct state_row {
+	void (*apply)(struct state *s, struct event_ctx *c, const struct state_row *row);
+	uint8_t when;		/* enum row_when */
+	uint8_t kind;		/* enum fd_kind of a created fd */
+	uint8_t p[5];		/* parameters or options, meaning depends on apply */
+};
+
+#define NO_PARAM 255
+#define CLOEXEC_ALWAYS 255
+#define CLOEXEC_BIT 12		/* of WO_CLOEXEC */
+#define CLOEXEC_NEVER 31
+
+enum row_when {
+	ROW_ALWAYS,		/* thread may be NULL */
+	ROW_THREAD,		/* thread is known */
+	ROW_SUCCESS,		/* thread known, res >= 0 */
+	ROW_FD_SUCCESS,		/* also the fd is known */
+};
+
+/* ---- state.c ---- */
+/* Replace *slot by the text; true when it changed. NONE counts as "". */
+bool state_set_text(struct state *s, struct istr **slot, struct str text);
+bool state_full(struct state *s);	/* byte budget exhausted, counted */
+static inline void thread_touch(struct state *s, struct thread *t)
+{
+	t->version = ++s->version;
+}
+void group_touch(struct state *s, struct group *g);
+
+/* ---- thread.c ---- */
+/* New entry with defaults, in the table but without group and parent. NULL: refused. */
+struct thread *thread_add(struct state *s, int64_t tid);
+struct thread *thread_add_fake(struct state *s, int64_t tid);
+/* Look up; live: fetch; else a fake entry. NULL when the table is full. */
+struct thread *thread_find_or_fetch(struct state *s, int64_t tid);
+void thread_remove(struct state *s, struct thread *t);
+/* Enter the group of t->pid and link to the parent t->ptid. */
+void thread_link(struct state *s, struct thread *t);
+void thread_set_parent(struct state *s, struct thread *t, int64_t ptid);
+void thread_set_args(struct state *s, struct thread *t, struct str args);
+void thread_set_comm(struct state *s, struct thread *t, struct str comm);
+void thread_set_cgroups(struct state *s, struct thread *t, struct str cgroups);
+void thread_drop_texts(struct thread *t);
+void thread_from_record(struct state *s, struct thread *t, const struct proc_record *r);
+void thread_sweep(struct state *s, uint64_t now);
+void thread_forget_enter(struct thread *t);
+static inline bool thread_is_leader(const struct thread *t)
+{
+	return t->tid == t->pid;
+}
+static inline bool thread_is_fake(const struct thread *t)
+{
+	return t->state_flags & THREAD_FAKE;
+}
+
+/* ---- state_clone.c ---- */
+void clone_note_exit(struct state *s, const struct thread *t, uint64_t ts);
+
+/* ---- group.c ---- */
+struct group *group_get(struct state *s, int64_t pid);	/* existing or new, NULL: no memory */
+int group_join(struct state *s, struct thread *t);
+void group_leave(struct state *s, struct thread *t);
+/* Mark dead, hand children over, decide who goes. `reaper_tid` <= 0: search. */
+void group_thread_exit(struct state *s, struct thread *t, int64_t reaper_tid);
+void group_reap(struct state *s);	/* remove who left at the previous event */
+void group_remove_others(struct state *s, struct thread *t);
+void group_set_cwd(struct state *s, struct group *g, struct str cwd);
+
+/* ---- fdtable.c ---- */
+struct fdtable *fdtable_new(struct state *s);
+void fdtable_unref(struct state *s, struct fdtable *t);
+struct fdtable *fdtable_share(struct fdtable *t);
+struct fdinfo *fdtable_get(const struct fdtable *t, int64_t fd);
+struct fdinfo *fdtable_next(const struct fdtable *t, uint32_t *pos);
+/* A fresh entry (replacing one), NULL when refused. */
+struct fdinfo *fdtable_put(struct state *s, struct fdtable **slot, int64_t fd, bool snapshot);
+/* Entry that may be changed: the table is no longer shared afterwards. */
+struct fdinfo *fdtable_edit(struct state *s, struct fdtable **slot, int64_t fd);
+struct fdinfo *fdtable_copy(struct state *s, struct fdtable **slot, const struct fdinfo *from,
+			    int64_t fd);
+void fdtable_remove(struct state *s, struct fdtable **slot, int64_t fd);
+/* close_range(): remove the numbers, or mark them close-on-exec. */
+void fdtable_range(struct state *s, struct fdtable **slot, uint32_t first, uint32_t last,
+		   bool cloexec);
+void fdtable_drop_cloexec(struct state *s, struct fdtable **slot);
+struct fdtable **thread_fdtable(struct thread *t);	/* NULL: none */
+static inline bool fd_is_ip(const struct fdinfo *f)
+{
+	return f->kind >= FD_IPV4 && f->kind <= FD_IPV6_SERVER;
+}
+static inline bool fd_is_v6(const struct fdinfo *f)
+{
+	return f->kind == FD_IPV6 || f->kind == FD_IPV6_SERVER;
+}
+
+/* ---- state_fd.c ---- */
+/* Create the fd of the event: ctx->fd, ctx->fd_num. NULL when refused. */
+struct fdinfo *state_create_fd(struct state *s, struct event_ctx *c, int64_t fd, uint8_t kind);
+struct fdinfo *state_edit_fd(struct state *s, struct event_ctx *c);
+
+/* ---- names of sockets: state_sock.c ---- */
+void sock_fill_incomplete(const struct state *s, struct fdinfo *f);
+/* Name with ports whatever the protocol (accept, bind, snapshot, `ports`), else by protocol. */
+void sock_set_name(struct state *s, struct fdinfo *f, bool ports);
+
+/* ---- rows ---- */
+#define ROW_FN(name) \
+	void state_##name(struct state *s, struct event_ctx *c, const struct state_row *row)
+ROW_FN(on_clone);
+ROW_FN(on_exec);
+ROW_FN(on_exit);
+ROW_FN(on_enter);
+ROW_FN(on_chdir);
+ROW_FN(on_fchdir);
+ROW_FN(on_getcwd);
+ROW_FN(on_chroot);
+ROW_FN(on_setuid);
+ROW_FN(on_setgid);
+ROW_FN(on_setsid);
+ROW_FN(on_capset);
+ROW_FN(on_namespace);
+ROW_FN(on_prctl);
+ROW_FN(on_rlimit);
+ROW_FN(on_prlimit);
+ROW_FN(on_memory);
+ROW_FN(on_switch);
+ROW_FN(on_open);
+ROW_FN(on_open_by_handle);
+ROW_FN(on_new_fd);
+ROW_FN(on_pipe);
+ROW_FN(on_dup);
+ROW_FN(on_fcntl);
+ROW_FN(on_close);
+ROW_FN(on_close_range);
+ROW_FN(on_memfd);
+ROW_FN(on_pidfd_open);
+ROW_FN(on_pidfd_getfd);
+ROW_FN(on_socket);
+ROW_FN(on_socketpair);
+ROW_FN(on_bind);
+ROW_FN(on_connect);
+ROW_FN(on_accept);
+ROW_FN(on_transfer);
+ROW_FN(on_user);
+ROW_FN(on_user_group);
+ROW_FN(on_container);
+ROW_FN(on_async);
+
+/* ---- state_kernel.c ---- */
+void kernel_adopt(struct state *s, struct event_ctx *c);
+void kernel_complete(struct state *s, struct event_ctx *c);
+
+/* ---- state_user.c, container.c, snapshot.c ---- */
+void state_users_clear(struct state *s);
+int state_user_add(struct state *s, const struct user_record *r);
+void container_attach(struct state *s, struct thread *t);
+void container_detach(struct state *s, struct thread *t);
+void containers_clear(struct state *s);
+struct container *container_find(const struct state *s, struct str id);
+struct container *container_get(struct state *s, struct str id);	/* existing or new */
+/* A container to be filled and given to state_container_metadata(). */
+void container_done(struct container *c);
+/*
+ * Read the JSON document of a container event into `c` (zeroed by the caller, who calls
+ * container_done). 0, -EBADMSG, -ENOMEM.
+ */
+int container_from_json(struct intern *in, struct str doc, struct container *c);
+void container_touch(struct state *s, struct container *c);
+void state_clear_tables(struct state *s);
+
+#endif
