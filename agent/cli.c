@@ -68,6 +68,14 @@ void cli_warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+int cli_rule_matching(const struct command *cmd, const char *arg, bool *ret_all)
+{
+	if (strcmp(arg, "all") != 0 && strcmp(arg, "first") != 0)
+		return cli_usage(cmd, "--rule-matching is 'first' or 'all', not '%s'", arg);
+	*ret_all = strcmp(arg, "all") == 0;
+	return EXIT_OK;
+}
+
 static int unknown_option(struct cli *c, const char *text)
 {
 	const char *names[64], *near;

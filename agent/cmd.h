@@ -32,7 +32,7 @@ struct command {
 	int (*run)(const struct command *cmd, int argc, char **argv);
 };
 
-extern const struct command cmd_run, cmd_replay, cmd_check, cmd_rules, cmd_fields, cmd_events,
+extern const struct command cmd_run, cmd_record, cmd_replay, cmd_check, cmd_rules, cmd_fields, cmd_events,
 	cmd_paths;
 
 /*
@@ -57,6 +57,8 @@ int cli_next(struct cli *c, const char **ret_arg);
 void cli_help(const struct command *cmd);
 /* "tiercel CMD: error: ..." plus a pointer to --help on stderr; returns EXIT_USAGE. */
 int cli_usage(const struct command *cmd, const char *fmt, ...) _printf_(2, 3);
+/* The argument of --rule-matching. EXIT_OK or EXIT_USAGE. */
+int cli_rule_matching(const struct command *cmd, const char *arg, bool *ret_all);
 /* "tiercel: error: ..." on stderr; returns EXIT_FAILED. */
 int cli_fail(const char *fmt, ...) _printf_(1, 2);
 void cli_warn(const char *fmt, ...) _printf_(1, 2);

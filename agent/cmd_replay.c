@@ -71,14 +71,6 @@ static void on_event(void *ctx, struct event_ctx *ev)
 		event_printer_print(r->printer, ev, &r->out);
 }
 
-static int parse_matching(const struct command *cmd, const char *arg, bool *ret_all)
-{
-	if (strcmp(arg, "all") != 0 && strcmp(arg, "first") != 0)
-		return cli_usage(cmd, "--rule-matching is 'first' or 'all', not '%s'", arg);
-	*ret_all = strcmp(arg, "all") == 0;
-	return EXIT_OK;
-}
-
 /* EXIT_OK, an exit code, or CLI_HELP. */
 static int parse_options(struct replay *r, struct cli *cli)
 {
@@ -92,7 +84,7 @@ static int parse_options(struct replay *r, struct cli *cli)
 				return EXIT_FAILED;
 			break;
 		case OPT_MATCHING:
-			e = parse_matching(cli->cmd, arg, &r->match_all);
+			e = cli_rule_matching(cli->cmd, arg, &r->match_all);
 			if (e != EXIT_OK)
 				return e;
 			break;

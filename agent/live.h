@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A live session: rules, source, engine, optional recording, until a signal or a bound ends it.
+ * Shared by run and record.
+ */
+#ifndef TIERCEL_LIVE_H
+#define TIERCEL_LIVE_H
+
+#include "agent/recorder.h"
+#include "agent/rules_load.h"
+#include "agent/source.h"
+
+struct live_opts {
+	struct io_names rules;		/* may be empty for record */
+	bool match_all, warnings;
+	const char *record_path;	/* NULL: nothing is recorded */
+	const char *record_filter;
+	struct recorder_opts record;	/* path, filter and redact are filled by live_run */
+	struct redact *redact;
+	uint64_t max_seconds;		/* 0: until a signal */
+	struct source_ring_opts source;
+};
+
+/* Runs to the end, prints the summary on stderr. Returns an exit code. */
+int live_run(const struct live_opts *opts);
+
+#endif
