@@ -94,6 +94,11 @@ conformance: all ## compare with the incumbent on the samples in ../shared
 	$(Q)python3 $(SHARED)/tools/conform.py --bin $(BUILD)/tiercel \
 		--known engine/tests/known-differences.txt $(SHARED)/conformance $(SHARED)/corpus
 
+# Reference tables are printed by the program itself; a test fails when they are stale.
+docs: all ## regenerate engine/reference-*.md
+	$(Q)$(BUILD)/tiercel fields --markdown > engine/reference-fields.md
+	$(Q)$(BUILD)/tiercel events --markdown > engine/reference-events.md
+
 EVENTS ?= 2000000
 RUNS   ?= 5
 bench: deps ## replay a generated trace: events per CPU-second, ns per event, memory
@@ -110,6 +115,6 @@ clean: ## remove the build directory
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18 | sort
 
-.PHONY: all unit deps run test asan conformance bench check-deps clean help
+.PHONY: all unit deps run test asan conformance docs bench check-deps clean help
 .SECONDARY:
 -include $(ENGINE_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TEST_BIN:=.d) $(FUZZ_BIN:=.d)

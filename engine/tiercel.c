@@ -40,7 +40,8 @@ struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limi
 	t->limits = limits;
 	arena_init(&t->scratch, SCRATCH_BLOCK, 0);
 	t->state = state_new(&opts->state, limits);
-	if (!t->state) {
+	t->ctx.field_cache = field_cache_new();
+	if (!t->state || !t->ctx.field_cache) {
 		tiercel_free(t);
 		return NULL;
 	}
@@ -63,6 +64,7 @@ void tiercel_free(struct tiercel *t)
 		return;
 	generation_free(t->gen);
 	state_free(t->state);
+	field_cache_free(t->ctx.field_cache);
 	arena_done(&t->scratch);
 	buf_done(&t->line);
 	free(t);
@@ -229,7 +231,6 @@ void tiercel_event(struct tiercel *t, struct event *ev)
 	t->ctx.scratch = &t->scratch;
 	t->ctx.hostname = t->opts.alert.hostname;
 	t->ctx.tz_offset_s = t->opts.alert.tz_offset_s;
-	t->ctx.field_cache = NULL;
 	t->stats.events++;
 	state_event(t->state, ev, &t->ctx);
 	if (!t->ctx.visible)

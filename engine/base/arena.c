@@ -18,10 +18,35 @@ void arena_init(struct arena *a, size_t block_size, size_t budget)
 	*a = (struct arena){ .block_size = block_size, .budget = budget };
 }
 
+struct arena_hook {
+	struct arena_hook *next;
+	void (*fn)(void *obj);
+	void *obj;
+};
+
+int arena_on_free(struct arena *a, void (*fn)(void *obj), void *obj)
+{
+	struct arena_hook *h = arena_new(a, struct arena_hook);
+
+	if (!h)
+		return -ENOMEM;
+	*h = (struct arena_hook){ a->hooks, fn, obj };
+	a->hooks = h;
+	return 0;
+}
+
+static void run_hooks(struct arena *a)
+{
+	for (struct arena_hook *h = a->hooks; h; h = h->next)
+		h->fn(h->obj);
+	a->hooks = NULL;
+}
+
 void arena_done(struct arena *a)
 {
 	struct arena_block *b = a->first;
 
+	run_hooks(a);
 	while (b) {
 		struct arena_block *next = b->next;
 
@@ -34,6 +59,7 @@ void arena_done(struct arena *a)
 
 void arena_reset(struct arena *a)
 {
+	run_hooks(a);
 	a->cur = a->first;
 	if (a->cur)
 		a->cur->used = 0;

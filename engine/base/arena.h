@@ -10,9 +10,11 @@
 #include "engine/base/str.h"
 
 struct arena_block;
+struct arena_hook;
 
 struct arena {
 	struct arena_block *first, *cur;
+	struct arena_hook *hooks;
 	size_t block_size;
 	size_t total;	/* bytes got from malloc */
 	size_t budget;	/* 0 = none */
@@ -31,6 +33,12 @@ struct str arena_str(struct arena *a, struct str s);
 char *arena_printf(struct arena *a, const char *fmt, ...) _printf_(2, 3);
 /* Grow an arena array to hold at least need elements (copying); *ret_cap is updated. */
 void *arena_grow(struct arena *a, void *old, uint32_t *cap, uint32_t need, size_t size);
+
+/*
+ * Call fn(obj) when the content goes away (done or reset), last added first: for the few things an
+ * arena cannot hold itself. 0 or -ENOMEM, then obj still belongs to the caller.
+ */
+int arena_on_free(struct arena *a, void (*fn)(void *obj), void *obj);
 
 #define arena_new(a, type) ((type *)arena_zalloc((a), sizeof(type)))
 

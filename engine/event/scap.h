@@ -2,7 +2,18 @@
 /*
  * .scap captures: reader and writer. Called by the agent (replay, record) and by tests. Streaming:
  * memory does not depend on the length of the trace. Bytes come from and go to callbacks, so the
- * engine opens no files; gzip is recognised and undone here (scap_gz.c).
+ * engine opens no files; gzip is recognised and undone here (scap_input.c).
+ *
+ * Extensions. What .scap cannot hold is written so that other readers skip it:
+ *
+ * - Block 0x7c1e0001, directly before a process list: u64 tid, u64 clone time (ns since the epoch)
+ *   for those entries of that list, in its order, whose clone time is known.
+ * - Event type 0xf001 in an ordinary event block (0x216), before the event that it belongs to: the
+ *   next one with the same tid that is handed out. ts, tid, cpu of that event; its parameters are
+ *   scap_kernel.c KERNEL_PARAMS: view flags (EVENT_TRUNCATED, EVENT_COMPAT32), then the members of
+ *   struct event_kernel: have, fd_path, fd_tuple, fd_ino, fd_dev, fd_mode, fd_kind, fd_l4, fd_role,
+ *   lost_before. Length 0 is zero or nothing; only the flags when nothing was read from the
+ *   kernel; later versions may append parameters.
  */
 #ifndef TIERCEL_SCAP_H
 #define TIERCEL_SCAP_H
@@ -61,13 +72,15 @@ struct scap_writer_opts {
 
 struct scap_writer *scap_writer_new(struct byte_sink sink, const struct scap_writer_opts *opts);
 /*
- * Order: MACHINE, IFACE*, USER*, PROC*, FD* (grouped by tid), DONE, then events. 0 or -errno.
+ * Order: MACHINE, IFACE*, USER*, PROC*, FD* (grouped by tid), DONE, then events. RESET starts a new
+ * section. 0 or -errno; the error of the sink stays.
  */
 int scap_writer_snapshot(struct scap_writer *w, const struct snapshot_item *item);
+/* -EMSGSIZE: the event does not fit into this format, nothing was written. */
 int scap_writer_event(struct scap_writer *w, struct event *ev);
 /* Everything written so far can be read back even if nothing follows. */
 int scap_writer_flush(struct scap_writer *w);
-uint64_t scap_writer_bytes(const struct scap_writer *w);
+uint64_t scap_writer_bytes(const struct scap_writer *w);	/* given to the sink */
 int scap_writer_free(struct scap_writer *w);	/* writes the end; 0 or -errno */
 
 #endif

@@ -46,8 +46,6 @@ void arg_dirfd_base(struct event_ctx *ctx, int64_t dirfd, struct str path, struc
 /* Names of a flag or enumeration table for `bits`; false when nothing is set. */
 bool arg_print_flags(struct buf *out, const struct flag_table *t, uint64_t bits);
 bool arg_print_enum(struct buf *out, const struct flag_table *t, uint64_t value);
-/* "<4t>" without brackets: the letters for an fd. */
-unsigned arg_fd_letters(const struct fdinfo *fd, char ret[2]);
 
 /* A buffer for building a text, and the finished text as a value in scratch. */
 struct buf *arg_scratch(struct event_ctx *ctx, struct buf *local);

@@ -4,8 +4,8 @@
  */
 #include "engine/field/arg_type.h"
 #include "engine/field/fdlist.h"
+#include "engine/field/field_fd.h"
 #include "engine/field/time_text.h"
-#include "engine/state/path.h"
 #include "engine/state/sock.h"
 
 int64_t arg_signed(const struct arg *a)
@@ -114,7 +114,7 @@ static void raw_double(const struct arg *a, struct buf *out)
 
 /* ---- errors, processes, users -------------------------------------------------------------- */
 
-static bool print_errno(struct buf *out, int64_t res)
+bool arg_print_errno(struct buf *out, int64_t res)
 {
 	const char *name = res < 0 && res > -4096 ? errno_name((unsigned)-res) : NULL;
 
@@ -125,7 +125,7 @@ static bool print_errno(struct buf *out, int64_t res)
 
 static bool resolve_errno(const struct arg *a, struct buf *out)
 {
-	return print_errno(out, arg_signed(a));
+	return arg_print_errno(out, arg_signed(a));
 }
 
 static bool view_pid(const struct arg *a, struct str *ret)
@@ -306,167 +306,6 @@ static bool resolve_syscall(const struct arg *a, struct buf *out)
 	return true;
 }
 
-/* ---- fds and paths -------------------------------------------------------------------------- */
-
-static const char fd_letters[] = {
-	[FD_UNKNOWN] = 'o',
-	[FD_FILE] = 'f',
-	[FD_FILE_V2] = 'f',
-	[FD_DIRECTORY] = 'd',
-	[FD_IPV4] = '4',
-	[FD_IPV4_SERVER] = '4',
-	[FD_IPV6] = '6',
-	[FD_IPV6_SERVER] = '6',
-	[FD_FIFO] = 'p',
-	[FD_UNIX] = 'u',
-	[FD_EVENTFD] = 'e',
-	[FD_UNSUPPORTED] = 'X',
-	[FD_SIGNALFD] = 's',
-	[FD_EVENTPOLL] = 'l',
-	[FD_INOTIFY] = 'i',
-	[FD_TIMERFD] = 't',
-	[FD_NETLINK] = 'n',
-	[FD_BPF] = 'b',
-	[FD_USERFAULTFD] = 'u',
-	[FD_IO_URING] = 'r',
-	[FD_MEMFD] = 'm',
-	[FD_PIDFD] = 'P',
-};
-
-static bool is_ip(unsigned kind)
-{
-	return kind == FD_IPV4 || kind == FD_IPV6 || kind == FD_IPV4_SERVER ||
-	       kind == FD_IPV6_SERVER;
-}
-
-unsigned arg_fd_letters(const struct fdinfo *fd, char ret[2])
-{
-	static const char l4_letters[] = {
-		[L4_TCP] = 't', [L4_UDP] = 'u', [L4_ICMP] = 'i', [L4_RAW] = 'r'
-	};
-	unsigned n = 1;
-
-	ret[0] = fd->kind < sizeof(fd_letters) ? fd_letters[fd->kind] : 'o';
-	if (is_ip(fd->kind) && fd->l4 < sizeof(l4_letters) && l4_letters[fd->l4])
-		ret[n++] = l4_letters[fd->l4];
-	return n;
-}
-
-static const struct fdinfo *find_fd(const struct event_ctx *ctx, int64_t fd)
-{
-	return ctx->thread && fd >= 0 ? thread_fd(ctx->thread, fd) : NULL;
-}
-
-static bool resolve_fd(const struct arg *a, struct buf *out)
-{
-	int64_t num = arg_signed(a);
-	const struct fdinfo *fd = find_fd(a->ctx, num);
-	char letters[2];
-
-	if (num == WIRE_AT_FDCWD)
-		buf_add_c(out, "AT_FDCWD");
-	else if (num < 0)
-		return print_errno(out, num);
-	else if (!fd)
-		return false;
-	else {
-		buf_add_char(out, '<');
-		buf_add(out, letters, arg_fd_letters(fd, letters));
-		buf_add_char(out, '>');
-		buf_add_str(out, istr_str(fd->name));
-	}
-	return true;
-}
-
-static void add_dir(struct buf *out, struct str dir)
-{
-	buf_add_str(out, dir);
-	if (dir.len == 0 || dir.p[dir.len - 1] != '/')
-		buf_add_char(out, '/');
-}
-
-/* Names of other things than files are no directories: their text must not get into a path. */
-static bool names_directory(const struct fdinfo *fd)
-{
-	return fd->name->len > 0 && fd->name->p[0] == '/';
-}
-
-void arg_dirfd_base(struct event_ctx *ctx, int64_t dirfd, struct str path, struct buf *out)
-{
-	const struct fdinfo *fd;
-
-	if (path.len && path.p[0] == '/') {
-		buf_add_char(out, '.');
-		return;
-	}
-	if (dirfd == WIRE_AT_FDCWD && ctx->thread) {
-		buf_add_str(out, thread_cwd(ctx->thread));
-		return;
-	}
-	fd = find_fd(ctx, dirfd);
-	if (fd)
-		add_dir(out, istr_str(fd->name));
-	else
-		buf_add_c(out, "<UNKNOWN>");
-}
-
-static bool is_relative(struct str path)
-{
-	return path.p && path.len && path.p[0] != '/' && !str_is(path, "<NA>");
-}
-
-static bool view_path(const struct arg *a, struct str *ret)
-{
-	struct str s = arg_cstr(a);
-
-	if (is_relative(s))
-		return false;
-	*ret = s.p ? s : STR("<NA>");
-	return true;
-}
-
-static bool resolve_path(const struct arg *a, struct buf *out)
-{
-	struct str path = arg_cstr(a);
-
-	if (!is_relative(path))
-		return false;
-	path_join(out, a->ctx->thread ? thread_cwd(a->ctx->thread) : STR(""), path);
-	return true;
-}
-
-/* Directory of a relative path, "" when it is not known: then the path stays relative. */
-static struct str dirfd_dir(const struct arg *a, int64_t dirfd)
-{
-	const struct fdinfo *fd;
-
-	if (dirfd == WIRE_AT_FDCWD)
-		return a->ctx->thread ? thread_cwd(a->ctx->thread) : STR("");
-	fd = find_fd(a->ctx, dirfd);
-	return fd && names_directory(fd) ? istr_str(fd->name) : STR("");
-}
-
-static bool resolve_rel_path(const struct arg *a, struct buf *out)
-{
-	struct field_cache *c = a->ctx->field_cache;
-	struct str path = arg_cstr(a), dir = STR("");
-	struct buf local = BUF_INIT, *base = c ? &c->base : &local;
-	struct arg at;
-
-	if (!is_relative(path))
-		return false;
-	if (a->info->ref_kind == REF_DIRFD && arg_init(&at, a->ctx, a->info->ref) && at.p.len >= 8)
-		dir = dirfd_dir(a, arg_signed(&at));
-	if (dir.len && dir.p[dir.len - 1] != '/') {
-		buf_clear(base);
-		add_dir(base, dir);
-		dir = buf_str(base);
-	}
-	path_join(out, dir, path);
-	buf_done(&local);
-	return true;
-}
-
 /* ---- sockets, poll sets, times, addresses, arrays ------------------------------------------- */
 
 static void raw_sockaddr(const struct arg *a, struct buf *out)
@@ -482,7 +321,6 @@ static void raw_socktuple(const struct arg *a, struct buf *out)
 static void raw_fdlist(const struct arg *a, struct buf *out)
 {
 	const struct fdinfo *fd;
-	char letters[2];
 	struct fdlist_iter it = fdlist_start(a->p);
 	int64_t num;
 	uint16_t events;
@@ -494,10 +332,8 @@ static void raw_fdlist(const struct arg *a, struct buf *out)
 		any = true;
 		buf_add_i64(out, num);
 		buf_add_char(out, ':');
-		fd = find_fd(a->ctx, num);
-		if (fd)
-			arg_fd_letters(fd, letters);
-		buf_add_char(out, fd ? letters[0] : '?');
+		fd = arg_find_fd(a->ctx, num);
+		buf_add_str(out, fd ? fd_type_char(fd) : STR("?"));
 		buf_printf(out, "%x", events);
 	}
 }
@@ -566,7 +402,7 @@ static void raw_text_pairs(const struct arg *a, struct buf *out)
 #define NUMBER_UNSIGNED { .raw = raw_unsigned }
 #define FLAGS_ROW { .raw = raw_unsigned_decimal, .resolved = resolve_flags }
 #define ENUM_ROW { .raw = raw_unsigned_decimal, .resolved = resolve_enum }
-#define FD_ROW { .raw = raw_decimal, .resolved = resolve_fd }
+#define FD_ROW { .raw = raw_decimal, .resolved = arg_resolve_fd }
 #define PID_ROW { .raw = raw_decimal, .resolved = resolve_pid, .view = view_pid }
 #define IP_ROW { .raw = raw_ip }
 
@@ -587,7 +423,7 @@ const struct arg_type arg_types[PT_COUNT] = {
 	[PT_FD] = FD_ROW,
 	[PT_PID] = PID_ROW,
 	[PT_FDLIST] = { .raw = raw_fdlist, .null_text = "NULL" },
-	[PT_FSPATH] = { .raw = raw_text, .resolved = resolve_path, .view = view_path },
+	[PT_FSPATH] = { .raw = raw_text, .resolved = arg_resolve_path, .view = arg_view_path },
 	[PT_SYSCALLID] = { raw_unsigned_decimal, resolve_syscall, view_syscall, NULL },
 	[PT_SIGTYPE] = { .raw = raw_unsigned_decimal, .resolved = resolve_signal },
 	[PT_RELTIME] = { .raw = raw_reltime, .resolved = resolve_reltime },
@@ -610,7 +446,7 @@ const struct arg_type arg_types[PT_COUNT] = {
 	[PT_IPV6ADDR] = IP_ROW,
 	[PT_IPADDR] = IP_ROW,
 	[PT_MODE] = { .raw = raw_mode, .resolved = resolve_flags },
-	[PT_FSRELPATH] = { .raw = raw_text, .resolved = resolve_rel_path, .view = view_path },
+	[PT_FSRELPATH] = { .raw = raw_text, .resolved = arg_resolve_rel_path, .view = arg_view_path },
 	[PT_ENUMFLAGS8] = ENUM_ROW,
 	[PT_ENUMFLAGS16] = ENUM_ROW,
 	[PT_ENUMFLAGS32] = ENUM_ROW,

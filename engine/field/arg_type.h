@@ -23,4 +23,14 @@ uint64_t arg_unsigned(const struct arg *a);
 /* Text up to the first NUL; NONE for the marker of old drivers. */
 struct str arg_cstr(const struct arg *a);
 
+/* "ENOENT" of -2; false when the error has no name. */
+bool arg_print_errno(struct buf *out, int64_t res);
+
+/* arg_path.c: rows of the table */
+bool arg_resolve_fd(const struct arg *a, struct buf *out);
+bool arg_view_path(const struct arg *a, struct str *ret);
+bool arg_resolve_path(const struct arg *a, struct buf *out);
+bool arg_resolve_rel_path(const struct arg *a, struct buf *out);
+const struct fdinfo *arg_find_fd(const struct event_ctx *ctx, int64_t fd);
+
 #endif

@@ -113,7 +113,8 @@ const char *field_nearest(struct str text);
 
 static inline bool field_is_multi(const struct field_ref *f)
 {
-	return f->info->get_all && !f->has_index && !f->has_key;
+	return f->info->get_all &&
+	       ((f->info->flags & FIELD_LIST) || (!f->has_index && !f->has_key));
 }
 
 /*

@@ -173,39 +173,76 @@ static bool get_realpath(const struct field_ref *f, struct event_ctx *ctx, struc
 	return fd && text_value(istr_str(fd->realpath), ret);
 }
 
-static void add_type(struct value_list *l, struct str name)
+/* Types found so far, each with the highest number of an fd of that type. */
+struct type_list {
+	struct value v[FD_PIDFD + 2];
+	int64_t highest[FD_PIDFD + 2];
+	uint32_t n;
+};
+
+static void add_type(struct type_list *l, const struct fdinfo *fd, int64_t rank)
 {
-	for (uint32_t i = 0; i < l->n; i++) {
-		if (str_eq(l->v[i].s, name))
-			return;
+	struct str name = fd_type_name(fd);
+	uint32_t i = 0;
+
+	while (i < l->n && !str_eq(l->v[i].s, name))
+		i++;
+	if (i == l->n) {
+		l->v[l->n] = value_str(name);
+		l->highest[l->n++] = rank;
+	} else if (rank > l->highest[i]) {
+		l->highest[i] = rank;
 	}
-	l->v[l->n++] = value_str(name);
+}
+
+static void sort_types(struct type_list *l)
+{
+	for (uint32_t i = 1; i < l->n; i++) {
+		for (uint32_t k = i; k > 0 && l->highest[k] > l->highest[k - 1]; k--) {
+			struct value v = l->v[k];
+			int64_t rank = l->highest[k];
+
+			l->v[k] = l->v[k - 1];
+			l->highest[k] = l->highest[k - 1];
+			l->v[k - 1] = v;
+			l->highest[k - 1] = rank;
+		}
+	}
+}
+
+/* The fd that the event made comes first, then by falling number: newest first in most tables. */
+static void collect_types(const struct event_ctx *ctx, struct type_list *l)
+{
+	struct fdinfo *fd;
+	uint32_t pos = 0;
+
+	while ((fd = thread_next_fd(ctx->thread, &pos)))
+		add_type(l, fd, fd->fd);
+	if (ctx->fd && ((ctx->ev->info->flags & EF_CREATES_FD) || !l->n))
+		add_type(l, ctx->fd, INT64_MAX);
+	sort_types(l);
 }
 
 /* fd.types: distinct types of all open fds; [N]: of fd N. */
 static bool all_types(const struct field_ref *f, struct event_ctx *ctx, struct value_list *ret)
 {
-	struct value_list l = { 0 };
+	struct type_list *l;
 	struct fdinfo *fd;
-	uint32_t pos = 0;
 
 	if (!ctx->has_fd || !ctx->thread)
 		return false;
-	l.v = arena_array(ctx->scratch, FD_PIDFD + 2, sizeof(*l.v));
-	if (!l.v)
+	l = arena_new(ctx->scratch, struct type_list);
+	if (!l)
 		return false;
 	if (f->has_index) {
 		fd = thread_fd(ctx->thread, f->index);
 		if (!fd)
 			return false;
-		add_type(&l, fd_type_name(fd));
+		add_type(l, fd, 0);
 	} else {
-		while ((fd = thread_next_fd(ctx->thread, &pos)))
-			add_type(&l, fd_type_name(fd));
-		if (!ctx->thread->group && ctx->fd)
-			add_type(&l, fd_type_name(ctx->fd));
+		collect_types(ctx, l);
 	}
-	*ret = l;
+	*ret = (struct value_list){ l->v, l->n };
 	return true;
 }
 

@@ -9,9 +9,11 @@
 
 #define AENV_LEVELS 20	/* how far proc.aenv[NAME] looks up */
 
+/* No honest chain is longer than the table; a loop would be followed for ever. */
 static struct thread *ancestor(const struct field_ref *f, struct event_ctx *ctx)
 {
-	if (!ctx->thread || f->index < 0 || f->index > INT32_MAX)
+	if (!ctx->thread || f->index < 0 ||
+	    (uint64_t)f->index > state_stats(ctx->state)->threads)
 		return NULL;
 	return thread_ancestor(ctx->thread, (unsigned)f->index);
 }

@@ -13,7 +13,7 @@ static int parse_cnt(struct field_ref *f, struct str rest, struct arena *a)
 
 static bool get_cnt(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {
-	*ret = value_u64(PT_UINT64, (*f->counter)++);
+	*ret = value_u64(PT_UINT64, ++*f->counter);
 	return true;
 }
 

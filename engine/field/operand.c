@@ -108,8 +108,8 @@ static int resolve_transform(const struct resolver *r, const struct expr *e, str
 		return fail(r, e, arena_printf(r->arena, "unknown transformer '%.*s'",
 					       STR_ARG(e->text)));
 	if (e->has_arg && !op->fn->index)
-		return fail(r, e, arena_printf(r->arena, "transformer '%s' does not support field "
-					       "arguments", op->fn->name));
+		return fail(r, e, arena_printf(r->arena, "filter error: transformer '%s' does not "
+					       "support field arguments", op->fn->name));
 	op->has_index = e->has_arg;
 	op->index = e->arg;
 	err = resolve_args(r, e, op);
@@ -158,7 +158,7 @@ static int resolve(const struct resolver *r, const struct expr *e, struct operan
 		return -ENOMEM;
 	if (expr_is_val(e) && e->nargs == 1) {
 		if (e->has_arg)
-			return fail(r, e, "transformer 'val' does not support field arguments");
+			return fail(r, e, "filter error: transformer 'val' does not support field arguments");
 		e = e->args[0];
 	}
 	err = by_kind[e->kind](r, e, op);

@@ -233,6 +233,11 @@ enum field_multi compare_multi(const struct operand *op)
 	return op->field.info->multi;
 }
 
+bool compare_is_distance(const struct operand *op)
+{
+	return op->kind == OPERAND_FIELD && op->field.info->multi == MULTI_WITHIN;
+}
+
 static bool is_set_op(unsigned op)
 {
 	return op == OP_IN || op == OP_INTERSECTS || op == OP_PMATCH;
@@ -245,6 +250,14 @@ static bool regex_holds(const struct ast *check, const struct value *v, const st
 	       regex_match(check->regexes[c - check->consts], v->s);
 }
 
+/* "evt.around[T] = N" means at most N away. */
+static enum op_id single_op(const struct ast *check)
+{
+	bool equal = check->op == OP_EQ || check->op == OP_EQ2;
+
+	return equal && compare_is_distance(check->lhs) ? OP_LE : (enum op_id)check->op;
+}
+
 /* One value of the field against n constants of the check, modifiers apart. */
 static bool value_holds(const struct ast *check, const struct value *v, const struct value *consts,
 			uint32_t n)
@@ -252,7 +265,7 @@ static bool value_holds(const struct ast *check, const struct value *v, const st
 	if (check->op == OP_REGEX)
 		return n > 0 && regex_holds(check, v, consts);
 	if (!is_set_op(check->op))
-		return n > 0 && compare_value(check->op, v, consts);
+		return n > 0 && compare_value(single_op(check), v, consts);
 	for (uint32_t i = 0; i < n; i++)
 		if (compare_value(check->op, v, &consts[i]))
 			return true;

@@ -31,4 +31,7 @@ bool compare_component(struct str path, uint32_t *at, struct str *ret);
 /* The field stands for several values (field_multi, lists excluded). */
 enum field_multi compare_multi(const struct operand *op);
 
+/* The field is a distance (MULTI_WITHIN): `=` means "not above". */
+bool compare_is_distance(const struct operand *op);
+
 #endif

@@ -84,7 +84,7 @@ static enum atom_kind atom_kind(const struct ast *check)
 	bool single = left->kind == OPERAND_FIELD && !left->is_list &&
 		      !field_is_multi(&left->field);
 
-	if (!single || check->rhs || left->field.info->type == PT_DYN)
+	if (!single || check->rhs || left->field.info->type == PT_DYN || compare_is_distance(left))
 		return ATOM_CHECK;
 	if (check->op == OP_EXISTS)
 		return ATOM_EXISTS;

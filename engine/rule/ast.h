@@ -73,7 +73,9 @@ struct ast {
 	uint32_t nkids;
 	struct str ident;		/* AST_IDENT: macro name */
 	struct pos pos;			/* within the condition text */
+	struct pos op_pos;		/* AST_CHECK: of the operator */
 	uint32_t span;
+	const char *text;		/* arena copy of that text, the same for all of its nodes */
 
 	/* AST_CHECK, syntax: */
 	struct expr *left;

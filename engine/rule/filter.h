@@ -10,12 +10,16 @@
 #include "engine/base/limits.h"
 #include "engine/rule/ast.h"
 
+/* A problem, error or not. Positions are those of the text that the node was parsed from. */
 struct filter_error {
-	const char *message;	/* in the arena */
+	const char *message;	/* in the arena, or constant */
 	struct pos pos;
 	uint32_t span;
 	const char *hint;	/* NULL or a suggestion */
 	bool unknown_filter;	/* unknown field or event type: skip-if-unknown-filter applies */
+	const char *deprecated_field;	/* DIAG_DEPRECATED_ITEM: its name */
+	/* ast->text of the node: identifies the condition, when a macro brought the node in. */
+	const char *text;
 };
 
 /* 0 or -EINVAL (*ret_err filled), -ENOMEM. */
@@ -31,14 +35,17 @@ typedef const struct ast *(*filter_macro_fn)(void *ctx, struct str name);
 int filter_resolve(const struct ast *ast, struct arena *a, filter_macro_fn lookup, void *ctx,
 		   struct ast **ret, struct filter_error *ret_err);
 
-/* Findings that are not errors (LOAD_COMPILE_CONDITION, LINT_*): called for each. */
-typedef void (*filter_warn_fn)(void *ctx, enum diag_code code, struct pos pos, uint32_t span,
-			       const char *message);
+/*
+ * Findings that are not errors: DIAG_COMPILE_CONDITION, DIAG_UNSAFE_NA_CHECK, DIAG_DEPRECATED_ITEM,
+ * DIAG_LINT_*. Called for each.
+ */
+typedef void (*filter_warn_fn)(void *ctx, enum diag_code code, const struct filter_error *w);
 
 /*
  * Look up fields, check operators and types, parse constants, compile regexes: fills the checker's
  * members of the tree in place. All errors are reported through `error` (each once), not only the
- * first; returns their number, or -ENOMEM. `statics` may be NULL.
+ * first; returns their number, or -ENOMEM. `statics` may be NULL. Trees may share subtrees that an
+ * earlier call has checked; problems in them are reported again.
  */
 typedef void (*filter_error_fn)(void *ctx, const struct filter_error *err);
 struct filter_checker {
@@ -51,13 +58,26 @@ struct filter_checker {
 int filter_check(struct ast *ast, const struct filter_checker *c);
 
 /*
- * Event types on which the condition can be true (always sound), async events included.
- * -EINVAL when they cannot be determined (transformer around evt.type, field on its right).
+ * Event types on which the condition can be true (always sound), async events included. Works on
+ * resolved trees, checked or not. -EINVAL when they cannot be determined (transformer around
+ * evt.type, field on its right).
  */
 int filter_evtset(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err);
-/* Distinct event names of a set, sorted; "asyncevent" included when present. */
+/* The same without async events added: what the condition itself says. */
+int filter_event_types(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err);
+/* Does the condition restrict event types: 1..100 of them, async events not counted. */
+bool filter_is_restricted(const struct ast *ast);
+
+/* Distinct event names of a set, sorted; generic events stand for all syscalls they carry. */
+#define EVTSET_NAMES_MAX 512
 uint32_t evtset_names(const struct evtset *s, const char **names, uint32_t max);
-/* Names a user wrote count as restricted when the set has 1..100 codes. */
 uint32_t evtset_count(const struct evtset *s);
+bool evtset_is_all(const struct evtset *s);
+
+/*
+ * Judge one condition without macros:
+ * {"ok","errors":[{"code","message","column","hint"}],"warnings","text","event_types"}.
+ */
+void filter_check_json(struct str expr, struct buf *out, bool *ret_ok);
 
 #endif

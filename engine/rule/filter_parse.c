@@ -21,6 +21,7 @@ static struct ast *ast_new(struct scan *s, enum ast_kind kind, struct pos pos)
 	a->kind = (uint8_t)kind;
 	a->pos = pos;
 	a->height = 1;
+	a->text = s->text.p;
 	return a;
 }
 
@@ -214,6 +215,7 @@ static struct ast *parse_check(struct scan *s, struct expr *left)
 		return NULL;
 	a->left = left;
 	scan_blanks(s);
+	a->op_pos = s->pos;
 	if (!parse_op(s, &a->op))
 		return NULL;
 	if (op_infos[a->op].right != OP_RIGHT_NONE && !parse_right_side(s, a))

@@ -22,6 +22,7 @@ static int fail(const struct resolve *r, const struct ast *a, int err, const cha
 		.message = message,
 		.pos = a->pos,
 		.span = a->span,
+		.text = a->text,
 	};
 	return err;
 }

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Command line tests: bad input of every command gives one located message and a non-zero exit code.
+# Prints TAP.
+set -u
+tiercel=${BUILD:-build}/tiercel
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+n=0
+
+# expect NAME STATUS PATTERN COMMAND...: exit status and a line on stdout or stderr
+expect() {
+	local name=$1 status=$2 pattern=$3 got
+	shift 3
+	n=$((n + 1))
+	timeout 60 "$@" >"$tmp/out" 2>&1 </dev/null
+	got=$?
+	if [ $got -ne "$status" ]; then
+		echo "not ok $n - $name: exit status $got instead of $status"
+		sed 's/^/# /' "$tmp/out" | head -n 20
+	elif ! grep -qE -- "$pattern" "$tmp/out"; then
+		echo "not ok $n - $name: no line with '$pattern'"
+		sed 's/^/# /' "$tmp/out" | head -n 20
+	else
+		echo "ok $n - $name"
+	fi
+}
+
+rule() {
+	printf -- '- rule: r\n  desc: d\n  output: o %%proc.name\n  priority: NOTICE\n  condition: %s\n' "$1"
+}
+
+expect "no command" 2 'Usage: tiercel COMMAND' "$tiercel"
+expect "unknown command" 2 "did you mean 'replay'" "$tiercel" replya
+expect "help" 0 'Commands:' "$tiercel" --help
+expect "help of a command" 0 '--rule-matching' "$tiercel" replay --help
+expect "version" 0 '^tiercel [0-9]' "$tiercel" --version
+expect "unknown option" 2 "did you mean '--rules'" "$tiercel" replay --rule x y
+expect "option without argument" 2 'needs an argument' "$tiercel" replay -r
+expect "replay without trace" 2 'no TRACE' "$tiercel" replay -r rules/system
+expect "replay without rules" 2 'nothing to do' "$tiercel" replay x.scap
+expect "wrong rule matching" 2 "'first' or 'all'" "$tiercel" replay --rule-matching some -r rules/system x
+expect "missing rules" 1 'No such file' "$tiercel" replay -r "$tmp/none.yaml" x.scap
+expect "missing trace" 1 'No such file' "$tiercel" replay -r rules/system "$tmp/none.scap"
+expect "trace is a directory" 1 'is a directory' "$tiercel" replay -r rules/system "$tmp"
+
+printf 'this is not a capture, not at all' >"$tmp/text.scap"
+expect "not a capture" 1 'TRACE_ERR_FORMAT' "$tiercel" replay -r rules/system "$tmp/text.scap"
+: >"$tmp/empty.scap"
+expect "empty capture" 1 'TRACE_ERR' "$tiercel" replay -r rules/system "$tmp/empty.scap"
+
+rule 'evt.type = open and (proc.name = x' >"$tmp/syntax.yaml"
+expect "syntax error in a condition" 1 "syntax.yaml:5:[0-9]+: error: .*expected a '\)'" \
+	"$tiercel" check "$tmp/syntax.yaml"
+rule 'evt.type = open and proc.nme = x' >"$tmp/field.yaml"
+expect "unknown field" 1 'field.yaml:5:[0-9]+: error: .*nonexistent field proc.nme' \
+	"$tiercel" check "$tmp/field.yaml"
+expect "unknown field has a hint" 1 'proc.name' "$tiercel" check "$tmp/field.yaml"
+rule 'evt.type = open and macro_that_is_not' >"$tmp/macro.yaml"
+expect "undefined macro" 1 'macro.yaml:5:[0-9]+: error: .*macro_that_is_not' "$tiercel" check "$tmp/macro.yaml"
+printf -- '- rule: [a\n' >"$tmp/yaml.yaml"
+expect "YAML error" 1 'yaml.yaml:[0-9]+:[0-9]+: error' "$tiercel" check "$tmp/yaml.yaml"
+rule 'evt.type = open' | sed 's/%proc.name/%proc.nme/' >"$tmp/output.yaml"
+expect "unknown field in an output" 1 'output.yaml:3:[0-9]+: error' "$tiercel" check "$tmp/output.yaml"
+expect "replay refuses rules that do not load" 1 'do not load' \
+	"$tiercel" replay -r "$tmp/field.yaml" "$tmp/text.scap"
+expect "check of a missing file" 1 'LOAD_ERR_FILE_READ' "$tiercel" check "$tmp/none.yaml"
+expect "bad condition" 1 'error' "$tiercel" check --condition 'a.b ='
+expect "good condition" 0 '^evt.type = open$' "$tiercel" check --condition 'evt.type=open'
+expect "unknown field to print" 2 'nonexistent field' \
+	"$tiercel" replay --print --json --fields no.such "$tmp/text.scap"
+expect "bad filter" 2 'filter:1:' "$tiercel" replay --print --filter 'proc.name' "$tmp/text.scap"
+expect "our pack has no problems" 0 ' ok, 0 errors, 0 warnings' "$tiercel" check rules/system
+expect "field list" 0 'proc.cmdline' "$tiercel" fields
+expect "event list" 0 'openat\(' "$tiercel" events
+
+n=$((n + 1))
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	n=$((n - 1))
+	cp "$tiercel" "$tmp/tiercel-copy" && cp -r rules/system "$tmp/rules" && chmod -R a+rX "$tmp"
+	expect "run without root" 1 'needs root' \
+		setpriv --reuid 65534 --regid 65534 --clear-groups "$tmp/tiercel-copy" run -r "$tmp/rules"
+else
+	echo "ok $n - run without root # SKIP setpriv is not here"
+fi
+expect "run without rules" 2 'no rules' "$tiercel" run
+
+corpus=${TIERCEL_SHARED:-../shared}/corpus/scap
+if [ -f "$corpus/libs-sample.scap" ]; then
+	head -c 60000 "$corpus/libs-sample.scap" >"$tmp/cut.scap"
+	expect "truncated capture" 1 'TRACE_ERR_TRUNCATED' \
+		"$tiercel" replay --print "$tmp/cut.scap"
+	expect "events before the cut are printed" 1 ' procinfo ' "$tiercel" replay --print "$tmp/cut.scap"
+	{ head -c 100000 "$corpus/libs-sample.scap"; head -c 400 /dev/zero; } >"$tmp/zero.scap"
+	expect "corrupt capture" 1 'TRACE_ERR' "$tiercel" replay --print "$tmp/zero.scap"
+else
+	n=$((n + 1))
+	echo "ok $n - damaged captures # SKIP no shared reference data"
+fi
+echo "1..$n"

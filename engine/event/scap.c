@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Streaming reader of .scap captures. Called by the agent (replay) and by tests. One buffer holds
+ * the part of the stream that is being looked at; what is handed out are views into it. Lists are
+ * read entry by entry and unknown blocks skipped piece by piece, so memory does not depend on
+ * their length; only events must fit into the buffer, which grows up to a limit.
+ */
+#include "engine/event/convert.h"
+#include "engine/event/event_info.h"
+#include "engine/event/scap_block.h"
+#include "engine/event/scap_input.h"
+#include "engine/event/scap_kernel.h"
+
+enum {
+	BUFFER_BYTES = 256 * 1024,	/* fits into the L2 cache */
+	ENTRY_BYTES = 640 * 1024,	/* list entry: at most eight texts of 64 KiB and numbers */
+	CLONE_TIMES_MAX = 4096,		/* of one block of ours */
+	AGAIN = 100,			/* beside enum scap_item: nothing to hand out yet */
+	V1_HEADER_BYTES = 22,
+};
+
+struct clone_time {
+	int64_t tid;
+	uint64_t ts;
+};
+
+struct scap_reader {
+	struct scap_input input;
+	struct limits *limits;
+	struct diags *diags;
+	struct converter *converter;
+	struct scap_stats stats;
+	uint8_t *buf;
+	size_t cap, pos, end;
+	uint64_t buf_offset;		/* of buf[0] in the uncompressed stream */
+	int failed;
+	bool ended, seen_section;
+	uint32_t last_number;		/* blocks of one type follow each other */
+	const struct block_type *last_type;
+	bool lists_open;		/* records were handed out, DONE was not */
+	/* The list (or skipped block) that the position is in. */
+	const struct block_type *list;
+	uint64_t list_left;		/* bytes of its body */
+	uint64_t list_offset;
+	uint32_t list_len;
+	int64_t fd_tid;
+	char fd_name[32];
+	struct clone_time *clone_times;
+	uint32_t clone_count, clone_next;
+	struct buf kernel_bytes;
+	struct scap_kernel kernel;
+	bool kernel_pending;
+};
+
+struct scap_reader *scap_reader_new(struct byte_source src, struct limits *limits,
+				    struct diags *diags)
+{
+	struct scap_reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	scap_input_init(&r->input, src);
+	r->limits = limits;
+	r->diags = diags;
+	r->cap = BUFFER_BYTES;
+	r->buf = malloc(r->cap);
+	r->converter = converter_new(limits);
+	r->clone_times = malloc(CLONE_TIMES_MAX * sizeof(*r->clone_times));
+	if (!r->buf || !r->converter || !r->clone_times) {
+		scap_reader_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void scap_reader_free(struct scap_reader *r)
+{
+	if (!r)
+		return;
+	scap_input_done(&r->input);
+	converter_free(r->converter);
+	free(r->clone_times);
+	buf_done(&r->kernel_bytes);
+	free(r->buf);
+	free(r);
+}
+
+const struct scap_stats *scap_reader_stats(const struct scap_reader *r)
+{
+	return &r->stats;
+}
+
+static size_t available(const struct scap_reader *r)
+{
+	return r->end - r->pos;
+}
+
+static uint64_t offset(const struct scap_reader *r)
+{
+	return r->buf_offset + r->pos;
+}
+
+/* Read until `want` bytes are there or nothing more comes. */
+static bool fill(struct scap_reader *r, size_t want)
+{
+	if (available(r) >= want)
+		return true;
+	if (r->pos) {
+		memmove(r->buf, r->buf + r->pos, available(r));
+		r->buf_offset += r->pos;
+		r->end -= r->pos;
+		r->pos = 0;
+	}
+	if (want > r->cap) {
+		uint8_t *p = realloc(r->buf, want);
+
+		if (!p) {
+			r->failed = -ENOMEM;
+			return false;
+		}
+		r->buf = p;
+		r->cap = want;
+	}
+	while (r->end < want) {
+		size_t got = scap_input_read(&r->input, r->buf + r->end, r->cap - r->end);
+
+		if (got == 0)
+			return false;
+		r->end += got;
+		r->stats.bytes += got;
+	}
+	return true;
+}
+
+static struct diag *report(struct scap_reader *r, enum diag_code code, uint64_t at,
+			   const char *what)
+{
+	struct diag *g = diag_add(r->diags, code, "byte offset %llu: %s", (unsigned long long)at,
+				  what);
+
+	g->pos.offset = (uint32_t)MIN(at, (uint64_t)UINT32_MAX);
+	return g;
+}
+
+static int fail(struct scap_reader *r, enum diag_code code, uint64_t at, const char *what)
+{
+	report(r, code, at, what);
+	return r->failed = -EBADMSG;
+}
+
+/* The stream stopped inside the block that starts at `at`. */
+static int stopped(struct scap_reader *r, uint64_t at)
+{
+	const struct scap_input *in = &r->input;
+
+	if (r->failed)
+		return r->failed;
+	switch (in->status) {
+	case INPUT_FAILED:
+		report(r, DIAG_TRACE_ERR_READ, offset(r) + available(r), strerror(-in->err));
+		return r->failed = in->err;
+	case INPUT_BAD:
+		return fail(r, DIAG_TRACE_ERR_FORMAT, offset(r) + available(r), in->problem);
+	case INPUT_CUT:
+		if (!r->seen_section)
+			return fail(r, DIAG_TRACE_ERR_TRUNCATED, at, "the compressed data ends early");
+		report(r, DIAG_TRACE_CUT, offset(r) + available(r),
+		       "the compressed data ends early, the capture was not closed");
+		r->ended = true;
+		return AGAIN;
+	default:
+		return fail(r, DIAG_TRACE_ERR_TRUNCATED, at, "the capture ends inside this block");
+	}
+}
+
+/* No bytes where a block could start. */
+static int at_end(struct scap_reader *r)
+{
+	if (r->input.status != INPUT_END)
+		return stopped(r, offset(r));
+	if (!r->seen_section)
+		return fail(r, DIAG_TRACE_ERR_FORMAT, 0, "the capture is empty");
+	if (r->input.trailing)
+		report(r, DIAG_TRACE_SKIPPED, offset(r), "bytes after the compressed data ignored");
+	r->ended = true;
+	return AGAIN;
+}
+
+static int leave_list(struct scap_reader *r)
+{
+	const uint8_t *tail;
+
+	if (!fill(r, SCAP_BLOCK_TAIL))
+		return stopped(r, r->list_offset);
+	tail = r->buf + r->pos;
+	if (load_u32(tail) != r->list_len)
+		return fail(r, DIAG_TRACE_ERR_FORMAT, r->list_offset,
+			    "the lengths at both ends of this block differ");
+	r->pos += SCAP_BLOCK_TAIL;
+	r->list = NULL;
+	return AGAIN;
+}
+
+static int skip_rest(struct scap_reader *r)
+{
+	while (r->list_left) {
+		size_t n = MIN(r->list_left, (uint64_t)BUFFER_BYTES / 2);
+
+		/* Take what is there, a damaged length must not cost more than the file has. */
+		if (!fill(r, n))
+			return stopped(r, r->list_offset);
+		r->pos += n;
+		r->list_left -= n;
+	}
+	return leave_list(r);
+}
+
+static void take_clone_time(struct scap_reader *r, struct proc_record *p)
+{
+	if (r->clone_next < r->clone_count && r->clone_times[r->clone_next].tid == p->tid)
+		p->clone_ts = r->clone_times[r->clone_next++].ts;
+}
+
+static int get_clone_time(struct scap_reader *r, struct cursor *c)
+{
+	struct clone_time t = { .tid = (int64_t)cursor_u64(c) };
+
+	t.ts = cursor_u64(c);
+	if (!c->bad && r->clone_count < CLONE_TIMES_MAX)
+		r->clone_times[r->clone_count++] = t;
+	return c->bad ? -EBADMSG : AGAIN;
+}
+
+/* One entry of the list at the cursor: SCAP_SNAPSHOT, AGAIN (nothing to hand out) or -errno. */
+static int get_entry(struct scap_reader *r, struct cursor *c, struct snapshot_item *snap)
+{
+	unsigned version = r->list->version;
+	int err;
+
+	switch (r->list->kind) {
+	case BLOCK_PROCS:
+		snap->kind = SNAP_PROC;
+		err = scap_get_proc(c, version, &snap->proc);
+		if (err == 0)
+			take_clone_time(r, &snap->proc);
+		break;
+	case BLOCK_FDS:
+		snap->kind = SNAP_FD;
+		err = scap_get_fd(c, version, r->fd_name, &snap->fd);
+		snap->fd.tid = r->fd_tid;
+		break;
+	case BLOCK_IFACES:
+		snap->kind = SNAP_IFACE;
+		err = scap_get_iface(c, version, &snap->iface);
+		break;
+	case BLOCK_USERS:
+		snap->kind = SNAP_USER;
+		err = scap_get_user(c, version, &snap->user);
+		break;
+	default:
+		return get_clone_time(r, c);
+	}
+	if (err == 0 && snap->kind == SNAP_FD && snap->fd.kind == FD_UNKNOWN)
+		return AGAIN;
+	return err < 0 ? err : SCAP_SNAPSHOT;
+}
+
+static int next_entry(struct scap_reader *r, struct snapshot_item *snap)
+{
+	size_t want = MIN(r->list_left, (uint64_t)ENTRY_BYTES);
+	bool whole = fill(r, want);
+	uint64_t at = offset(r);
+	struct cursor c = { r->buf + r->pos, r->buf + r->pos + MIN(want, available(r)), false };
+	int got;
+
+	if (r->failed)
+		return r->failed;
+	got = get_entry(r, &c, snap);
+	if (got < 0)
+		return whole ? fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged entry of a list")
+			     : stopped(r, r->list_offset);
+	r->list_left -= (size_t)(c.p - (r->buf + r->pos));
+	r->pos = (size_t)(c.p - r->buf);
+	if (got == SCAP_SNAPSHOT)
+		r->lists_open = true;
+	return got;
+}
+
+static int in_list(struct scap_reader *r, struct snapshot_item *snap)
+{
+	/* The rest is padding. */
+	if (r->list->kind == BLOCK_UNKNOWN || r->list_left < 4)
+		return skip_rest(r);
+	return next_entry(r, snap);
+}
+
+static void enter_list(struct scap_reader *r, const struct block_type *t, uint32_t len)
+{
+	r->list = t;
+	r->list_offset = offset(r);
+	r->list_len = len;
+	r->list_left = len - SCAP_BLOCK_HEAD - SCAP_BLOCK_TAIL;
+	r->pos += SCAP_BLOCK_HEAD;
+	r->stats.blocks++;
+}
+
+/* Skip the block: `limit` was hit, or the reader does not know it. */
+static int skip_block(struct scap_reader *r, uint32_t len, const char *why)
+{
+	static const struct block_type unknown = { 0, BLOCK_UNKNOWN, 0 };
+
+	if (why)
+		report(r, DIAG_TRACE_SKIPPED, offset(r), why);
+	enter_list(r, &unknown, len);
+	return skip_rest(r);
+}
+
+static int read_section(struct scap_reader *r, struct snapshot_item *snap)
+{
+	uint64_t at = offset(r);
+	bool first = !r->seen_section;
+	uint32_t magic, len;
+
+	if (!fill(r, SCAP_BLOCK_HEAD + SCAP_SECTION_BODY))
+		return stopped(r, at);
+	len = load_u32(r->buf + r->pos + 4);
+	magic = load_u32(r->buf + r->pos + SCAP_BLOCK_HEAD);
+	if (magic == SCAP_MAGIC_SWAPPED)
+		return fail(r, DIAG_TRACE_ERR_FORMAT, at,
+			    "the capture was made on a big-endian machine");
+	if (magic != SCAP_MAGIC || len < SCAP_BLOCK_HEAD + SCAP_SECTION_BODY + SCAP_BLOCK_TAIL)
+		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "not a section header");
+	if (load_u16(r->buf + r->pos + SCAP_BLOCK_HEAD + 4) > 1)
+		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "major version is newer than 1");
+	r->seen_section = true;
+	/* Options may follow the header; nothing in them matters. */
+	if (skip_block(r, len, NULL) < 0)
+		return r->failed;
+	r->lists_open = true;
+	r->clone_count = r->clone_next = 0;
+	r->kernel_pending = false;
+	if (first)
+		return AGAIN;
+	converter_reset(r->converter);
+	snap->kind = SNAP_RESET;
+	return SCAP_SNAPSHOT;
+}
+
+static int read_machine(struct scap_reader *r, uint32_t len, struct snapshot_item *snap)
+{
+	uint64_t at = offset(r);
+	struct cursor c;
+
+	if (len > BUFFER_BYTES)
+		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged machine information");
+	if (!fill(r, len))
+		return stopped(r, at);
+	c.p = r->buf + r->pos + SCAP_BLOCK_HEAD;
+	c.end = r->buf + r->pos + len - SCAP_BLOCK_TAIL;
+	c.bad = false;
+	if (load_u32(c.end) != len || scap_get_machine(&c, &snap->machine) < 0)
+		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged machine information");
+	r->pos += len;
+	r->stats.blocks++;
+	r->lists_open = true;
+	snap->kind = SNAP_MACHINE;
+	return SCAP_SNAPSHOT;
+}
+
+static int read_list_head(struct scap_reader *r, const struct block_type *t, uint32_t len)
+{
+	uint64_t at = offset(r);
+
+	enter_list(r, t, len);
+	if (t->kind == BLOCK_CLONE_TIMES)
+		r->clone_count = r->clone_next = 0;
+	if (t->kind != BLOCK_FDS)
+		return AGAIN;
+	if (r->list_left < 8)
+		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged fd list");
+	if (!fill(r, 8))
+		return stopped(r, at);
+	r->fd_tid = (int64_t)load_u64(r->buf + r->pos);
+	r->pos += 8;
+	r->list_left -= 8;
+	return AGAIN;
+}
+
+/* Old events do not say how many parameters they have: the largest number that fits. */
+static int view_v1(const uint8_t *raw, uint32_t len, struct event *ev)
+{
+	uint32_t size, sum = 0;
+	unsigned type, n, found = 0;
+	bool fits = false;
+	const uint8_t *lens = raw + V1_HEADER_BYTES;
+
+	if (len < V1_HEADER_BYTES)
+		return -EBADMSG;
+	size = load_u32(raw + 16);
+	type = load_u16(raw + 20);
+	if (type >= EVENT_TYPE_COUNT)
+		return -ENOENT;
+	/* Their writers counted three bytes too many. */
+	if (type == EV_NOTIFICATION_E || type == EV_INFRASTRUCTURE_EVENT_E)
+		size -= 3;
+	if (size < V1_HEADER_BYTES || size > len)
+		return -EBADMSG;
+	size -= V1_HEADER_BYTES;
+	for (n = 0;; n++) {
+		if (2 * n + sum == size) {
+			found = n;
+			fits = true;
+		}
+		if (n == event_infos[type].nparams || 2 * (n + 1) > size)
+			break;
+		sum += load_u16(lens + 2 * n);
+	}
+	if (!fits)
+		return -EBADMSG;
+	ev->ts = load_u64(raw);
+	ev->tid = (int64_t)load_u64(raw + 8);
+	return event_view(ev, type, found, false, lens, lens + 2 * found, size - 2 * found);
+}
+
+/* Our own data for the event that follows: keep a copy, the buffer may move before that. */
+static int keep_kernel(struct scap_reader *r, const uint8_t *raw, uint32_t len)
+{
+	buf_clear(&r->kernel_bytes);
+	buf_add(&r->kernel_bytes, raw, len);
+	if (r->kernel_bytes.err)
+		return r->failed = r->kernel_bytes.err;
+	if (scap_kernel_get((const uint8_t *)r->kernel_bytes.p, len, &r->kernel) < 0)
+		return -EBADMSG;
+	r->kernel_pending = true;
+	return -ENOENT;
+}
+
+static int decode(struct scap_reader *r, const struct block_type *t, const uint8_t *raw,
+		  uint32_t len, struct event *ev)
+{
+	int err;
+
+	if (unlikely(t->version > 1 && len >= EVENT_HEADER_BYTES &&
+		     load_u16(raw + 20) == SCAP_KERNEL_TYPE))
+		return keep_kernel(r, raw, len);
+	r->stats.events_raw++;
+	err = unlikely(t->version == 1) ? view_v1(raw, len, ev) : event_decode(raw, len, ev);
+	if (unlikely(err == -ENOENT))
+		r->stats.unknown_events++;
+	return err;
+}
+
+static int hand_out(struct scap_reader *r, struct event *ev)
+{
+	const uint8_t *lens = ev->lens;
+	int res = convert_event(r->converter, ev);
+
+	if (unlikely(res != CONVERT_PASS)) {
+		if (res == -ENOMEM)
+			return r->failed = res;
+		if (res < 0)
+			r->stats.corrupt_events++;
+		else if (!ev->info->is_exit)
+			r->stats.enters_swallowed++;
+		return AGAIN;
+	}
+	if (unlikely(ev->lens != lens)) {
+		r->stats.converted++;
+		r->stats.conversion_missing = converter_missing(r->converter);
+	}
+	ev->kernel = NULL;
+	if (unlikely(r->kernel_pending && r->kernel.tid == ev->tid)) {
+		r->kernel_pending = false;
+		ev->flags |= r->kernel.flags;
+		if (r->kernel.has_kernel)
+			ev->kernel = &r->kernel.kernel;
+	}
+	ev->num = ++r->stats.events;
+	return SCAP_EVENT;
+}
+
+static int read_event(struct scap_reader *r, const struct block_type *t, uint32_t len,
+		      struct event *ev)
+{
+	uint32_t head = t->kind == BLOCK_EVENT_FLAGS ? 6 : 2, body = len - 12;
+	uint64_t at = offset(r);
+	const uint8_t *p;
+	int err;
+
+	if (unlikely(limit_over(r->limits, t->version == 3 ? LIMIT_EVENT_LARGE_BYTES
+							   : LIMIT_EVENT_BYTES, body)))
+		return skip_block(r, len, "event is too long, skipped");
+	if (unlikely(available(r) < len) && !fill(r, len))
+		return stopped(r, at);
+	p = r->buf + r->pos + SCAP_BLOCK_HEAD;
+	err = body < head ? -EBADMSG : decode(r, t, p + head, body - head, ev);
+	if (unlikely(err < 0)) {
+		if (r->failed)
+			return r->failed;
+		if (load_u32(p + body) != len)
+			return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged event");
+		if (err == -EBADMSG) {
+			r->stats.corrupt_events++;
+			report(r, DIAG_TRACE_SKIPPED, at, "damaged event skipped");
+		}
+	}
+	r->pos += len;
+	r->stats.blocks++;
+	if (unlikely(err < 0))
+		return AGAIN;
+	ev->cpu = load_u16(p);
+	ev->flags = head == 6 && load_u32(p + 2) & 1 ? EVENT_STATE_ONLY : 0;
+	return hand_out(r, ev);
+}
+
+static int lists_done(struct scap_reader *r, struct snapshot_item *snap)
+{
+	r->lists_open = false;
+	snap->kind = SNAP_DONE;
+	return SCAP_SNAPSHOT;
+}
+
+static const struct block_type *block_type(struct scap_reader *r, uint32_t number)
+{
+	if (unlikely(number != r->last_number || !r->last_type)) {
+		r->last_number = number;
+		r->last_type = scap_block_type(number);
+	}
+	return r->last_type;
+}
+
+static int next_block(struct scap_reader *r, struct snapshot_item *snap, struct event *ev)
+{
+	const struct block_type *t;
+	uint32_t len;
+
+	if (unlikely(available(r) < SCAP_BLOCK_HEAD) && !fill(r, SCAP_BLOCK_HEAD))
+		return available(r) ? stopped(r, offset(r)) : at_end(r);
+	t = block_type(r, load_u32(r->buf + r->pos));
+	len = load_u32(r->buf + r->pos + 4);
+	if (unlikely(!r->seen_section && t->kind != BLOCK_SECTION))
+		return fail(r, DIAG_TRACE_ERR_FORMAT, offset(r), "not a .scap capture");
+	if (t->kind == BLOCK_SECTION)
+		return read_section(r, snap);
+	if (unlikely(len < SCAP_BLOCK_HEAD + SCAP_BLOCK_TAIL))
+		return fail(r, DIAG_TRACE_ERR_FORMAT, offset(r), "impossible length of a block");
+	if (t->kind >= BLOCK_EVENT)
+		return unlikely(r->lists_open) ? lists_done(r, snap) : read_event(r, t, len, ev);
+	if (t->kind == BLOCK_MACHINE)
+		return read_machine(r, len, snap);
+	if (t->kind != BLOCK_UNKNOWN)
+		return read_list_head(r, t, len);
+	r->stats.unknown_blocks++;
+	return skip_block(r, len, NULL);
+}
+
+int scap_reader_next(struct scap_reader *r, struct snapshot_item *ret_snap, struct event *ret_ev)
+{
+	int res = AGAIN;
+
+	while (res == AGAIN) {
+		if (unlikely(r->failed))
+			return r->failed;
+		if (unlikely(r->ended))
+			return r->lists_open ? lists_done(r, ret_snap) : SCAP_END;
+		res = unlikely(r->list != NULL) ? in_list(r, ret_snap)
+						: next_block(r, ret_snap, ret_ev);
+	}
+	return res;
+}
