@@ -211,13 +211,11 @@ static void on_error(void *ctx, const struct filter_error *err)
 	find_error(x->l, x->c, DIAG_ERR_COMPILE_CONDITION, err);
 }
 
-static void on_warning(void *ctx, enum diag_code code, struct pos pos, uint32_t span,
-		       const char *message)
+static void on_warning(void *ctx, enum diag_code code, const struct filter_error *w)
 {
 	struct check_ctx *x = ctx;
-	struct filter_error err = { .message = message, .pos = pos, .span = span };
 
-	find_error(x->l, x->c, code, &err);
+	find_error(x->l, x->c, code, w);
 }
 
 static const char evt_dir_message[] =
