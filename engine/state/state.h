@@ -217,6 +217,13 @@ int state_snapshot(struct state *s, const struct snapshot_item *item);
  * counted. */
 void state_event(struct state *s, struct event *ev, struct event_ctx *ctx);
 
+/*
+ * The tables as snapshot items, in the order a trace writer wants, ending with SNAP_DONE. Stops at
+ * and returns the first non-zero result of `fn`. Container metadata are not part of it.
+ */
+int state_dump(const struct state *s, int (*fn)(void *ctx, const struct snapshot_item *item),
+	       void *ctx);
+
 const struct state_stats *state_stats(const struct state *s);
 const struct machine_record *state_machine(const struct state *s);
 struct intern *state_intern(struct state *s);

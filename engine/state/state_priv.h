@@ -134,6 +134,10 @@ static inline void thread_touch(struct state *s, struct thread *t)
 }
 void group_touch(struct state *s, struct group *g);
 
+/* ---- state_user.c ---- */
+int state_user_dump(const struct state *s, int (*fn)(void *ctx, const struct snapshot_item *item),
+		    void *ctx);
+
 /* ---- thread.c ---- */
 /* New entry with defaults, in the table but without group and parent. NULL: refused. */
 struct thread *thread_add(struct state *s, int64_t tid);

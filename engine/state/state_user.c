@@ -208,3 +208,35 @@ ROW_FN(on_user_group)
 	r.container_id = event_get_text(c->ev, GROUP_ADDED_E_container_id);
 	apply(s, c, &r);
 }
+
+/* Host accounts only: the list of a capture has no place for a container id. */
+int state_user_dump(const struct state *s, int (*fn)(void *ctx, const struct snapshot_item *item),
+		    void *ctx)
+{
+	uint32_t pos = 0;
+	uint64_t key;
+	void *slot;
+	int e = 0;
+
+	while (e == 0 && u64map_next(&s->users, &pos, &key, &slot)) {
+		const struct user_slot *u = slot;
+		struct snapshot_item item = { .kind = SNAP_USER };
+
+		item.user = (struct user_record){ .uid = u->user.uid, .gid = u->user.gid,
+						  .name = istr_str(u->user.name),
+						  .home = istr_str(u->user.home),
+						  .shell = istr_str(u->user.shell) };
+		if (u->container == s->intern.empty)
+			e = fn(ctx, &item);
+	}
+	for (pos = 0; e == 0 && u64map_next(&s->user_groups, &pos, &key, &slot);) {
+		const struct group_slot *g = slot;
+		struct snapshot_item item = { .kind = SNAP_USER };
+
+		item.user = (struct user_record){ .is_group = true, .gid = g->group.gid,
+						  .name = istr_str(g->group.name) };
+		if (g->container == s->intern.empty)
+			e = fn(ctx, &item);
+	}
+	return e;
+}
