@@ -83,7 +83,6 @@ static const char *class_name(enum value_class vc)
 		[VC_BOOL] = "numeric",	  [VC_DOUBLE] = "numeric",
 		[VC_IPADDR] = "ip address and network",
 		[VC_IPNET] = "ip address and network",
-		[VC_NONE] = "structured",
 	};
 
 	return names[vc];
@@ -94,11 +93,10 @@ static bool is_field(const struct operand *op, const char *name)
 	return op->kind == OPERAND_FIELD && strcmp(op->field.info->name, name) == 0;
 }
 
-/* evt.rawarg of a parameter whose bytes have no comparable form. */
+/* evt.rawarg of a parameter that is not text but bytes. */
 static bool is_raw_bytes(const struct operand *op, enum value_class vc)
 {
-	return op->kind == OPERAND_FIELD && op->field.info->type == PT_DYN &&
-	       (vc == VC_BYTES || vc == VC_NONE);
+	return op->kind == OPERAND_FIELD && op->field.info->type == PT_DYN && vc == VC_BYTES;
 }
 
 static bool check_operator(struct check_run *r, const struct ast *a, const struct operand *lhs)
@@ -116,6 +114,10 @@ static bool check_operator(struct check_run *r, const struct ast *a, const struc
 		err.hint = "use 'in' or 'intersects' with lists of values";
 	} else if (is_raw_bytes(lhs, vc)) {
 		err.message = arena_printf(r->c->arena, "wrong parameter type %d", lhs->type);
+	} else if (vc == VC_NONE) {
+		err.message = arena_printf(r->c->arena, "filter error: '%s' operator not supported "
+					   "for type '%s'", op->spelling,
+					   operand_type_name((enum param_type)lhs->type));
 	} else if (!(op->classes & 1 << vc)) {
 		err.message = arena_printf(r->c->arena,
 					   "filter error: '%s' %s not supported for %s filters",
