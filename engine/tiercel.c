@@ -29,9 +29,49 @@ struct tiercel {
 	struct tiercel_stats stats;
 };
 
+static int lookup_thread(void *ctx, int64_t tid, struct proc_record *ret)
+{
+	const struct state_hooks *user = &((struct tiercel *)ctx)->opts.state.hooks;
+
+	return user->lookup_thread(user->ctx, tid, ret);
+}
+
+static void thread_free(void *ctx, struct thread *thread)
+{
+	struct tiercel *t = ctx;
+	const struct state_hooks *user = &t->opts.state.hooks;
+
+	if (t->gen)
+		matcher_thread_free(t->gen->matcher, thread);
+	if (user->thread_free)
+		user->thread_free(user->ctx, thread);
+}
+
+static void container_new(void *ctx, struct container *c)
+{
+	const struct state_hooks *user = &((struct tiercel *)ctx)->opts.state.hooks;
+
+	user->container_new(user->ctx, c);
+}
+
+/* The user's hooks, seen through the facade: the matcher has to know about freed threads too. */
+static struct state_opts state_opts(struct tiercel *t)
+{
+	struct state_opts opts = t->opts.state;
+
+	opts.hooks = (struct state_hooks){
+		.lookup_thread = opts.hooks.lookup_thread ? lookup_thread : NULL,
+		.thread_free = thread_free,
+		.container_new = opts.hooks.container_new ? container_new : NULL,
+		.ctx = t,
+	};
+	return opts;
+}
+
 struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limits)
 {
 	struct tiercel *t = calloc(1, sizeof(*t));
+	struct state_opts state;
 
 	if (!t)
 		return NULL;
@@ -39,7 +79,8 @@ struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limi
 	t->opts.alert.limits = limits;
 	t->limits = limits;
 	arena_init(&t->scratch, SCRATCH_BLOCK, 0);
-	t->state = state_new(&opts->state, limits);
+	state = state_opts(t);
+	t->state = state_new(&state, limits);
 	t->ctx.field_cache = field_cache_new();
 	if (!t->state || !t->ctx.field_cache) {
 		tiercel_free(t);
@@ -62,8 +103,8 @@ void tiercel_free(struct tiercel *t)
 {
 	if (!t)
 		return;
-	generation_free(t->gen);
 	state_free(t->state);
+	generation_free(t->gen);
 	field_cache_free(t->ctx.field_cache);
 	arena_done(&t->scratch);
 	buf_done(&t->line);

@@ -121,9 +121,7 @@ static int fold_types(struct matcher *m, struct atom *atom)
 	const struct ast *check = atom->check;
 	struct evtset *known, *truth;
 
-	if (check->lhs->kind != OPERAND_FIELD || check->rhs ||
-	    !(str_is(check->lhs->field.text, "evt.type") ||
-	      str_is(check->lhs->field.text, "evt.dir")))
+	if (atom->entity != ENTITY_TYPE)
 		return 0;
 	known = arena_new(&m->arena, struct evtset);
 	truth = arena_new(&m->arena, struct evtset);
@@ -166,6 +164,8 @@ static uint32_t new_atom(struct compiler *c, const struct ast *check)
 		.right = check->rhs ? add_slot(c, check->rhs) : NO_SLOT,
 		.consts = { check->consts, check->nconsts },
 	};
+	if (atom->entity == ENTITY_PROCESS)
+		atom->fact = m->nfacts++;
 	if (atom->kind == ATOM_TEXT_SET) {
 		atom->set = value_set_new(&m->arena, check->consts, check->nconsts);
 		c->oom |= !atom->set;

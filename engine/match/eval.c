@@ -104,14 +104,31 @@ static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx 
 	}
 }
 
+/* A check of the process: kept until the process changes. */
+static bool fact_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
+{
+	struct facts *f = m->process;
+	bool truth;
+
+	if (facts_known(f, a->fact))
+		return facts_truth(f, a->fact);
+	truth = atom_eval(m, a, ctx);
+	facts_set(f, a->fact, truth);
+	return truth;
+}
+
 static inline bool atom_true(struct matcher *m, uint32_t i, struct event_ctx *ctx)
 {
+	const struct atom *a = &m->atoms[i];
 	uint64_t known = m->results[i];
 	bool truth;
 
 	if (known >> 1 == m->epoch)
 		return known & 1;
-	truth = atom_eval(m, &m->atoms[i], ctx);
+	if (a->entity == ENTITY_PROCESS && m->process)
+		truth = fact_eval(m, a, ctx);
+	else
+		truth = atom_eval(m, a, ctx);
 	m->results[i] = m->epoch << 1 | truth;
 	return truth;
 }
@@ -149,6 +166,16 @@ static uint32_t eval_oracle(struct matcher *m, struct event_ctx *ctx, const stru
 	return n;
 }
 
+/* Other events (containers, users) may give process fields a meaning of their own. */
+static struct facts *process_facts(struct matcher *m, struct event_ctx *ctx)
+{
+	uint8_t source = ctx->ev->info->source;
+
+	if (!ctx->thread || (source != SRC_SYSCALL && source != SRC_TRACEPOINT))
+		return NULL;
+	return facts_get(&m->facts, ctx->state, ctx->thread);
+}
+
 uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
 		      uint32_t max)
 {
@@ -162,7 +189,10 @@ uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rul
 	t = rules_of(m, ctx);
 	if (!t)
 		return 0;
+	if (!t->n)
+		return 0;
 	m->epoch++;
+	m->process = process_facts(m, ctx);
 	for (uint32_t i = 0; i < t->n && n < max; i++)
 		if (run(m, t->entries[i].pc, ctx))
 			rules[n++] = t->entries[i].rule;

@@ -21,6 +21,7 @@ struct matcher *matcher_new(const struct ruleset *rs, const struct match_opts *o
 		matcher_free(m);
 		return NULL;
 	}
+	facts_init(&m->facts, m->nfacts, limits);
 	return m;
 }
 
@@ -28,8 +29,14 @@ void matcher_free(struct matcher *m)
 {
 	if (!m)
 		return;
+	facts_done(&m->facts);
 	arena_done(&m->arena);
 	free(m);
+}
+
+void matcher_thread_free(struct matcher *m, struct thread *t)
+{
+	facts_drop(&m->facts, t);
 }
 
 const struct evtset *matcher_events(const struct matcher *m)
@@ -44,7 +51,6 @@ static const char *const kind_names[ATOM_COUNT] = {
 
 static const char *const entity_names[ENTITY_COUNT] = {
 	[ENTITY_EVENT] = "event", [ENTITY_TYPE] = "type", [ENTITY_PROCESS] = "process",
-	[ENTITY_FILE] = "file",
 };
 
 static void dump_target(struct buf *out, const char *label, uint32_t pc)

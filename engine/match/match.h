@@ -28,6 +28,9 @@ void matcher_free(struct matcher *m);
 uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
 		      uint32_t max);
 
+/* The thread is about to be freed (state_hooks.thread_free): give back what is kept about it. */
+void matcher_thread_free(struct matcher *m, struct thread *t);
+
 /* Event types that some active rule can match: what a source has to deliver for rules. */
 const struct evtset *matcher_events(const struct matcher *m);
 

@@ -14,6 +14,7 @@
 #ifndef TIERCEL_PROGRAM_H
 #define TIERCEL_PROGRAM_H
 
+#include "engine/match/facts.h"
 #include "engine/match/match.h"
 #include "engine/match/value_set.h"
 
@@ -37,6 +38,7 @@ struct atom {
 	uint8_t entity;			/* enum entity: what the result depends on */
 	bool negate;			/* ATOM_TEXT_EQ: != */
 	uint32_t left, right;		/* operand slots; right: NO_SLOT for constants */
+	uint32_t fact;			/* ENTITY_PROCESS: number among the facts */
 	struct value_list consts;
 	const struct value_set *set;
 	/* Decided by the event type alone: types where it is known, and where it is true. */
@@ -91,6 +93,9 @@ struct matcher {
 	uint32_t nsources, sources_cap;
 	uint64_t epoch;
 	uint64_t *results;		/* per atom: epoch << 1 | truth */
+	uint32_t nfacts;
+	struct facts_table facts;
+	struct facts *process;		/* of the current event, or NULL */
 };
 
 /* What a check depends on: how long its result stays valid. */
@@ -98,7 +103,6 @@ enum entity {
 	ENTITY_EVENT,		/* this event only */
 	ENTITY_TYPE,		/* the event type */
 	ENTITY_PROCESS,		/* the thread, its group, ancestors and container */
-	ENTITY_FILE,		/* the name behind the fd */
 	ENTITY_COUNT
 };
 
