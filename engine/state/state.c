@@ -387,3 +387,8 @@ struct intern *state_intern(struct state *s)
 {
 	return &s->intern;
 }
+
+uint64_t state_version(const struct state *s)
+{
+	return s->version;
+}
