@@ -26,6 +26,12 @@ static void put_int(struct buf *b, uint64_t v, unsigned bytes)
 		buf_add(b, &v, bytes);
 }
 
+static void put_text(struct buf *b, struct str s)
+{
+	if (s.len)
+		buf_add(b, s.p, MIN(s.len, (uint32_t)UINT16_MAX));
+}
+
 void scap_kernel_put(struct buf *b, const struct event *ev)
 {
 	const struct event_kernel *k = ev->kernel;
@@ -43,8 +49,7 @@ void scap_kernel_put(struct buf *b, const struct event *ev)
 	MEASURED(put_int(b, ev->flags & SCAP_KERNEL_FLAGS, 1));
 	if (k) {
 #define INT(name, bits) MEASURED(put_int(b, k->name, (bits) / 8));
-#define TEXT(name) \
-	MEASURED(buf_add_str(b, str_sub(k->name, 0, MIN(k->name.len, (uint32_t)UINT16_MAX))));
+#define TEXT(name) MEASURED(put_text(b, k->name));
 		KERNEL_PARAMS(INT, TEXT)
 #undef INT
 #undef TEXT
