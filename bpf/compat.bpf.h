@@ -43,17 +43,20 @@ static __always_inline __u64 inode_mtime(struct inode *i)
 	return timespec_ns(BPF_CORE_READ(hidden, __i_mtime));
 }
 
-/* Pages; negative values are transient per-cpu drift. */
+/* Pages; negative values are transient per-cpu drift. An index is not relocated, sizes are. */
 static __always_inline __s64 mm_counter(struct mm_struct *mm, int i)
 {
-	struct mm_struct___rss_percpu *percpu = (void *)mm;
-	struct mm_struct___rss_array *array = (void *)mm;
-	__s64 v;
+	__u64 at;
+	__s64 v = 0;
 
-	if (bpf_core_field_exists(percpu->rss_stat[0].count))
-		v = BPF_CORE_READ(percpu, rss_stat[i].count);
+	if (bpf_core_field_exists(struct mm_struct___rss_array, rss_stat.count))
+		at = bpf_core_field_offset(struct mm_struct___rss_array, rss_stat.count) +
+		     i * sizeof(v);
 	else
-		v = BPF_CORE_READ(array, rss_stat.count[i].counter);
+		at = bpf_core_field_offset(struct mm_struct___rss_percpu, rss_stat) +
+		     i * bpf_core_type_size(struct percpu_counter) +
+		     bpf_core_field_offset(struct percpu_counter, count);
+	bpf_probe_read_kernel(&v, sizeof(v), (void *)mm + at);
 	return v < 0 ? 0 : v;
 }
 

@@ -10,9 +10,6 @@
 #include "engine/event/event_type.h"
 #include "engine/event/ring.h"
 
-#define SYSCALL_SLOTS 512	/* above the highest number of any architecture we serve */
-#define RINGS_MAX 64		/* cpus beyond share rings */
-
 /*
  * Values of a record start within DATA_MAX and are at most PATH_MAX_BYTES long, so the slack keeps
  * every write inside without looking at sums (verifier: one bound per write).
@@ -100,17 +97,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } lane_lost SEC(".maps");
-
-/* Written by userspace, at any time. */
-struct sensor_config {
-	__u8 interest[SYSCALL_SLOTS];	/* by system call number: event wanted */
-	__u16 kind_of[SYSCALL_SLOTS];	/* by number: event type, for counting what is not decoded */
-	__u16 sc_of[SYSCALL_SLOTS];	/* by number: code on the wire of calls without own event */
-	__u32 rings;			/* rings per lane */
-	__u32 own_tgid;			/* the agent itself: not reported */
-	__u32 snaplen;			/* bytes of I/O data */
-	__u32 want_life;		/* process hooks report */
-};
 
 struct sensor_config config = {};
 

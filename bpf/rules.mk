@@ -18,3 +18,17 @@ $(BUILD)/bpf/sensor.skel.h: $(BUILD)/bpf/sensor.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name sensor > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/agent/source_ring.o: $(BUILD)/bpf/sensor.skel.h
+
+# System call numbers of this architecture for the codes of sc.def: NR(number, code, event).
+$(BUILD)/bpf/syscall_nr.h: engine/event/sc.def
+	$(call msg,GEN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -nE 's/^SC\(([0-9]+), (\w+), (\w+)\)/#ifdef __NR_\2\nNR(__NR_\2, \1, EV_\3)\n#endif/p' $< > $@
+
+$(BUILD)/agent/source_syscalls.o: $(BUILD)/bpf/syscall_nr.h
+
+$(BUILD)/agent/tests/live_events: $(BUILD)/agent/tests/live_events.o $(BUILD)/agent/source_ring.o \
+		$(BUILD)/agent/source_reader.o $(BUILD)/agent/source_syscalls.o \
+		$(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/snapshot_*.c)) $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)

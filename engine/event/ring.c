@@ -68,6 +68,7 @@ int ring_decode(const void *rec, uint32_t len, uint64_t boot_ns, struct event *r
 	ret_ev->cpu = h.cpu;
 	ret_ev->flags = EVENT_LIVE | (h.flags & RING_TRUNCATED ? EVENT_TRUNCATED : 0) |
 			(h.flags & RING_COMPAT32 ? EVENT_COMPAT32 : 0);
+	ret_ev->kernel = NULL;
 	if (h.flags & RING_HAS_KERNEL) {
 		*ret_kernel = kernel;
 		ret_ev->kernel = ret_kernel;

@@ -94,6 +94,20 @@ struct ring_kind_counters {
 	uint64_t lost[RING_LOST_COUNT];
 };
 
+#define RINGS_MAX 64		/* rings per lane; cpus beyond share them */
+#define SYSCALL_SLOTS 512	/* above the highest number of any architecture we serve */
+
+/* Switches of the kernel side, written by userspace at any time. */
+struct sensor_config {
+	uint8_t interest[SYSCALL_SLOTS];	/* by system call number: event wanted */
+	uint16_t kind_of[SYSCALL_SLOTS];	/* by number: event type, for counting what is not decoded */
+	uint16_t sc_of[SYSCALL_SLOTS];	/* by number: code on the wire of calls without own event */
+	uint32_t rings;			/* rings per lane */
+	uint32_t own_tgid;			/* the agent itself: not reported */
+	uint32_t snaplen;			/* bytes of I/O data */
+	uint32_t want_life;		/* process hooks report */
+};
+
 #ifndef __bpf__
 struct event;
 struct event_kernel;

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Called by source_ring.c. Records stay in the ring until the callback has returned; the rings are
+ * merged by time stamp within one drain. The kernel never wakes us: a wake-up per record costs more
+ * than the record, so drains are timed and adapt to how full the rings were.
+ */
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/source_reader.h"
+
+/* Header of a record in a BPF ring buffer: length with two flag bits, page offset. */
+#define RECORD_BUSY (1U << 31)
+#define RECORD_DISCARD (1U << 30)
+#define RECORD_HEADER 8
+
+#define DELAY_MIN_US 1000
+#define DELAY_MAX_US 10000
+/* A record is stamped before it is committed: younger ones wait for those still being written. */
+#define SETTLE_NS 500000
+#define CLOCK_STEP_NS 10000000
+
+struct ring {
+	uint64_t *consumer;		/* mapped, written by us */
+	const uint64_t *producer;	/* mapped, written by the kernel */
+	const uint8_t *data;		/* mapped twice in a row: records never wrap */
+	size_t page, bytes;
+	uint64_t pos;			/* next record */
+	uint64_t end;			/* producer position of this drain */
+	uint64_t ts;			/* of the record at pos */
+	enum ring_lane lane;
+};
+
+struct source_reader {
+	struct ring *rings;
+	uint32_t nrings, max_rings, cpus;
+	uint32_t *heap;			/* rings with a record, smallest time stamp first */
+	uint32_t nheap;
+	uint32_t *lost;			/* [cpu][lane]: loss counter of the last record */
+	uint64_t boot_ns;		/* wall clock minus boot clock */
+	uint64_t read, corrupt, num, bytes;
+	uint32_t delay_us;
+};
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+struct source_reader *source_reader_new(uint32_t max_rings, uint32_t cpus)
+{
+	struct source_reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->rings = calloc(max_rings, sizeof(*r->rings));
+	r->heap = calloc(max_rings, sizeof(*r->heap));
+	r->lost = calloc((size_t)cpus * LANE_COUNT, sizeof(*r->lost));
+	r->max_rings = max_rings;
+	r->cpus = cpus;
+	r->delay_us = DELAY_MAX_US;
+	r->boot_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	if (!r->rings || !r->heap || !r->lost) {
+		source_reader_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void source_reader_free(struct source_reader *r)
+{
+	if (!r)
+		return;
+	for (uint32_t i = 0; i < r->nrings; i++) {
+		struct ring *g = &r->rings[i];
+
+		munmap(g->consumer, g->page);
+		munmap((void *)g->producer, g->page + 2 * g->bytes);
+	}
+	free(r->rings);
+	free(r->heap);
+	free(r->lost);
+	free(r);
+}
+
+int source_reader_add(struct source_reader *r, int fd, uint32_t bytes, enum ring_lane lane)
+{
+	struct ring g = { .page = sysconf(_SC_PAGESIZE), .bytes = bytes, .lane = lane };
+	void *p;
+
+	if (r->nrings == r->max_rings)
+		return -ENOSPC;
+	p = mmap(NULL, g.page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	g.consumer = p;
+	p = mmap(NULL, g.page + 2 * g.bytes, PROT_READ, MAP_SHARED, fd, g.page);
+	if (p == MAP_FAILED) {
+		int err = errno;
+
+		munmap(g.consumer, g.page);
+		return -err;
+	}
+	g.producer = p;
+	g.data = (const uint8_t *)p + g.page;
+	g.pos = __atomic_load_n(g.consumer, __ATOMIC_ACQUIRE);
+	r->rings[r->nrings++] = g;
+	r->bytes += bytes;
+	return 0;
+}
+
+static uint32_t record_header(const struct ring *g)
+{
+	const uint32_t *h = (const uint32_t *)(g->data + (g->pos & (g->bytes - 1)));
+
+	return __atomic_load_n(h, __ATOMIC_ACQUIRE);
+}
+
+static const uint8_t *record_data(const struct ring *g)
+{
+	return g->data + (g->pos & (g->bytes - 1)) + RECORD_HEADER;
+}
+
+static void ring_skip(struct ring *g, uint32_t header)
+{
+	g->pos += align_up((header & ~(RECORD_BUSY | RECORD_DISCARD)) + RECORD_HEADER, 8);
+}
+
+/* Stand on the next committed record of this drain. False: nothing more. */
+static bool ring_settle(struct ring *g)
+{
+	while (g->pos < g->end) {
+		uint32_t header = record_header(g);
+
+		if (header & RECORD_BUSY)
+			return false;
+		if (!(header & RECORD_DISCARD)) {
+			g->ts = load_u64(record_data(g));	/* first member of the head */
+			return true;
+		}
+		ring_skip(g, header);
+	}
+	return false;
+}
+
+static void ring_release(struct ring *g)
+{
+	__atomic_store_n(g->consumer, g->pos, __ATOMIC_RELEASE);
+}
+
+static bool heap_less(const struct source_reader *r, uint32_t a, uint32_t b)
+{
+	return r->rings[r->heap[a]].ts < r->rings[r->heap[b]].ts;
+}
+
+static void heap_swap(struct source_reader *r, uint32_t a, uint32_t b)
+{
+	uint32_t t = r->heap[a];
+
+	r->heap[a] = r->heap[b];
+	r->heap[b] = t;
+}
+
+static void heap_down(struct source_reader *r, uint32_t i)
+{
+	for (;;) {
+		uint32_t least = i, left = 2 * i + 1, right = left + 1;
+
+		if (left < r->nheap && heap_less(r, left, least))
+			least = left;
+		if (right < r->nheap && heap_less(r, right, least))
+			least = right;
+		if (least == i)
+			return;
+		heap_swap(r, i, least);
+		i = least;
+	}
+}
+
+static void heap_build(struct source_reader *r)
+{
+	for (uint32_t i = r->nheap / 2; i-- > 0;)
+		heap_down(r, i);
+}
+
+/* See how far the kernel has come; the fullest ring, in percent. */
+static uint32_t start_drain(struct source_reader *r)
+{
+	uint32_t fullest = 0;
+
+	r->nheap = 0;
+	for (uint32_t i = 0; i < r->nrings; i++) {
+		struct ring *g = &r->rings[i];
+		uint32_t percent;
+
+		g->end = __atomic_load_n(g->producer, __ATOMIC_ACQUIRE);
+		percent = (g->end - g->pos) * 100 / g->bytes;
+		fullest = MAX(fullest, percent);
+		if (ring_settle(g))
+			r->heap[r->nheap++] = i;
+	}
+	heap_build(r);
+	return fullest;
+}
+
+static void note_losses(struct source_reader *r, const struct ring *g, const struct ring_head *h,
+			struct event *ev, struct event_kernel *kernel)
+{
+	uint32_t *seen, lost;
+
+	if (h->cpu >= r->cpus)
+		return;
+	seen = &r->lost[h->cpu * LANE_COUNT + g->lane];
+	lost = h->lost - *seen;
+	*seen = h->lost;
+	if (!lost)
+		return;
+	if (!ev->kernel)
+		*kernel = (struct event_kernel){ 0 };
+	kernel->lost_before = lost;
+	ev->kernel = kernel;
+}
+
+static int deliver(struct source_reader *r, struct ring *g, source_event_fn fn, void *ctx)
+{
+	uint32_t len = record_header(g) & ~(RECORD_BUSY | RECORD_DISCARD);
+	const uint8_t *rec = record_data(g);
+	struct event_kernel kernel;
+	struct ring_head head;
+	struct event ev;
+
+	r->read++;
+	if (ring_decode(rec, len, r->boot_ns, &ev, &kernel)) {
+		r->corrupt++;
+		return 0;
+	}
+	memcpy(&head, rec, sizeof(head));
+	note_losses(r, g, &head, &ev, &kernel);
+	ev.num = ++r->num;
+	return fn(ctx, &ev);
+}
+
+static int drain(struct source_reader *r, uint64_t horizon, source_event_fn fn, void *ctx)
+{
+	int count = 0, ret = 0;
+
+	while (r->nheap && !ret) {
+		struct ring *g = &r->rings[r->heap[0]];
+
+		if (g->ts > horizon)
+			break;
+		ret = deliver(r, g, fn, ctx);
+		count++;
+		ring_skip(g, record_header(g));
+		if (g->pos - *g->consumer > g->bytes / 8)
+			ring_release(g);
+		if (!ring_settle(g))
+			r->heap[0] = r->heap[--r->nheap];
+		heap_down(r, 0);
+	}
+	for (uint32_t i = 0; i < r->nrings; i++)
+		ring_release(&r->rings[i]);
+	return ret ? ret : count;
+}
+
+static void adapt(struct source_reader *r, uint32_t fullest)
+{
+	if (fullest > 10)
+		r->delay_us = MAX(r->delay_us / 2, DELAY_MIN_US);
+	else if (fullest < 4)
+		r->delay_us = MIN(r->delay_us * 3 / 2, DELAY_MAX_US);
+}
+
+/* Follow steps of the wall clock, but not its slewing: time stamps stay monotonic otherwise. */
+static void follow_clock(struct source_reader *r, uint64_t boot_now)
+{
+	uint64_t offset = clock_ns(CLOCK_REALTIME) - boot_now;
+	int64_t step = offset - r->boot_ns;
+
+	if (step > CLOCK_STEP_NS || step < -CLOCK_STEP_NS)
+		r->boot_ns = offset;
+}
+
+int source_reader_poll(struct source_reader *r, int timeout_ms, source_event_fn fn, void *ctx)
+{
+	uint64_t now = clock_ns(CLOCK_BOOTTIME), deadline = now + timeout_ms * 1000000ULL;
+	int n;
+
+	for (;;) {
+		uint32_t fullest;
+
+		now = clock_ns(CLOCK_BOOTTIME);
+		fullest = start_drain(r);
+		follow_clock(r, now);
+		n = drain(r, now - SETTLE_NS, fn, ctx);
+		adapt(r, fullest);
+		if (n || now >= deadline)
+			break;
+		usleep(MIN(r->delay_us, (deadline - now) / 1000 + 1));
+	}
+	/* A short drain must not turn into a busy loop of the caller. */
+	if (n > 0 && timeout_ms > 0)
+		usleep(r->delay_us);
+	return n;
+}
+
+void source_reader_stats(const struct source_reader *r, struct source_stats *stats)
+{
+	stats->read = r->read;
+	stats->corrupt = r->corrupt;
+	stats->ring_bytes = r->bytes;
+	stats->rings = r->nrings;
+}

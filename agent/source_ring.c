@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The live source: loads and attaches the programs of bpf/, owns their rings, counters and switches.
+ * The only file of the agent that knows libbpf. Called by the commands that run live; everything is
+ * freed by close.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/source_reader.h"
+#include "agent/source_syscalls.h"
+#include "bpf/sensor.skel.h"
+
+#define DATA_RING_DEFAULT (4U << 20)
+#define LIFE_RING_DEFAULT (1U << 20)
+#define SNAPLEN_DEFAULT 80
+#define LOAD_TRIES 16		/* programs that may be left out before we give up */
+#define FAILED_MAX LOAD_TRIES
+
+struct source_ring {
+	struct source base;
+	struct sensor *skel;
+	struct source_reader *reader;
+	struct bpf_link *links[4];
+	int ring_fds[2 * RINGS_MAX];
+	uint32_t nring_fds;
+	uint32_t cpus;
+	char *host_root;
+};
+
+/* What libbpf said; it reports through one callback without context. */
+static struct {
+	char last[512];
+	char failed[FAILED_MAX][64];	/* programs to leave out at the next try */
+	uint32_t nfailed;
+} load_log;
+
+static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	static const char mark[] = "': failed to load";
+	char line[512], *name, *end;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	end = strstr(line, mark);
+	name = strstr(line, "prog '");
+	if (end && name && load_log.nfailed < FAILED_MAX) {
+		*end = '\0';
+		snprintf(load_log.failed[load_log.nfailed++], sizeof(load_log.failed[0]), "%s",
+			 name + strlen("prog '"));
+		*end = '\'';
+	}
+	snprintf(load_log.last, sizeof(load_log.last), "%s", line);
+	return 0;
+}
+
+static const char *kernel_release(struct utsname *u)
+{
+	return uname(u) ? "unknown" : u->release;
+}
+
+/* The usual reasons why nothing can work, with what to do about them. */
+static int check_machine(struct buf *error)
+{
+	struct utsname u;
+	int fd;
+
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		buf_printf(error,
+			   "kernel %s has no type information (/sys/kernel/btf/vmlinux): use a "
+			   "kernel built with CONFIG_DEBUG_INFO_BTF, 5.10 or newer",
+			   kernel_release(&u));
+		return -ENOTSUP;
+	}
+	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "probe", 0, 0, sysconf(_SC_PAGESIZE), NULL);
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (fd == -EPERM || errno == EPERM) {
+		buf_printf(error, "not allowed to load eBPF programs: run as root, or with the "
+				  "capabilities BPF, PERFMON and SYS_RESOURCE");
+		return -EPERM;
+	}
+	buf_printf(error, "kernel %s has no BPF ring buffer: 5.10 or newer is needed",
+		   kernel_release(&u));
+	return -ENOTSUP;
+}
+
+static struct sensor *try_load(int *ret_error)
+{
+	struct sensor *skel = sensor__open();
+
+	if (!skel) {
+		*ret_error = -errno;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < load_log.nfailed; i++) {
+		struct bpf_program *p =
+			bpf_object__find_program_by_name(skel->obj, load_log.failed[i]);
+
+		if (p && !strncmp(load_log.failed[i], "sys_", 4))
+			bpf_program__set_autoload(p, false);
+	}
+	*ret_error = sensor__load(skel);
+	if (!*ret_error)
+		return skel;
+	sensor__destroy(skel);
+	return NULL;
+}
+
+/* A program that this kernel refuses is left out; its system calls are then not reported. */
+static int load(struct source_ring *s, struct buf *error)
+{
+	uint32_t before;
+	int r = 0;
+
+	memset(&load_log, 0, sizeof(load_log));
+	libbpf_set_print(on_libbpf_message);
+	for (int i = 0; i < LOAD_TRIES; i++) {
+		before = load_log.nfailed;
+		s->skel = try_load(&r);
+		if (s->skel)
+			return 0;
+		if (load_log.nfailed == before ||
+		    strncmp(load_log.failed[before], "sys_", 4) != 0)
+			break;
+	}
+	if (r == -EPERM)
+		buf_printf(error, "not allowed to load eBPF programs: run as root (%s)",
+			   load_log.last);
+	else
+		buf_printf(error, "kernel refuses the sensor: %s (%s)", strerror(-r),
+			   load_log.last);
+	return r;
+}
+
+static uint32_t ring_size(uint32_t wanted, uint32_t def)
+{
+	uint32_t size = sysconf(_SC_PAGESIZE), target = wanted ? wanted : def;
+
+	while (size < target && size < 1U << 30)
+		size *= 2;
+	return size;
+}
+
+static int add_ring(struct source_ring *s, struct bpf_map *outer, uint32_t slot, uint32_t bytes,
+		    enum ring_lane lane)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, lane == LANE_LIFE ? "life" : "data", 0, 0,
+				bytes, NULL);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	s->ring_fds[s->nring_fds++] = fd;
+	if (bpf_map_update_elem(bpf_map__fd(outer), &slot, &fd, BPF_ANY))
+		return -errno;
+	r = source_reader_add(s->reader, fd, bytes, lane);
+	return r;
+}
+
+static int make_rings(struct source_ring *s, const struct source_ring_opts *opts,
+		      struct buf *error)
+{
+	uint32_t data = ring_size(opts->data_ring_bytes, DATA_RING_DEFAULT);
+	uint32_t life = ring_size(opts->life_ring_bytes, LIFE_RING_DEFAULT);
+	uint32_t rings = MIN(s->cpus, RINGS_MAX);
+	int r = 0;
+
+	s->reader = source_reader_new(2 * rings, s->cpus);
+	if (!s->reader) {
+		buf_printf(error, "out of memory");
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < rings && !r; i++) {
+		r = add_ring(s, s->skel->maps.life_rings, i, life, LANE_LIFE);
+		if (!r)
+			r = add_ring(s, s->skel->maps.data_rings, i, data, LANE_DATA);
+	}
+	if (r)
+		buf_printf(error, "cannot make ring buffers of %u and %u bytes: %s", life, data,
+			   strerror(-r));
+	s->skel->bss->config.rings = rings;
+	return r;
+}
+
+/* Program of an event type, or NULL when it was left out. */
+static struct bpf_program *event_program(struct source_ring *s, unsigned event)
+{
+	char name[64];
+	struct bpf_program *p;
+
+	snprintf(name, sizeof(name), "sys_%s", event_infos[event].id);
+	p = bpf_object__find_program_by_name(s->skel->obj, name);
+	return p && bpf_program__fd(p) >= 0 ? p : NULL;
+}
+
+static int fill_programs(struct source_ring *s, struct buf *error)
+{
+	int array = bpf_map__fd(s->skel->maps.syscall_progs);
+
+	for (uint32_t i = 0; i < source_syscalls_count; i++) {
+		const struct source_syscall *c = &source_syscalls[i];
+		struct bpf_program *p = event_program(s, c->event);
+		uint32_t nr = c->nr;
+		int fd;
+
+		if (!p || nr >= SYSCALL_SLOTS)
+			continue;
+		fd = bpf_program__fd(p);
+		if (bpf_map_update_elem(array, &nr, &fd, BPF_ANY)) {
+			int err = errno;
+
+			buf_printf(error, "cannot fill the program table: %s", strerror(err));
+			return -err;
+		}
+		s->skel->bss->config.kind_of[nr] = c->event;
+		s->skel->bss->config.sc_of[nr] = c->code;
+	}
+	return 0;
+}
+
+static int attach(struct source_ring *s, struct buf *error)
+{
+	struct bpf_program *programs[] = { s->skel->progs.on_fork, s->skel->progs.on_exec,
+					   s->skel->progs.on_exit, s->skel->progs.on_sys_exit };
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		s->links[i] = bpf_program__attach(programs[i]);
+		if (!s->links[i]) {
+			int err = errno;
+
+			buf_printf(error, "cannot attach %s: %s", bpf_program__name(programs[i]),
+				   strerror(err));
+			return -err;
+		}
+	}
+	return 0;
+}
+
+static void ring_close(struct source *base)
+{
+	struct source_ring *s = container_of(base, struct source_ring, base);
+
+	for (size_t i = ARRAY_SIZE(s->links); i-- > 0;)
+		bpf_link__destroy(s->links[i]);
+	source_reader_free(s->reader);
+	for (uint32_t i = 0; i < s->nring_fds; i++)
+		close(s->ring_fds[i]);
+	sensor__destroy(s->skel);
+	free(s->host_root);
+	free(s);
+}
+
+static int ring_snapshot(struct source *base, source_snapshot_fn fn, void *ctx)
+{
+	struct source_ring *s = container_of(base, struct source_ring, base);
+
+	return snapshot_proc(s->host_root, fn, ctx);
+}
+
+static int ring_poll(struct source *base, int timeout_ms, source_event_fn fn, void *ctx)
+{
+	struct source_ring *s = container_of(base, struct source_ring, base);
+
+	return source_reader_poll(s->reader, timeout_ms, fn, ctx);
+}
+
+static int ring_set_events(struct source *base, const struct evtset *events)
+{
+	struct source_ring *s = container_of(base, struct source_ring, base);
+	struct evtset needed = source_syscalls_needed(events);
+
+	for (uint32_t i = 0; i < source_syscalls_count; i++) {
+		const struct source_syscall *c = &source_syscalls[i];
+
+		if (c->nr < SYSCALL_SLOTS)
+			s->skel->bss->config.interest[c->nr] = evtset_has(&needed, c->event) &&
+							       event_program(s, c->event);
+	}
+	return 0;
+}
+
+/* Sum of one per-cpu counter record, member by member. */
+static void read_counters(struct source_ring *s, int fd, uint32_t key, uint64_t *sum, size_t n)
+{
+	_cleanup_free_ uint64_t *values = calloc((size_t)s->cpus * n, sizeof(*values));
+
+	memset(sum, 0, n * sizeof(*sum));
+	if (!values || bpf_map_lookup_elem(fd, &key, values))
+		return;
+	for (size_t i = 0; i < s->cpus * n; i++)
+		sum[i % n] += values[i];
+}
+
+static bool is_life(unsigned type)
+{
+	const struct event_info *info = &event_infos[type];
+
+	return type == EV_PROCEXIT_1_E ||
+	       ((info->category == CAT_PROCESS || info->category == CAT_USER) &&
+		info->flags & EF_MODIFIES_STATE);
+}
+
+static void kind_read(struct source_ring *s, uint32_t type, struct ring_kind_counters *ret)
+{
+	read_counters(s, bpf_map__fd(s->skel->maps.kind_counters), type, (uint64_t *)ret,
+		      sizeof(*ret) / sizeof(uint64_t));
+}
+
+static void ring_stats(struct source *base, struct source_stats *ret)
+{
+	struct source_ring *s = container_of(base, struct source_ring, base);
+	int sites = bpf_map__fd(s->skel->maps.site_counters);
+
+	*ret = (struct source_stats){ 0 };
+	for (uint32_t type = 0; type < EVENT_TYPE_COUNT; type++) {
+		struct ring_kind_counters k;
+
+		kind_read(s, type, &k);
+		ret->produced += k.produced;
+		ret->delivered += k.delivered;
+		ret->truncated += k.truncated;
+		for (int i = 0; i < RING_LOST_COUNT; i++) {
+			ret->lost += k.lost[i];
+			ret->lost_life += is_life(type) ? k.lost[i] : 0;
+		}
+	}
+	for (uint32_t i = 0; i < RING_SITE_COUNT; i++) {
+		uint64_t n;
+
+		read_counters(s, sites, i, &n, 1);
+		ret->failures += n;
+	}
+	for (uint32_t i = 0; i < SYSCALL_SLOTS; i++)
+		ret->syscalls += s->skel->bss->config.interest[i];
+	source_reader_stats(s->reader, ret);
+}
+
+static void ring_counters(struct source *base, source_counter_fn fn, void *ctx)
+{
+	static const char *const reasons[] = {
+#define LOST(id, name) name,
+		RING_LOST_REASONS(LOST)
+#undef LOST
+	};
+	static const char *const sites[] = {
+#define SITE(id, name, helper) helper ": " name,
+		RING_SITES(SITE)
+#undef SITE
+	};
+	struct source_ring *s = container_of(base, struct source_ring, base);
+
+	for (uint32_t type = 0; type < EVENT_TYPE_COUNT; type++) {
+		struct source_counter c = { .lane = is_life(type) ? "life" : "data",
+					    .kind = event_infos[type].name };
+		struct ring_kind_counters k;
+
+		kind_read(s, type, &k);
+		for (int i = 0; i < RING_LOST_COUNT; i++) {
+			c.reason = reasons[i];
+			c.count = k.lost[i];
+			if (c.count)
+				fn(ctx, &c);
+		}
+		c.reason = NULL;
+		c.count = k.delivered;
+		if (c.count)
+			fn(ctx, &c);
+	}
+	for (uint32_t i = 0; i < RING_SITE_COUNT; i++) {
+		struct source_counter c = { .reason = sites[i] };
+
+		read_counters(s, bpf_map__fd(s->skel->maps.site_counters), i, &c.count, 1);
+		if (c.count)
+			fn(ctx, &c);
+	}
+}
+
+static const struct source_ops ring_ops = {
+	.name = "ring",
+	.snapshot = ring_snapshot,
+	.poll = ring_poll,
+	.set_events = ring_set_events,
+	.stats = ring_stats,
+	.counters = ring_counters,
+	.close = ring_close,
+};
+
+int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
+		     struct source **ret)
+{
+	struct evtset none = { 0 };
+	struct source_ring *s;
+	int r = check_machine(ret_error);
+
+	if (r)
+		return r;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->base.ops = &ring_ops;
+	s->cpus = libbpf_num_possible_cpus();
+	s->host_root = strdup(opts->host_root ? opts->host_root : "");
+	r = s->host_root ? load(s, ret_error) : -ENOMEM;
+	if (!r)
+		r = make_rings(s, opts, ret_error);
+	if (!r)
+		r = fill_programs(s, ret_error);
+	if (r)
+		goto fail;
+	s->skel->bss->config.snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
+	s->skel->bss->config.own_tgid = opts->report_self ? 0 : getpid();
+	ring_set_events(&s->base, &none);
+	r = attach(s, ret_error);
+	if (r)
+		goto fail;
+	*ret = &s->base;
+	return 0;
+fail:
+	ring_close(&s->base);
+	return r;
+}
