@@ -58,9 +58,9 @@ static bool get_pod_labels(const struct field_ref *f, struct event_ctx *ctx, str
 	GONE(prefix ".label", .arg = ARG_KEY_REQUIRED), GONE(prefix ".labels")
 
 static const struct field_info fields[] = {
-	FIELD_ROW("k8s.ns.name", CHARBUF, get_ns_name, "name of the namespace",
-		  .flags = FIELD_SUGGESTED),
 	FIELD_ROW("k8s.pod.name", CHARBUF, get_pod_name, "name of the pod",
+		  .flags = FIELD_SUGGESTED),
+	FIELD_ROW("k8s.ns.name", CHARBUF, get_ns_name, "name of the namespace",
 		  .flags = FIELD_SUGGESTED),
 	FIELD_ROW("k8s.pod.id", CHARBUF, get_pod_uid, "uid of the pod, old name of k8s.pod.uid"),
 	FIELD_ROW("k8s.pod.uid", CHARBUF, get_pod_uid, "uid of the pod"),
