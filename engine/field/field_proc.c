@@ -73,6 +73,23 @@ LEADER_GETTER(get_is_sid_leader, sid, vpid)
 LEADER_GETTER(get_is_vpgid_leader, vpgid, vpid)
 LEADER_GETTER(get_is_pgid_leader, pgid, pid)
 
+/* A stand-in for an unknown process has no table of its own to speak of. */
+static uint32_t fd_count(const struct thread *t)
+{
+	return t->state_flags & THREAD_FAKE ? 0 : thread_fd_count(t);
+}
+
+static bool get_fdlimit(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+{
+	const struct thread *t = ctx->thread;
+
+	if (!t)
+		return false;
+	*ret = value_i64(PT_INT64, t->state_flags & THREAD_FAKE ? 0 :
+				   thread_main(ctx->thread)->fdlimit);
+	return true;
+}
+
 #define COUNT_GETTER(name, count)                                                             \
 	static bool name(const struct field_ref *f, struct event_ctx *ctx, struct value *ret) \
 	{                                                                                     \
@@ -81,7 +98,7 @@ LEADER_GETTER(get_is_pgid_leader, pgid, pid)
 		*ret = value_u64(PT_UINT64, count(ctx->thread));                              \
 		return true;                                                                  \
 	}
-COUNT_GETTER(get_fdopencount, thread_fd_count)
+COUNT_GETTER(get_fdopencount, fd_count)
 COUNT_GETTER(get_nthreads, thread_group_size)
 COUNT_GETTER(get_nchilds, thread_child_count)
 
@@ -94,7 +111,7 @@ static bool get_fdusage(const struct field_ref *f, struct event_ctx *ctx, struct
 	limit = thread_main(ctx->thread)->fdlimit;
 	*ret = (struct value){ .type = PT_DOUBLE };
 	if (limit > 0)
-		ret->d = 100.0 * thread_fd_count(ctx->thread) / (double)limit;
+		ret->d = 100.0 * fd_count(ctx->thread) / (double)limit;
 	return true;
 }
 
@@ -228,11 +245,11 @@ static const struct field_info fields[] = {
 	NONZERO("proc.pidns_init_start_ts", UINT64, pidns_init_start_ts,
 		"start of the pid namespace, ns since the epoch"),
 	ROW("proc.fdopencount", UINT64, get_fdopencount, "number of open fds"),
-	MAIN("proc.fdlimit", INT64, fdlimit, "limit of open fds"),
+	ROW("proc.fdlimit", INT64, get_fdlimit, "limit of open fds"),
 	ROW("proc.fdusage", DOUBLE, get_fdusage, "open fds in percent of the limit"),
-	MEMBER("proc.vmsize", UINT64, vmsize_kb, "virtual memory in kB"),
-	MEMBER("proc.vmrss", UINT64, vmrss_kb, "resident memory in kB"),
-	MEMBER("proc.vmswap", UINT64, vmswap_kb, "swapped memory in kB"),
+	MAIN("proc.vmsize", UINT64, vmsize_kb, "virtual memory in kB"),
+	MAIN("proc.vmrss", UINT64, vmrss_kb, "resident memory in kB"),
+	MAIN("proc.vmswap", UINT64, vmswap_kb, "swapped memory in kB"),
 	ROW("proc.nthreads", UINT64, get_nthreads, "number of threads, the leader included"),
 	ROW("proc.nchilds", UINT64, get_nchilds, "number of threads besides the leader"),
 	ROW("proc.stdin.type", CHARBUF, get_stdio_type, "type of fd 0", .offset = 0),

@@ -9,10 +9,13 @@
 
 #define AENV_LEVELS 20	/* how far proc.aenv[NAME] looks up */
 
-/* No honest chain is longer than the table; a loop would be followed for ever. */
+/*
+ * No honest chain is longer than the table; a loop would be followed for ever. A stand-in for an
+ * unknown process has no place in any chain, not even its own.
+ */
 static struct thread *ancestor(const struct field_ref *f, struct event_ctx *ctx)
 {
-	if (!ctx->thread || f->index < 0 ||
+	if (!ctx->thread || (ctx->thread->state_flags & THREAD_FAKE) || f->index < 0 ||
 	    (uint64_t)f->index > state_stats(ctx->state)->threads)
 		return NULL;
 	return thread_ancestor(ctx->thread, (unsigned)f->index);
@@ -96,7 +99,7 @@ bool proc_get_ancestor_pid(const struct field_ref *f, struct event_ctx *ctx, str
 {
 	struct thread *t = f->has_index ? ancestor(f, ctx) : ctx->thread;
 
-	return t && of_pid(f, ctx, t, ret);
+	return t && !(t->state_flags & THREAD_FAKE) && of_pid(f, ctx, t, ret);
 }
 
 /* The first ancestor whose variable is not empty. */

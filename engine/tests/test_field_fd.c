@@ -136,7 +136,7 @@ START_TEST(listener)
 	ck_field(&fx, "fd.lproto", "(none)");
 	ck_field(&fx, "fd.is_server", "true");
 	ck_values(&fx, "fd.port", "80");
-	ck_values(&fx, "fd.net", "0.0.0.0");
+	ck_values(&fx, "fd.net", "0.0.0.0/32");
 }
 END_TEST
 

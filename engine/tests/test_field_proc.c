@@ -26,9 +26,9 @@ static void setup(void)
 	r.env = NUL_TEXT("HOME=/root\0MARK=bash");
 	fixture_add_proc(&fx, &r);
 	r = fixture_proc(30, 20, "cat");
-	r.args = NUL_TEXT("-n\0/etc/shadow\0");
+	r.args = NUL_TEXT("-n\0/etc/shadow\0\0");
 	r.env = NUL_TEXT("HOME=/home/u\0EMPTY=\0SP=  x y  \0PATHX=1");
-	r.cgroups = NUL_TEXT("cpu=/a\0memory=/b/c");
+	r.cgroups = NUL_TEXT("cpu=/a\0memory=/user.slice");
 	r.sid = 20;
 	r.pgid = 30;
 	r.uid = 0;
@@ -179,8 +179,8 @@ START_TEST(threads)
 {
 	ck_field(&fx, "thread.cap_effective", "CAP_CHOWN CAP_SYS_ADMIN");
 	ck_field(&fx, "thread.cap_permitted", "");
-	ck_field(&fx, "thread.cgroups", "cpu=/a memory=/b/c");
-	ck_field(&fx, "thread.cgroup.memory", "/b/c");
+	ck_field(&fx, "thread.cgroups", "cpu=/a memory=/user.slice");
+	ck_field(&fx, "thread.cgroup.memory", "/user.slice");
 	ck_field(&fx, "thread.cgroup.mem", "(none)");
 	ck_field(&fx, "thread.nametid", "cat30");
 }

@@ -13,7 +13,7 @@
 #include <zlib.h>
 
 #define FIELDS_MAX 512
-#define SHOWN_MAX 20
+#define SHOWN_MAX 200
 #define LINE_MAX_BYTES (1 << 20)
 
 static const struct intended {
