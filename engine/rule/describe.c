@@ -64,12 +64,20 @@ static void write_text(struct json *j, const char *key, struct str s)
 
 /* ---- what conditions and outputs use ------------------------------------------------------- */
 
+static void add_field(const struct expr *e, struct names *fields)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	expr_print(&text, e);
+	names_add(fields, arena_str(fields->arena, buf_str(&text)));
+}
+
 static void expr_fields(const struct expr *e, struct names *fields)
 {
 	if (!e)
 		return;
 	if (e->kind == EXPR_FIELD)
-		names_add(fields, e->text);
+		add_field(e, fields);
 	for (uint32_t i = 0; i < e->nargs; i++)
 		expr_fields(e->args[i], fields);
 }

@@ -54,9 +54,9 @@ struct load_list {
 struct load_macro {
 	struct ruleset_macro *pub;
 	struct cond cond;
-	uint32_t visibility;
+	uint32_t first, visibility;	/* order of the first and of the current definition */
 	uint32_t round;			/* of the last walk that met it */
-	uint32_t depth;			/* of macros in macros */
+	enum { MACRO_NEW, MACRO_OPEN, MACRO_DONE } state;
 	bool broken;			/* an error was reported: its users stay silent */
 	bool reported;			/* errors of checking, at the first rule that met them */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Macros: definition and resolution. A macro sees the macros whose current definition comes before
- * its own; rules see all. Trees of macros are shared by their users.
+ * Macros: definition and resolution. A macro sees the macros that were first defined before its own
+ * current definition; rules see all. Trees of macros are shared by their users.
  */
 #include "engine/rule/collect.h"
 
@@ -73,6 +73,8 @@ void macro_define(struct loader *l, struct item *it)
 	if (!m)
 		return;
 	m->visibility = ++l->clock;
+	if (!m->first)
+		m->first = m->visibility;
 	m->broken |= !good;
 	if (!good)
 		return;
@@ -122,45 +124,44 @@ bool cond_resolve(struct loader *l, struct cond *c, struct ast **ret)
 	return false;
 }
 
-/* Does `from` lead to `to` through texts of macros? For the wording of a message only. */
-static bool leads_to(const struct load_macro *from, const struct load_macro *to, uint32_t *budget)
+static void find_invisible(struct loader *l, struct load_macro *m, const char *format,
+			   struct str name, const char *hint)
 {
-	for (uint32_t i = 0; i < from->cond.nmacros && *budget; i++) {
-		--*budget;
-		if (from->cond.macros[i] == to || leads_to(from->cond.macros[i], to, budget))
-			return true;
-	}
-	return false;
+	char *message = arena_printf(&l->arena, "%s '%.*s'%s", format, STR_ARG(name),
+				     hint ? " used in filter." : "");
+	struct finding *f = NULL;
+
+	if (message)
+		f = cond_find(l, &m->cond, DIAG_ERR_VALIDATE, message);
+	if (f)
+		f->hint = hint;
+	else
+		l->oom = true;
 }
 
-/* Macros of the text that are defined later than this one are not visible to it. */
-static void judge_visibility(struct loader *l, struct load_macro *m)
+static void macro_compile(struct loader *l, struct load_macro *m, uint32_t depth);
+
+/*
+ * A macro sees what was first defined before its own last definition. So redefinitions of a macro
+ * do not take it away from its users, but they can make a loop.
+ */
+static void resolve_users(struct loader *l, struct load_macro *m, uint32_t depth)
 {
-	for (uint32_t i = 0; i < m->cond.nmacros; i++) {
+	for (uint32_t i = 0; i < m->cond.nmacros && !l->oom; i++) {
 		struct load_macro *used = m->cond.macros[i];
 		struct str name = used->pub->name.s;
-		uint32_t budget = 1000;
-		struct finding *f;
-		char *message;
 
 		used->pub->used = true;
-		if (used->visibility < m->visibility) {
+		if (used->first >= m->visibility) {
+			find_invisible(l, m, "Undefined macro", name,
+				       "a macro only sees macros that are defined before it");
+		} else if (used->state == MACRO_OPEN) {
+			find_invisible(l, m, "reference loop in macro", name, NULL);
+		} else {
+			macro_compile(l, used, depth + 1);
 			m->broken |= used->broken;
-			m->depth = MAX(m->depth, used->depth + 1);
-			continue;
 		}
-		message = used != m && leads_to(used, m, &budget)
-			? arena_printf(&l->arena, "reference loop in macro '%.*s'", STR_ARG(name))
-			: arena_printf(&l->arena, "Undefined macro '%.*s' used in filter.",
-				       STR_ARG(name));
-		f = message ? cond_find(l, &m->cond, DIAG_ERR_VALIDATE, message) : NULL;
-		if (!f)
-			l->oom = true;
-		else
-			f->hint = "a macro only sees macros that are defined before it";
 	}
-	if (limit_over(l->limits, LIMIT_CONDITION_DEPTH, m->depth))
-		cond_find(l, &m->cond, DIAG_ERR_COMPILE_CONDITION, "macros are nested too deeply");
 }
 
 static bool macro_names(struct loader *l, struct load_macro *m)
@@ -176,13 +177,19 @@ static bool macro_names(struct loader *l, struct load_macro *m)
 }
 
 /* Everything that makes a macro wrong whether or not it is used. */
-static void macro_compile(struct loader *l, struct load_macro *m)
+static void macro_compile(struct loader *l, struct load_macro *m, uint32_t depth)
 {
 	struct cond *c = &m->cond;
 
-	if (!m->broken)
-		judge_visibility(l, m);
-	for (const struct finding *f = c->findings; f; f = f->next)
+	if (m->state != MACRO_NEW)
+		return;
+	m->state = MACRO_OPEN;
+	if (limit_over(l->limits, LIMIT_CONDITION_DEPTH, depth))
+		cond_find(l, c, DIAG_ERR_COMPILE_CONDITION, "macros are nested too deeply");
+	else if (!m->broken)
+		resolve_users(l, m, depth);
+	m->state = MACRO_DONE;
+	for (const struct finding *f = c->findings; f && !l->oom; f = f->next)
 		cond_report(l, c, f, f->code, NULL);
 	m->broken |= c->errors || !c->raw;
 	if (m->broken || l->oom || !macro_names(l, m))
@@ -197,33 +204,11 @@ static void macro_compile(struct loader *l, struct load_macro *m)
 	c->errors = 0;
 }
 
-static int by_visibility(const void *a, const void *b)
-{
-	const struct load_macro *x = *(struct load_macro *const *)a;
-	const struct load_macro *y = *(struct load_macro *const *)b;
-
-	return (x->visibility > y->visibility) - (x->visibility < y->visibility);
-}
-
 void macro_compile_all(struct loader *l)
 {
-	struct load_macro **order = arena_array(&l->arena, l->nmacros, sizeof(*order));
-
-	if (!order) {
-		l->oom = true;
-		return;
-	}
-	for (uint32_t i = 0; i < l->nmacros; i++) {
-		struct load_macro *m = l->macros[i];
-
-		order[i] = m;
-		if (m->cond.text.first)
-			cond_parse(l, &m->cond);
-		if (l->oom)
-			return;
-	}
-	if (l->nmacros)
-		qsort(order, l->nmacros, sizeof(*order), by_visibility);
 	for (uint32_t i = 0; i < l->nmacros && !l->oom; i++)
-		macro_compile(l, order[i]);
+		if (l->macros[i]->cond.text.first)
+			cond_parse(l, &l->macros[i]->cond);
+	for (uint32_t i = 0; i < l->nmacros && !l->oom; i++)
+		macro_compile(l, l->macros[i], 0);
 }

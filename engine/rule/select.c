@@ -5,12 +5,14 @@
  */
 #include "engine/rule/loader.h"
 
-/* Pieces between `*` in order, greedy at the first place, without going back. */
+/* Pieces between `*` in order, greedy at the first place, without going back. "" matches all. */
 static bool name_matches(struct str pattern, struct str name)
 {
 	uint32_t from = 0, at = 0;
 	bool first = true;
 
+	if (!pattern.len)
+		return true;
 	if (!memchr(pattern.p, '*', pattern.len))
 		return str_eq(pattern, name);
 	for (uint32_t i = 0; i <= pattern.len; i++) {
