@@ -115,6 +115,18 @@ int sc_find(struct str name)
 	return -1;
 }
 
+/* Codes of x86-64 numbers; 0 is "unknown". */
+static const uint16_t native_codes[] = {
+#define NATIVE(number, code, name) [number] = code,
+#include "engine/event/native_x86_64.def"
+#undef NATIVE
+};
+
+int sc_from_native(unsigned number)
+{
+	return number < ARRAY_SIZE(native_codes) && native_codes[number] ? native_codes[number] : -1;
+}
+
 static const char *const errno_names[] = {
 #define ERRNO(num, name) [num] = #name,
 #include "engine/event/errno.def"

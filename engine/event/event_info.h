@@ -88,6 +88,8 @@ struct sc_info {
 extern const struct sc_info sc_infos[SC_COUNT];
 /* Syscall code by name, or -1. */
 int sc_find(struct str name);
+/* Syscall code of an x86-64 number, or -1. */
+int sc_from_native(unsigned number);
 
 /* errno number (positive) to name, NULL when unknown; signal likewise. x86 numbering. */
 const char *errno_name(unsigned err);

@@ -29,12 +29,15 @@ bool field_evt_result(struct event_ctx *ctx, int64_t *ret_res)
 
 static struct str generic_name(struct event *ev)
 {
-	uint16_t code = 0;
+	uint16_t code = 0, native;
+	int known;
 
 	event_get_u16(ev, GENERIC_X_ID, &code);
-	if (code >= SC_COUNT)
-		code = 0;
-	return str_from(sc_infos[code].name);
+	if (code == 0 && event_get_u16(ev, GENERIC_X_nativeID, &native)) {
+		known = sc_from_native(native);
+		code = known > 0 ? (uint16_t)known : 0;
+	}
+	return str_from(sc_infos[code < SC_COUNT ? code : 0].name);
 }
 
 struct str field_evt_name(struct event_ctx *ctx)

@@ -58,6 +58,11 @@ START_TEST(generic_and_asynchronous_names)
 	ck_field(w, "evt.arg[0]", "gettid");
 	ck_field(w, "evt.res", NULL);
 	ck_field(w, "evt.failed", NULL);
+	world_event(w, EV_GENERIC_X, 1, W_U16(0), W_U16(221));
+	ck_field(w, "evt.type", "fadvise64");
+	ck_field(w, "evt.arg[0]", "unknown");
+	world_event(w, EV_GENERIC_X, 1, W_U16(0), W_U16(60000));
+	ck_field(w, "evt.type", "unknown");
 	world_event(w, EV_GENERIC_X, 1, W_U16(60000), W_U16(60000));
 	ck_field(w, "evt.type", "unknown");
 	world_event(w, EV_ASYNCEVENT_E, 1, W_U32(1), W_TEXT("container"), W_BYTES("{}"));
