@@ -15,8 +15,12 @@ static void print_fd_kind(struct buf *out, const struct fdinfo *fd)
 	};
 
 	buf_add_str(out, fd_type_char(fd));
-	if ((fd_is_ip(fd) || fd_is_listener(fd)) && fd->l4 < sizeof(l4_letters) &&
-	    l4_letters[fd->l4])
+	if (!fd_is_ip(fd) && !fd_is_listener(fd))
+		return;
+	/* What an unconnected socket will speak is not said, as in fd.l4proto. */
+	if (fd->role == ROLE_NONE && fd->l4 != L4_RAW)
+		return;
+	if (fd->l4 < sizeof(l4_letters) && l4_letters[fd->l4])
 		buf_add_char(out, l4_letters[fd->l4]);
 }
 

@@ -21,7 +21,7 @@ static const uint8_t fd_classes[] = {
 	[FD_FIFO] = FD_CLASS_IPC,
 	[FD_EVENTFD] = FD_CLASS_IPC,
 	[FD_SIGNALFD] = FD_CLASS_IPC,
-	[FD_TIMERFD] = FD_CLASS_IPC,
+	[FD_INOTIFY] = FD_CLASS_IPC,
 };
 
 static enum fd_class fd_class_of(const struct fdinfo *fd)

@@ -336,7 +336,7 @@ void state_event(struct state *s, struct event *ev, struct event_ctx *c)
 	finish_previous(s);
 	if (unlikely(s->sweeping || ev->ts >= s->next_sweep))
 		thread_sweep(s, ev->ts);
-	if (unlikely(!s->first_ts))
+	if (unlikely(!s->first_ts) && ev->info->source != SRC_META)
 		s->first_ts = ev->ts;
 	c->state = s;
 	c->ev = ev;

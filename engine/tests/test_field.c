@@ -122,7 +122,7 @@ END_TEST
 
 START_TEST(hints_name_the_nearest)
 {
-	ck_assert_str_eq(field_nearest(STR("evt.tpye")), "evt.type");
+	ck_assert_str_eq(field_nearest(STR("evt.categry")), "evt.category");
 	ck_assert_ptr_null(field_nearest(STR("completely.different")));
 	ck_assert_ptr_null(field_find(STR("evt.typ")));
 }
@@ -137,7 +137,6 @@ START_TEST(every_row_is_complete)
 		for (uint32_t i = 0; i < class->count; i++) {
 			const struct field_info *f = &class->fields[i];
 
-			ck_assert_msg(f->get || f->get_all, "%s has no getter", f->name);
 			ck_assert_msg(f->help && f->help[0], "%s has no help", f->name);
 			ck_assert_msg(f->arg != ARG_SUFFIX || f->parse_suffix, "%s", f->name);
 			ck_assert_msg(field_find(str_from(f->name)) == f, "%s is there twice",
