@@ -77,6 +77,7 @@ static struct finding *find_error(struct loader *l, struct cond *c, enum diag_co
 	f->pos = err->pos;
 	f->span = MAX(err->span, 1u);
 	f->hint = err->hint;
+	f->unknown_filter = err->unknown_filter;
 	return f;
 }
 
@@ -211,84 +212,19 @@ static void on_error(void *ctx, const struct filter_error *err)
 	find_error(x->l, x->c, DIAG_ERR_COMPILE_CONDITION, err);
 }
 
-static void on_warning(void *ctx, enum diag_code code, const struct filter_error *w)
+static void on_warning(void *ctx, enum diag_code code, const struct filter_error *warning)
 {
 	struct check_ctx *x = ctx;
+	struct finding *f;
 
-	find_error(x->l, x->c, code, w);
+	if (code == DIAG_LINT_NEVER_TRUE)	/* asked again for the whole condition */
+		return;
+	f = find_error(x->l, x->c, code, warning);
+	if (f)
+		f->deprecated = warning->deprecated_field;
 }
 
-static const char evt_dir_message[] =
-	"due to the drop of enter events, 'evt.dir = <' always evaluates to true, and 'evt.dir = "
-	">' always evaluates to false. The rule expression can be simplified by removing the "
-	"condition on 'evt.dir'";
-static const char latency_message[] =
-	"field is not available due to the drop of enter events.";
-
-const struct deprecated_field deprecated_fields[DEPRECATED_FIELDS] = {
-	{ "evt.dir", evt_dir_message },
-	{ "evt.latency", latency_message },
-	{ "evt.latency.s", latency_message },
-	{ "evt.latency.ns", latency_message },
-	{ "evt.latency.quantized", latency_message },
-	{ "evt.latency.human", latency_message },
-	{ "evt.wait_latency", latency_message },
-};
-
-static uint32_t deprecated_in(const struct expr *e)
-{
-	uint32_t bits = 0;
-
-	if (!e)
-		return 0;
-	if (e->kind == EXPR_FIELD && str_starts(e->text, STR("evt.")))
-		for (size_t i = 0; i < DEPRECATED_FIELDS; i++)
-			if (str_is(e->text, deprecated_fields[i].name))
-				bits |= 1u << i;
-	for (uint32_t i = 0; i < e->nargs; i++)
-		bits |= deprecated_in(e->args[i]);
-	return bits;
-}
-
-/* Fields of other sources for which the text <NA> was once a value. */
-static bool is_unsafe_na(const struct ast *a)
-{
-	if (!a->left || a->left->kind != EXPR_FIELD ||
-	    !(str_starts(a->left->text, STR("ka.")) || str_starts(a->left->text, STR("jevt."))))
-		return false;
-	for (uint32_t i = 0; i < a->nvalues; i++)
-		if (str_is(a->values[i]->text, "<NA>"))
-			return true;
-	return false;
-}
-
-static bool find_deprecated(struct loader *l, struct cond *c, const struct ast *a)
-{
-	uint32_t bits = deprecated_in(a->left) | deprecated_in(a->right);
-	struct filter_error err = { .pos = a->pos, .span = a->span };
-
-	if (is_unsafe_na(a)) {
-		err.message = "comparing a field value with <NA> is unsafe and can lead to "
-			      "unpredictable behavior of the rule condition";
-		if (!find_error(l, c, DIAG_UNSAFE_NA_CHECK, &err))
-			return false;
-	}
-	for (size_t i = 0; i < DEPRECATED_FIELDS; i++) {
-		struct finding *f;
-
-		if (!(bits & ~c->deprecated & 1u << i))
-			continue;
-		err.message = deprecated_fields[i].message;
-		f = find_error(l, c, DIAG_DEPRECATED_ITEM, &err);
-		if (!f)
-			return false;
-		f->deprecated = (uint8_t)(i + 1);
-	}
-	c->deprecated |= bits;
-	return true;
-}
-
-/* The checks hang under one made-up node, so identifiers do not have to be known here. */
+/* The checks hang under one made-up node: macros are checked on their own, once. */
 bool cond_check(struct loader *l, struct cond *c)
 {
 	struct check_ctx ctx = { l, c };
@@ -296,14 +232,11 @@ bool cond_check(struct loader *l, struct cond *c)
 		.arena = &l->rs->arena, .statics = l->rs->opts.statics,
 		.error = on_error, .warn = on_warning, .ctx = &ctx,
 	};
-	struct ast all = { .kind = AST_AND, .kids = c->checks, .nkids = c->nchecks };
+	struct ast all = { .kind = AST_OR, .kids = c->checks, .nkids = c->nchecks };
 
 	if (c->checked)
 		return true;
 	c->checked = true;
-	for (uint32_t i = 0; i < c->nchecks; i++)
-		if (!find_deprecated(l, c, c->checks[i]))
-			return false;
 	if (c->nchecks && filter_check(&all, &checker) == -ENOMEM)
 		return oom(l);
 	return !l->oom;

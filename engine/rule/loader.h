@@ -16,7 +16,8 @@ struct finding {
 	const char *message, *hint;
 	struct pos pos;
 	uint32_t span;
-	uint8_t deprecated;		/* 1 + index in deprecated_fields, or 0 */
+	bool unknown_filter;		/* an unknown field or event type */
+	const char *deprecated;		/* the field that is, or NULL */
 	struct finding *next;
 };
 
@@ -36,7 +37,6 @@ struct cond {
 	bool checked;
 	struct finding *findings, **findings_end;	/* of checking */
 	uint32_t errors;		/* among them */
-	uint32_t deprecated;		/* bits of deprecated fields, macros included */
 };
 
 struct load_list {
@@ -197,12 +197,6 @@ bool cond_check(struct loader *l, struct cond *c);
 bool cond_parse(struct loader *l, struct cond *c);
 bool cond_resolve(struct loader *l, struct cond *c, struct ast **ret);
 const char *macro_nearest(struct loader *l, struct str name);
-
-enum { DEPRECATED_FIELDS = 7 };
-struct deprecated_field {
-	const char *name, *message;
-};
-extern const struct deprecated_field deprecated_fields[DEPRECATED_FIELDS];
 void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum diag_code code,
 		 const struct place *rule);
 struct finding *cond_find(struct loader *l, struct cond *c, enum diag_code code,

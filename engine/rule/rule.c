@@ -25,7 +25,7 @@ static bool only_unknown_filters(const struct cond *c)
 {
 	for (const struct finding *f = c->findings; f; f = f->next)
 		if (diag_infos[f->code].severity == DIAG_ERROR &&
-		    !message_is_unknown_filter(f->message))
+		    !f->unknown_filter && !message_is_unknown_filter(f->message))
 			return false;
 	return true;
 }
@@ -57,26 +57,40 @@ static bool add_macros(struct macro_walk *w, const struct cond *c)
 	return true;
 }
 
-/* What the macros of a rule bring along. Errors of a macro are reported once. */
-static void macro_findings(struct loader *l, struct load_rule *r, const struct macro_walk *w,
-			   bool skip)
-{
-	uint32_t deprecated = r->cond.deprecated;
+/* Deprecated fields are named once per rule. */
+struct named_fields {
+	const char *v[16];
+	uint32_t n;
+};
 
+static bool named_before(struct named_fields *d, const char *field)
+{
+	for (uint32_t i = 0; field && i < d->n; i++)
+		if (strcmp(d->v[i], field) == 0)
+			return true;
+	if (field && d->n < ARRAY_SIZE(d->v))
+		d->v[d->n++] = field;
+	return false;
+}
+
+/* What was found in the rule's own text and in its macros. Errors of a macro are reported once. */
+static void report_findings(struct loader *l, struct load_rule *r, const struct macro_walk *w)
+{
+	struct named_fields named = { .n = 0 };
+
+	for (const struct finding *f = r->cond.findings; f; f = f->next)
+		if (!named_before(&named, f->deprecated))
+			cond_report(l, &r->cond, f, f->code, NULL);
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct cond *c = &w->v[i]->cond;
 
 		for (const struct finding *f = c->findings; f; f = f->next) {
 			bool error = diag_infos[f->code].severity == DIAG_ERROR;
 
-			if (f->deprecated && deprecated & 1u << (f->deprecated - 1))
-				continue;
-			if (error && (skip || w->v[i]->reported))
-				continue;
-			cond_report(l, c, f, f->code, &r->cond.place);
+			if (!(error && w->v[i]->reported) && !named_before(&named, f->deprecated))
+				cond_report(l, c, f, f->code, &r->cond.place);
 		}
-		w->v[i]->reported |= c->errors && !skip;
-		deprecated |= c->deprecated;
+		w->v[i]->reported |= c->errors > 0;
 	}
 }
 
@@ -100,21 +114,18 @@ static void report_skip(struct loader *l, struct load_rule *r, const struct macr
 static bool settle_findings(struct loader *l, struct load_rule *r, const struct macro_walk *w)
 {
 	uint32_t errors = r->cond.errors;
-	bool unknown_only = only_unknown_filters(&r->cond), skip;
+	bool unknown_only = only_unknown_filters(&r->cond);
 
 	for (uint32_t i = 0; i < w->n; i++) {
 		errors += w->v[i]->cond.errors;
 		unknown_only &= only_unknown_filters(&w->v[i]->cond);
 	}
-	skip = errors && unknown_only && r->pub->skip_if_unknown_filter;
-	if (skip) {
+	if (errors && unknown_only && r->pub->skip_if_unknown_filter) {
 		report_skip(l, r, w);
 		r->pub->skipped = true;
 		return false;
 	}
-	for (const struct finding *f = r->cond.findings; f; f = f->next)
-		cond_report(l, &r->cond, f, f->code, NULL);
-	macro_findings(l, r, w, skip);
+	report_findings(l, r, w);
 	return !errors;
 }
 

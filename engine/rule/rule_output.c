@@ -59,17 +59,23 @@ static struct str cut_container_info(struct loader *l, struct load_rule *r, stru
 	return (struct str){ p, n };
 }
 
+/* Fields that only had a meaning with enter events. */
 static void warn_deprecated(struct loader *l, struct load_rule *r, struct str s)
 {
-	for (size_t i = 0; i < DEPRECATED_FIELDS; i++) {
-		char message[128];
+	for (uint32_t i = 0; i < field_class_count; i++) {
+		const struct field_class *class = field_classes[i];
 
-		if (!str_contains(s, str_from(deprecated_fields[i].name)))
-			continue;
-		snprintf(message, sizeof(message),
-			 "usage of deprecated field '%s' has been detected in the rule output",
-			 deprecated_fields[i].name);
-		report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message);
+		for (uint32_t k = 0; k < class->count && strcmp(class->name, "evt") == 0; k++) {
+			const struct field_info *f = &class->fields[k];
+			char message[128];
+
+			if (!(f->flags & FIELD_DEPRECATED) || !str_contains(s, str_from(f->name)))
+				continue;
+			snprintf(message, sizeof(message),
+				 "usage of deprecated field '%s' has been detected in the rule "
+				 "output", f->name);
+			report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message);
+		}
 	}
 }
 
@@ -207,7 +213,8 @@ void rule_output(struct loader *l, struct load_rule *r, bool good)
 	if (!r->output_raw)
 		own = str_trim(own);
 	r->pub->output.s = own;
-	warn_deprecated(l, r, own);
+	if (str_contains(own, STR("%evt.")))
+		warn_deprecated(l, r, own);
 	own = cut_container_info(l, r, own);
 	message = judge(l, own, &pos);
 	if (!message && !l->oom && append_output(l, r->pub, own) &&
