@@ -4,6 +4,7 @@
  * operands may be mixed; "--" ends the options.
  */
 #include "agent/cmd.h"
+#include "engine/redact.h"
 
 void cli_init(struct cli *c, const struct command *cmd, int argc, char **argv)
 {
@@ -74,6 +75,20 @@ int cli_rule_matching(const struct command *cmd, const char *arg, bool *ret_all)
 		return cli_usage(cmd, "--rule-matching is 'first' or 'all', not '%s'", arg);
 	*ret_all = strcmp(arg, "all") == 0;
 	return EXIT_OK;
+}
+
+int cli_redact(const struct command *cmd, const char *arg, struct redact **redact)
+{
+	if (!*redact)
+		*redact = redact_new();
+	switch (*redact ? redact_add(*redact, str_from(arg)) : -ENOMEM) {
+	case 0:
+		return EXIT_OK;
+	case -ENOMEM:
+		return cli_fail("out of memory");
+	}
+	return cli_usage(cmd, "--redact takes env, args or paths, with =GLOB behind it if not all, "
+			      "not '%s'", arg);
 }
 
 static int unknown_option(struct cli *c, const char *text)

@@ -59,6 +59,9 @@ void cli_help(const struct command *cmd);
 int cli_usage(const struct command *cmd, const char *fmt, ...) _printf_(2, 3);
 /* The argument of --rule-matching. EXIT_OK or EXIT_USAGE. */
 int cli_rule_matching(const struct command *cmd, const char *arg, bool *ret_all);
+/* The argument of --redact; *redact is made when first needed. EXIT_OK or an exit code. */
+struct redact;
+int cli_redact(const struct command *cmd, const char *arg, struct redact **redact);
 /* "tiercel: error: ..." on stderr; returns EXIT_FAILED. */
 int cli_fail(const char *fmt, ...) _printf_(1, 2);
 void cli_warn(const char *fmt, ...) _printf_(1, 2);

@@ -6,6 +6,7 @@
 #include "agent/cmd.h"
 #include "agent/host.h"
 #include "agent/print_event.h"
+#include "agent/recorder.h"
 #include "agent/rules_load.h"
 #include "agent/summary.h"
 
@@ -13,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPT_RULES, OPT_MATCHING, OPT_PRINT, OPT_JSON, OPT_FIELDS, OPT_FORMAT, OPT_FILTER, OPT_QUIET,
-       OPT_WARNINGS };
+enum { OPT_RULES, OPT_MATCHING, OPT_PRINT, OPT_JSON, OPT_FIELDS, OPT_FORMAT, OPT_FILTER, OPT_WRITE,
+       OPT_REDACT, OPT_QUIET, OPT_WARNINGS };
 
 static const struct cli_option options[] = {
 	[OPT_RULES] = { 'r', "rules", "FILE|DIR", "rules to evaluate, repeatable" },
@@ -25,6 +26,9 @@ static const struct cli_option options[] = {
 	[OPT_FIELDS] = { 0, "fields", "all|F1,F2", "with --json: fields to show" },
 	[OPT_FORMAT] = { 'p', "format", "TEMPLATE", "with --print: output template" },
 	[OPT_FILTER] = { 0, "filter", "CONDITION", "only events for which CONDITION is true" },
+	[OPT_WRITE] = { 'w', "write", "FILE", "write the events (those of --filter, and what keeps the "
+					      "state right) to a trace" },
+	[OPT_REDACT] = { 0, "redact", "KIND[=GLOB]", "with -w: mask env, args or paths, repeatable" },
 	[OPT_QUIET] = { 'q', "quiet", NULL, "no summary on stderr" },
 	[OPT_WARNINGS] = { 0, "warnings", NULL, "show warnings of the rules too" },
 	{ 0 },
@@ -52,7 +56,10 @@ struct replay {
 	struct out out;
 	struct tiercel *engine;
 	bool progress;
-	uint64_t trace_bytes, next_progress;
+	uint64_t next_progress;
+	const char *write_path;
+	struct redact *redact;
+	struct recorder *recorder;
 };
 
 static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev)
@@ -67,7 +74,9 @@ static void on_event(void *ctx, struct event_ctx *ev)
 {
 	struct replay *r = ctx;
 
-	if (event_printer_accepts(r->printer, ev))
+	if (r->recorder)
+		recorder_visible(r->recorder, ev);
+	if (r->print && event_printer_accepts(r->printer, ev))
 		event_printer_print(r->printer, ev, &r->out);
 }
 
@@ -103,6 +112,14 @@ static int parse_options(struct replay *r, struct cli *cli)
 		case OPT_FILTER:
 			r->printer_opts.filter = arg;
 			break;
+		case OPT_WRITE:
+			r->write_path = arg;
+			break;
+		case OPT_REDACT:
+			e = cli_redact(cli->cmd, arg, &r->redact);
+			if (e != EXIT_OK)
+				return e;
+			break;
 		case OPT_QUIET:
 			r->quiet = true;
 			break;
@@ -115,8 +132,10 @@ static int parse_options(struct replay *r, struct cli *cli)
 		return opt == CLI_HELP ? CLI_HELP : EXIT_USAGE;
 	if (cli->noperands == 0)
 		return cli_usage(cli->cmd, "no TRACE given");
-	if (!r->print && r->rules.n == 0)
-		return cli_usage(cli->cmd, "nothing to do: give rules (-r) or --print");
+	if (!r->print && r->rules.n == 0 && !r->write_path)
+		return cli_usage(cli->cmd, "nothing to do: give rules (-r), --print or -w FILE");
+	if (r->redact && !r->write_path)
+		return cli_usage(cli->cmd, "--redact goes with -w FILE");
 	return EXIT_OK;
 }
 
@@ -158,7 +177,25 @@ static void show_progress(struct replay *r, const struct scap_stats *s)
 	fflush(stderr);
 }
 
-/* Feed one opened trace. 0 or -EBADMSG. */
+static int feed_event(struct replay *r, struct event *ev)
+{
+	int e;
+
+	tiercel_event(r->engine, ev);
+	e = r->recorder ? recorder_event(r->recorder, ev) : 0;
+	return e < 0 ? e : 0;
+}
+
+static int feed_snapshot(struct replay *r, const struct snapshot_item *item)
+{
+	int e = tiercel_snapshot(r->engine, item);
+
+	if (e == -ENOMEM)
+		return e;
+	return r->recorder ? recorder_snapshot(r->recorder, item) : 0;
+}
+
+/* Feed one opened trace. SCAP_END, -EBADMSG (damaged), or the error of the recording. */
 static int feed(struct replay *r, struct scap_reader *reader)
 {
 	const struct scap_stats *s = scap_reader_stats(reader);
@@ -166,14 +203,16 @@ static int feed(struct replay *r, struct scap_reader *reader)
 	struct event ev;
 
 	for (;;) {
-		int what = scap_reader_next(reader, &snap, &ev);
+		int what = scap_reader_next(reader, &snap, &ev), e;
 
 		if (what == SCAP_EVENT)
-			tiercel_event(r->engine, &ev);
+			e = feed_event(r, &ev);
 		else if (what == SCAP_SNAPSHOT)
-			tiercel_snapshot(r->engine, &snap);
+			e = feed_snapshot(r, &snap);
 		else
 			return what;
+		if (e < 0)
+			return e;
 		if (r->progress)
 			show_progress(r, s);
 	}
@@ -200,7 +239,11 @@ static int replay_trace(struct replay *r, const char *path)
 		return cli_fail("out of memory");
 	}
 	tiercel_snapshot(r->engine, &reset);
-	e = feed(r, reader) < 0 ? EXIT_FAILED : EXIT_OK;
+	e = feed(r, reader);
+	if (e < 0 && e != -EBADMSG)
+		cli_fail("%s: %s", r->recorder ? "writing the trace failed" : "replay stopped",
+			 strerror(-e));
+	e = e < 0 ? EXIT_FAILED : EXIT_OK;
 	if (r->progress)
 		fputc('\r', stderr);
 	out_flush(&r->out);
@@ -214,7 +257,30 @@ static int replay_trace(struct replay *r, const char *path)
 	return e;
 }
 
-static int replay_all(struct replay *r, struct cli *cli)
+/* The filter of --filter restricts the written trace, too. */
+static int start_recorder(struct replay *r, struct arena *a)
+{
+	struct recorder_opts opts = { .path = r->write_path, .redact = r->redact };
+	struct ast *filter = NULL;
+	int e;
+
+	if (r->printer_opts.filter &&
+	    filter_option(r->printer_opts.filter, a, &r->limits, &filter) < 0)
+		return EXIT_USAGE;
+	opts.filter = filter;
+	e = recorder_new(&opts, r->engine, &r->recorder);
+	return e < 0 ? cli_fail("cannot write '%s': %s", r->write_path, strerror(-e)) : EXIT_OK;
+}
+
+static int end_recorder(struct replay *r)
+{
+	int e = recorder_free(r->recorder);
+
+	r->recorder = NULL;
+	return e < 0 ? cli_fail("the written trace is incomplete: %s", strerror(-e)) : EXIT_OK;
+}
+
+static int replay_all(struct replay *r, struct cli *cli, struct arena *a)
 {
 	struct tiercel_opts opts = { .match_all = r->match_all, .ctx = r };
 	double start;
@@ -222,7 +288,7 @@ static int replay_all(struct replay *r, struct cli *cli)
 
 	host_alert_opts(&opts.alert);
 	opts.on_alert = on_alert;
-	opts.on_event = r->print ? on_event : NULL;
+	opts.on_event = r->print || r->write_path ? on_event : NULL;
 	if (r->print || r->printer_opts.filter) {
 		int err = event_printer_new(&r->printer_opts, &r->limits, &r->printer);
 
@@ -234,10 +300,17 @@ static int replay_all(struct replay *r, struct cli *cli)
 		return cli_fail("out of memory");
 	if (r->rules.n && !r->print && load_rules(r) != 0)
 		return EXIT_FAILED;
+	if (r->write_path) {
+		e = start_recorder(r, a);
+		if (e != EXIT_OK)
+			return e;
+	}
 	start = summary_cpu_seconds();
 	for (int i = 0; i < cli->noperands; i++)
 		if (replay_trace(r, cli->operands[i]) != EXIT_OK)
 			e = EXIT_FAILED;
+	if (end_recorder(r) != EXIT_OK)
+		e = EXIT_FAILED;
 	out_flush(&r->out);
 	if (r->out.err < 0)
 		e = cli_fail("cannot write to stdout: %s", strerror(-r->out.err));
@@ -252,15 +325,20 @@ static int replay_all(struct replay *r, struct cli *cli)
 static int replay_run(const struct command *cmd, int argc, char **argv)
 {
 	struct replay r = { .progress = isatty(STDERR_FILENO) };
+	struct arena arena;
 	struct cli cli;
 	int e;
 
 	cli_init(&cli, cmd, argc, argv);
+	arena_init(&arena, 4096, 0);
 	limits_init(&r.limits);
 	out_init(&r.out, STDOUT_FILENO);
 	e = parse_options(&r, &cli);
 	if (e == EXIT_OK)
-		e = replay_all(&r, &cli);
+		e = replay_all(&r, &cli, &arena);
+	recorder_free(r.recorder);
+	redact_free(r.redact);
+	arena_done(&arena);
 	tiercel_free(r.engine);
 	event_printer_free(r.printer);
 	io_names_done(&r.rules);

@@ -67,20 +67,6 @@ static int parse_number(const struct command *cmd, const char *name, const char 
 	return EXIT_OK;
 }
 
-static int parse_redact(const struct command *cmd, const char *arg, struct live_opts *o)
-{
-	if (!o->redact)
-		o->redact = redact_new();
-	switch (o->redact ? redact_add(o->redact, str_from(arg)) : -ENOMEM) {
-	case 0:
-		return EXIT_OK;
-	case -ENOMEM:
-		return cli_fail("out of memory");
-	}
-	return cli_usage(cmd, "--redact takes env, args or paths, with =GLOB behind it if not all, "
-			      "not '%s'", arg);
-}
-
 static int parse_option(const struct command *cmd, int opt, const char *arg, struct live_opts *o)
 {
 	const char *name = cmd->options[opt].name;
@@ -120,7 +106,7 @@ static int parse_option(const struct command *cmd, int opt, const char *arg, str
 		o->record.max_files = (uint32_t)number;
 		return e;
 	case OPT_REDACT:
-		return parse_redact(cmd, arg, o);
+		return cli_redact(cmd, arg, &o->redact);
 	}
 	return EXIT_USAGE;
 }
