@@ -132,7 +132,10 @@ static int b64_digit(char c)
 	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Padding may be missing, but not be there in part or in the middle. */
+/*
+ * Padding may be missing, but not be there in part or in the middle; bits that the last digit has
+ * too many must be zero.
+ */
 static bool decode_b64(struct event_ctx *ctx, struct str in, struct str *ret)
 {
 	uint32_t len = in.len, n = 0, bits = 0, have = 0;
@@ -157,6 +160,8 @@ static bool decode_b64(struct event_ctx *ctx, struct str in, struct str *ret)
 			p[n++] = (char)(bits >> have);
 		}
 	}
+	if (bits & ((1u << have) - 1))
+		return false;
 	p[n] = 0;
 	*ret = (struct str){ p, n };
 	return true;

@@ -215,11 +215,8 @@ static void on_error(void *ctx, const struct filter_error *err)
 static void on_warning(void *ctx, enum diag_code code, const struct filter_error *warning)
 {
 	struct check_ctx *x = ctx;
-	struct finding *f;
+	struct finding *f = find_error(x->l, x->c, code, warning);
 
-	if (code == DIAG_LINT_NEVER_TRUE)	/* asked again for the whole condition */
-		return;
-	f = find_error(x->l, x->c, code, warning);
 	if (f)
 		f->deprecated = warning->deprecated_field;
 }

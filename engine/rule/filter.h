@@ -36,8 +36,8 @@ int filter_resolve(const struct ast *ast, struct arena *a, filter_macro_fn looku
 		   struct ast **ret, struct filter_error *ret_err);
 
 /*
- * Findings that are not errors: DIAG_COMPILE_CONDITION, DIAG_UNSAFE_NA_CHECK, DIAG_DEPRECATED_ITEM,
- * DIAG_LINT_*. Called for each.
+ * Findings that are not errors: DIAG_COMPILE_CONDITION, DIAG_UNSAFE_NA_CHECK, DIAG_LINT_VALUE_WRAPS,
+ * DIAG_DEPRECATED_ITEM (once for each field and call). Called for each.
  */
 typedef void (*filter_warn_fn)(void *ctx, enum diag_code code, const struct filter_error *w);
 
@@ -56,6 +56,11 @@ struct filter_checker {
 	void *ctx;
 };
 int filter_check(struct ast *ast, const struct filter_checker *c);
+/*
+ * DIAG_LINT_NEVER_TRUE through c->warn, for the whole condition of a rule: resolved and checked
+ * without errors. 0 or -ENOMEM.
+ */
+int filter_lint(const struct ast *ast, const struct filter_checker *c);
 
 /*
  * Event types on which the condition can be true (always sound), async events included. Works on

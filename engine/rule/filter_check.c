@@ -355,7 +355,5 @@ int filter_check(struct ast *ast, const struct filter_checker *c)
 
 	check_tree(&r, ast);
 	u64map_done(&r.seen);
-	if (!r.oom && r.errors == 0 && c->warn)
-		lint_never_true(&r, ast);
 	return r.oom ? -ENOMEM : r.errors;
 }

@@ -96,6 +96,8 @@ static void judge(struct str expr, struct arena *a, struct verdict *v, struct as
 		return;
 	}
 	err = filter_check(ast, &c);
+	if (err == 0)
+		err = filter_lint(ast, &c);
 	if (err < 0)
 		add_error_code(v, DIAG_ERR_COMPILE_CONDITION, err, &e);
 	if (err == 0 && filter_event_types(ast, ret_types, &e) < 0)

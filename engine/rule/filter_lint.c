@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Conditions that can never be true: empty lists and fields that would need two values at once.
- * Called by filter_check.c. Sound, not complete: silence proves nothing.
+ * Called by the rule loader for whole conditions. Sound, not complete: silence proves nothing.
  */
-#include "engine/rule/filter_run.h"
+#include "engine/rule/filter.h"
 
 /* Most checks of one conjunction that are compared with each other, and values of one check. */
 enum { LINT_CHECKS = 64, LINT_VALUES = 256 };
@@ -107,23 +107,34 @@ static bool never_true(const struct ast *a, struct reason *ret)
 	}
 }
 
-void lint_never_true(struct check_run *r, const struct ast *root)
+static const char *explain(struct arena *a, const struct reason *why)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
-	struct reason why = { 0 };
-	const struct ast *at;
 
-	if (!never_true(root, &why))
-		return;
-	at = why.check;
 	buf_add_c(&b, "condition can never be true: ");
-	filter_print(&b, at);
-	if (why.other) {
+	filter_print(&b, why->check);
+	if (why->other) {
 		buf_add_c(&b, " contradicts ");
-		filter_print(&b, why.other);
+		filter_print(&b, why->other);
 	} else {
 		buf_add_c(&b, " compares with an empty list");
 	}
-	check_warn(r, at, DIAG_LINT_NEVER_TRUE, at->pos, at->span,
-		   b.err ? NULL : arena_strdup(r->c->arena, buf_str(&b)));
+	return b.err ? NULL : arena_strdup(a, buf_str(&b));
+}
+
+int filter_lint(const struct ast *ast, const struct filter_checker *c)
+{
+	struct reason why = { 0 };
+	struct filter_error w = { 0 };
+
+	if (!c->warn || !never_true(ast, &why))
+		return 0;
+	w.message = explain(c->arena, &why);
+	if (!w.message)
+		return -ENOMEM;
+	w.pos = why.check->pos;
+	w.span = why.check->span;
+	w.text = why.check->text;
+	c->warn(c->ctx, DIAG_LINT_NEVER_TRUE, &w);
+	return 0;
 }

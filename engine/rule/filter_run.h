@@ -25,8 +25,6 @@ void check_warn(struct check_run *r, const struct ast *a, enum diag_code code, s
 void warn_names(struct check_run *r, const struct ast *a);
 /* Constants that look like something else. Needs the checked node. */
 void warn_values(struct check_run *r, const struct ast *a);
-/* Conditions that cannot be true, over the whole checked tree. */
-void lint_never_true(struct check_run *r, const struct ast *root);
 
 /* Is `name` one that evt.type can have. */
 bool evtset_known_name(struct str name);

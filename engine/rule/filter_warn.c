@@ -5,11 +5,11 @@
  */
 #include "engine/rule/filter_run.h"
 
-static const struct {
-	const char *name;
-	const char *message;
-} deprecated_fields[] = {
 #define NO_LATENCY "field is not available due to the drop of enter events."
+
+static const struct {
+	const char *name, *message;
+} deprecated_fields[] = {
 	{ "evt.dir", "due to the drop of enter events, 'evt.dir = <' always evaluates to true, and "
 		     "'evt.dir = >' always evaluates to false. The rule expression can be simplified "
 		     "by removing the condition on 'evt.dir'" },
@@ -19,7 +19,6 @@ static const struct {
 	{ "evt.latency.quantized", NO_LATENCY },
 	{ "evt.latency.human", NO_LATENCY },
 	{ "evt.wait_latency", NO_LATENCY },
-#undef NO_LATENCY
 };
 
 static void warn_deprecated(struct check_run *r, const struct ast *a, const struct expr *field)

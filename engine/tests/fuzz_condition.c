@@ -30,7 +30,8 @@ static void judge(struct ast *ast, struct arena *a)
 	struct filter_error err;
 	struct evtset types;
 
-	filter_check(ast, &c);
+	if (filter_check(ast, &c) == 0)
+		filter_lint(ast, &c);
 	if (filter_event_types(ast, &types, &err) == 0)
 		assert(evtset_names(&types, names, EVTSET_NAMES_MAX) <= EVTSET_NAMES_MAX);
 }

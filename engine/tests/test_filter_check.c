@@ -60,10 +60,12 @@ static int check(struct ast *ast)
 	const struct filter_checker c = {
 		.arena = &arena, .error = on_error, .warn = on_warn,
 	};
+	int r;
 
 	buf_clear(&found.errors);
 	buf_clear(&found.warnings);
-	return filter_check(ast, &c);
+	r = filter_check(ast, &c);
+	return r ? r : filter_lint(ast, &c);
 }
 
 static struct ast *accepted(const char *text)
