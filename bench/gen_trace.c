@@ -23,6 +23,7 @@ enum {
 
 struct image {
 	const char *path, *comm, *args;	/* args: separated by blanks */
+	bool starts_programs;		/* a shell below a network server would be an alert */
 };
 
 static const struct image daemons[] = {
@@ -30,17 +31,17 @@ static const struct image daemons[] = {
 	{ "/usr/sbin/nginx", "nginx", "-g daemon_off;" },
 	{ "/usr/bin/redis-server", "redis-server", "*:6379" },
 	{ "/usr/lib/postgresql/15/bin/postgres", "postgres", "-D /var/lib/postgresql" },
-	{ "/usr/bin/containerd", "containerd", "" },
-	{ "/usr/bin/kubelet", "kubelet", "--config=/var/lib/kubelet/config.yaml" },
-	{ "/usr/bin/python3.11", "python3", "-m app.server" },
+	{ "/usr/bin/containerd", "containerd", "", true },
+	{ "/usr/bin/kubelet", "kubelet", "--config=/var/lib/kubelet/config.yaml", true },
+	{ "/usr/bin/python3.11", "python3", "-m app.server", true },
 	{ "/usr/lib/jvm/bin/java", "java", "-Xmx1g -jar /srv/app/app.jar" },
 	{ "/usr/local/bin/node", "node", "server.js" },
 	{ "/usr/sbin/sshd", "sshd", "-D" },
 };
 
 static const struct image programs[] = {
-	{ "/usr/bin/dash", "sh", "-c true" },
-	{ "/usr/bin/bash", "bash", "-c ./run.sh" },
+	{ "/usr/bin/dash", "sh", "-c true", true },
+	{ "/usr/bin/bash", "bash", "-c ./run.sh", true },
 	{ "/usr/bin/ls", "ls", "-l" },
 	{ "/usr/bin/cat", "cat", "notes.txt" },
 	{ "/usr/bin/grep", "grep", "-r pattern ." },
@@ -53,9 +54,10 @@ static const struct image programs[] = {
 
 static const char *const dirs[] = {
 	"/usr/lib/x86_64-linux-gnu", "/usr/share/locale/en", "/proc/self/task", "/srv/app/static",
-	"/var/lib/postgresql/base", "/home/dev/project/src", "/tmp/build", "/var/cache/app",
-	"/usr/include/sys", "/sys/fs/cgroup/system.slice",
+	"/usr/include/sys", "/sys/fs/cgroup/system.slice", "/var/lib/postgresql/base",
+	"/home/dev/project/src", "/tmp/build", "/var/cache/app",
 };
+enum { WRITABLE_DIR = 6 };	/* from here on programs write and delete */
 
 static const char *const common_files[] = {
 	"/etc/ld.so.cache", "/lib/x86_64-linux-gnu/libc.so.6", "/dev/null", "/etc/nsswitch.conf",
@@ -153,12 +155,13 @@ static void emit(struct gen *g, unsigned type, const struct process *p)
 }
 
 /* Few paths are opened often, most seldom. */
-static const char *pick_path(struct gen *g, uint64_t *ret_ino)
+static const char *pick_path(struct gen *g, bool *ret_writable, uint64_t *ret_ino)
 {
 	uint64_t r = rnd(g, 1 << 20), cube = ((r * r >> 20) * r) >> 20;
 	uint64_t rank = g->opt.paths * cube >> 20;
 
 	*ret_ino = 10000 + rank;
+	*ret_writable = rank >= ARRAY_SIZE(common_files) && rank % ARRAY_SIZE(dirs) >= WRITABLE_DIR;
 	if (rank < ARRAY_SIZE(common_files))
 		return common_files[rank];
 	snprintf(g->path, sizeof(g->path), "%s/part%llu/file%llu.dat", dirs[rank % ARRAY_SIZE(dirs)],
@@ -207,9 +210,10 @@ static void open_path(struct gen *g, struct process *p, const char *path, uint32
 static void do_open(struct gen *g, struct process *p)
 {
 	uint64_t ino;
-	const char *path = pick_path(g, &ino);
+	bool writable;
+	const char *path = pick_path(g, &writable, &ino);
 
-	open_path(g, p, path, rnd(g, 12) ? WO_RDONLY : WO_RDWR | WO_CREAT, ino);
+	open_path(g, p, path, writable && rnd(g, 4) == 0 ? WO_RDWR | WO_CREAT : WO_RDONLY, ino);
 }
 
 static void do_close(struct gen *g, struct process *p)
@@ -273,7 +277,7 @@ static void do_fstat(struct gen *g, struct process *p)
 static void do_dup(struct gen *g, struct process *p)
 {
 	INT(DUP2_X, res, 1);
-	INT(DUP2_X, oldfd, any_fd(g, p));
+	INT(DUP2_X, oldfd, 2);	/* a socket as stdout would be an alert */
 	INT(DUP2_X, newfd, 1);
 	emit(g, EV_DUP2_X, p);
 }
@@ -281,9 +285,11 @@ static void do_dup(struct gen *g, struct process *p)
 static void do_unlink(struct gen *g, struct process *p)
 {
 	uint64_t ino;
+	bool writable;
+	const char *path = pick_path(g, &writable, &ino);
 
-	INT(UNLINK_2_X, res, 0);
-	TEXT(UNLINK_2_X, path, pick_path(g, &ino));
+	INT(UNLINK_2_X, res, writable ? 0 : -EACCES);
+	TEXT(UNLINK_2_X, path, path);
 	emit(g, EV_UNLINK_2_X, p);
 }
 
@@ -366,7 +372,8 @@ static const char *cgroup_of(struct gen *g, unsigned container)
 	if (container == 0)
 		return "cpu=/system.slice/app.service";
 	snprintf(g->cgroup, sizeof(g->cgroup),
-		 "cpu=/kubepods.slice/kubepods-burstable.slice/cri-containerd-%064x.scope", container);
+		 "cpu=/kubepods.slice/kubepods-burstable.slice/cri-containerd-%016llx%048x.scope",
+		 container * 0x9e3779b97f4a7c15ull, container);
 	return g->cgroup;
 }
 
@@ -405,8 +412,8 @@ static void clone_event(struct gen *g, const struct process *p, int64_t res)
 	INT(CLONE_20_X, flags, 0);
 	INT(CLONE_20_X, uid, p->uid);
 	INT(CLONE_20_X, gid, p->uid);
-	INT(CLONE_20_X, vtid, p->container ? p->tid % 1000 : p->tid);
-	INT(CLONE_20_X, vpid, p->container ? p->tid % 1000 : p->tid);
+	INT(CLONE_20_X, vtid, p->container ? 2 + p->tid % 1000 : p->tid);
+	INT(CLONE_20_X, vpid, p->container ? 2 + p->tid % 1000 : p->tid);
 	INT(CLONE_20_X, pidns_init_start_ts, 0);
 	emit(g, EV_CLONE_20_X, p);
 }
@@ -454,6 +461,8 @@ static void do_spawn(struct gen *g, struct process *parent)
 
 	if (g->nshorts == SHORT_MAX)
 		return do_exit(g, &g->shorts[rnd(g, SHORT_MAX)]);
+	while (!parent->image->starts_programs)
+		parent = &g->daemons[rnd(g, g->opt.processes)];
 	p = &g->shorts[g->nshorts++];
 	*p = *parent;
 	p->tid = g->next_pid++;
@@ -472,10 +481,12 @@ static void do_spawn(struct gen *g, struct process *parent)
 static const struct {
 	void (*act)(struct gen *g, struct process *p);
 	unsigned share;
+	bool network;
 } actions[] = {
-	{ do_open, 310 }, { do_close, 300 }, { do_fcntl, 120 }, { do_read, 60 }, { do_write, 40 },
-	{ do_fstat, 40 }, { do_recv, 50 },   { do_send, 45 },	{ do_spawn, 12 }, { do_dup, 9 },
-	{ do_connect, 7 }, { do_unlink, 7 },
+	{ do_open, 290, false }, { do_close, 290, false }, { do_fcntl, 120, false },
+	{ do_read, 40, false },	 { do_write, 35, false },  { do_fstat, 35, false },
+	{ do_recv, 80, true },	 { do_send, 70, true },	   { do_spawn, 12, false },
+	{ do_dup, 9, false },	 { do_connect, 12, true }, { do_unlink, 7, false },
 };
 
 static void step(struct gen *g)
@@ -496,7 +507,11 @@ static void step(struct gen *g)
 	}
 	while (pick >= actions[i].share)
 		pick -= actions[i++].share;
-	actions[i].act(g, p);
+	/* Short programs stay local, that of ls would be an alert. */
+	if (is_short && actions[i].network)
+		do_read(g, p);
+	else
+		actions[i].act(g, p);
 }
 
 static void put(struct gen *g, struct snapshot_item item)
@@ -592,7 +607,7 @@ static void usage(void)
 	fputs("usage: gen_trace [-n EVENTS] [-s SEED] [-p PROCESSES] [-P PATHS] [-a N] [-z] -o FILE\n"
 	      "  -n  number of events, a few more may come (1000000)\n"
 	      "  -s  seed (1)\n"
-	      "  -p  daemons that run from the start (200)\n"
+	      "  -p  daemons that run from the start, 10 or more (200)\n"
 	      "  -P  distinct paths (20000)\n"
 	      "  -a  one event in N opens /etc/shadow from a short program; 0: none (10000)\n"
 	      "  -z  gzip\n", stderr);
@@ -618,7 +633,7 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'n': opt.events = number(optarg, 0, UINT64_MAX); break;
 		case 's': opt.seed = number(optarg, 0, UINT64_MAX); break;
-		case 'p': opt.processes = (unsigned)number(optarg, 1, 1000000); break;
+		case 'p': opt.processes = (unsigned)number(optarg, ARRAY_SIZE(daemons), 1000000); break;
 		case 'P': opt.paths = (unsigned)number(optarg, 1, 100000000); break;
 		case 'a': opt.alert_every = number(optarg, 0, UINT64_MAX); break;
 		case 'z': opt.gzip = true; break;
