@@ -10,6 +10,9 @@
 
 #define NSEC_PER_SEC 1000000000ULL
 
+/* Fine-grained time stamps keep a mark in the top bit of the nanoseconds. */
+#define CTIME_QUERIED (1U << 31)
+
 static __always_inline __u64 timespec_ns(struct timespec64 t)
 {
 	return t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
@@ -23,7 +26,7 @@ static __always_inline __u64 inode_ctime(struct inode *i)
 
 	if (bpf_core_field_exists(split->i_ctime_sec))
 		return BPF_CORE_READ(split, i_ctime_sec) * NSEC_PER_SEC +
-		       BPF_CORE_READ(split, i_ctime_nsec);
+		       (BPF_CORE_READ(split, i_ctime_nsec) & ~CTIME_QUERIED);
 	if (bpf_core_field_exists(plain->i_ctime))
 		return timespec_ns(BPF_CORE_READ(plain, i_ctime));
 	return timespec_ns(BPF_CORE_READ(hidden, __i_ctime));

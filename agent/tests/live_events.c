@@ -73,6 +73,44 @@ static int on_event(void *ctx, struct event *ev)
 	return 0;
 }
 
+static int on_snapshot(void *ctx, const struct snapshot_item *i)
+{
+	const struct proc_record *p = &i->proc;
+	const struct fd_record *f = &i->fd;
+
+	if (i->kind == SNAP_PROC) {
+		printf("proc tid=%" PRId64 " pid=%" PRId64 " ptid=%" PRId64 " sid=%" PRId64
+		       " vpgid=%" PRId64 " pgid=%" PRId64 " vtid=%" PRId64 " vpid=%" PRId64
+		       " uid=%u gid=%u loginuid=%u tty=%u flags=%x limit=%" PRId64
+		       " vm=%u rss=%u caps=%" PRIx64 ",%" PRIx64 ",%" PRIx64
+		       " ino=%" PRIu64 " ctime=%" PRIu64 " clone=%" PRIu64 " ns=%" PRIu64
+		       " w%d u%d l%d m%d comm=%.*s exe=%.*s exepath=%.*s cwd=%.*s root=%.*s args=",
+		       p->tid, p->pid, p->ptid, p->sid, p->vpgid, p->pgid, p->vtid, p->vpid,
+		       p->uid, p->gid, p->loginuid, p->tty, p->flags, p->fdlimit, p->vmsize_kb,
+		       p->vmrss_kb, p->cap_inheritable, p->cap_permitted, p->cap_effective,
+		       p->exe_ino, p->exe_ino_ctime, p->clone_ts, p->pidns_init_start_ts,
+		       p->exe_writable, p->exe_upper_layer, p->exe_lower_layer,
+		       p->exe_from_memfd, STR_ARG(p->comm), STR_ARG(p->exe), STR_ARG(p->exepath),
+		       STR_ARG(p->cwd), STR_ARG(p->root));
+		print_bytes(p->args);
+		printf(" cgroups=");
+		print_bytes(p->cgroups);
+		putchar('\n');
+	} else if (i->kind == SNAP_FD) {
+		printf("fd tid=%" PRId64 " fd=%" PRId64 " kind=%u l4=%u ino=%" PRIu64
+		       " dev=%x flags=%x sport=%u dport=%u name=%.*s\n",
+		       f->tid, f->fd, f->kind, f->l4, f->ino, f->dev, f->open_flags, f->sport,
+		       f->dport, STR_ARG(f->name));
+	} else if (i->kind == SNAP_USER) {
+		printf("%s %u %u %.*s %.*s %.*s\n", i->user.is_group ? "group" : "user",
+		       i->user.uid, i->user.gid, STR_ARG(i->user.name), STR_ARG(i->user.home),
+		       STR_ARG(i->user.shell));
+	} else {
+		printf("snapshot item %d\n", i->kind);
+	}
+	return 0;
+}
+
 static void on_counter(void *ctx, const struct source_counter *c)
 {
 	fprintf(stderr, "# %s %s %s %" PRIu64 "\n", c->lane ? c->lane : "-", c->kind ? c->kind : "-",
@@ -106,6 +144,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	choose_events(s, argc - 2, argv + 2);
+	if (getenv("SNAPSHOT"))
+		s->ops->snapshot(s, on_snapshot, NULL);
 	fprintf(stderr, "sensor running\n");
 	end = time(NULL) + seconds;
 	while (time(NULL) < end)
