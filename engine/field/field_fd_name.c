@@ -99,7 +99,7 @@ static bool name_from_event(struct event_ctx *ctx, bool raw, struct value *ret)
 		return arg_value(ctx, m->name, ret);
 	name = event_get_text(ctx->ev, m->name);
 	if (!name.p)
-		name = STR("");
+		name = STR("<NA>");
 	if (!raw) {
 		if (!event_get_i64(ctx->ev, m->dirfd, &dirfd))
 			dirfd = WIRE_AT_FDCWD;

@@ -248,7 +248,7 @@ static struct thread *find_thread(struct state *s, const struct event *ev)
 	const struct event_info *info = ev->info;
 
 	if (unlikely(info->flags & EF_SKIPPARSERESET))
-		return ev->type == EV_PROCINFO_E ? state_thread(s, ev->tid) : NULL;
+		return state_thread(s, ev->tid);
 	if (unlikely(info->source != SRC_SYSCALL)) {
 		if (ev->type == EV_SCHEDSWITCH_6_E || ev->type == EV_PROCEXIT_1_E ||
 		    info->source != SRC_TRACEPOINT)
@@ -314,7 +314,7 @@ static void apply(struct state *s, struct event_ctx *c, const struct state_row *
 static void apply_to_fd(struct state *s, struct event_ctx *c, const struct state_row *row)
 {
 	uint16_t flags = c->ev->info->flags;
-	uint64_t name_before = 0;
+	uint64_t name_before = s->intern.empty->serial;
 
 	find_fd(s, c);
 	if (c->fd)
@@ -326,7 +326,7 @@ static void apply_to_fd(struct state *s, struct event_ctx *c, const struct state
 		apply(s, c, row);
 	if (unlikely(c->ev->kernel != NULL) && c->fd && !(flags & EF_USES_FD))
 		kernel_complete(s, c);
-	c->fd_name_changed = name_before && c->fd && c->fd->name->serial != name_before;
+	c->fd_name_changed = c->fd && c->fd->name->serial != name_before;
 }
 
 void state_event(struct state *s, struct event *ev, struct event_ctx *c)

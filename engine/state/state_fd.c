@@ -87,6 +87,13 @@ void thread_full_path(const struct thread *t, int64_t dirfd, struct str path, st
 		path_join(out, dir_base(t, dirfd, tmp, sizeof(tmp)), path);
 }
 
+struct str state_path_param(struct event *ev, unsigned i)
+{
+	struct str path = event_get_text(ev, i);
+
+	return path.p ? path : STR("<NA>");
+}
+
 static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int64_t dirfd,
 		     struct str path)
 {
@@ -118,7 +125,8 @@ static void prefer_enter(struct event_ctx *c, struct open_args *a, bool has_flag
 {
 	struct thread *t = c->thread;
 
-	if (t->enter_type != c->ev->type - 1 || str_is(istr_str(t->enter_text), "<NA>"))
+	if (t->enter_type != c->ev->type - 1 || t->enter_text->len == 0 ||
+	    str_is(istr_str(t->enter_text), "<NA>"))
 		return;
 	c->toctou_name = a->name = istr_str(t->enter_text);
 	a->dirfd = t->enter_dirfd;
@@ -133,7 +141,7 @@ ROW_FN(on_open)
 	struct open_args a = { .dirfd = WIRE_AT_FDCWD, .flags = get_flags(c->ev, row->p[2]) };
 	struct fdinfo *f;
 
-	a.name = event_get_text(c->ev, row->p[0]);
+	a.name = state_path_param(c->ev, row->p[0]);
 	if (row->p[1] != NO_PARAM)
 		event_get_i64(c->ev, row->p[1], &a.dirfd);
 	prefer_enter(c, &a, c->ev->type != EV_CREAT_X);
@@ -160,6 +168,7 @@ ROW_FN(on_open_by_handle)
 {
 	struct fdinfo *f = state_create_fd(s, c, s->res, FD_FILE);
 	uint32_t flags = get_flags(c->ev, OPEN_BY_HANDLE_AT_X_flags);
+	struct str path = state_path_param(c->ev, OPEN_BY_HANDLE_AT_X_path);
 
 	if (!f)
 		return;
@@ -170,7 +179,13 @@ ROW_FN(on_open_by_handle)
 	f->upper_layer = flags & WO_UPPER_LAYER;
 	f->lower_layer = flags & WO_LOWER_LAYER;
 	set_inode(c->ev, f, OPEN_BY_HANDLE_AT_X_dev, OPEN_BY_HANDLE_AT_X_ino);
-	set_path(s, c, f, WIRE_AT_FDCWD, event_get_text(c->ev, OPEN_BY_HANDLE_AT_X_path));
+	/* The kernel's path is complete, or there is none. */
+	if (path.len && path.p[0] == '/') {
+		set_path(s, c, f, WIRE_AT_FDCWD, path);
+		return;
+	}
+	state_set_text(s, &f->name, path);
+	istr_set(&f->nameraw, f->name);
 }
 
 /* Fds without a name. Row: p[0] flags or NO_PARAM, p[1] the cloexec bit's number, 255 = always. */

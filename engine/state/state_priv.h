@@ -208,6 +208,8 @@ static inline bool fd_is_v6(const struct fdinfo *f)
 /* Create the fd of the event: ctx->fd, ctx->fd_num. NULL when refused. */
 struct fdinfo *state_create_fd(struct state *s, struct event_ctx *c, int64_t fd, uint8_t kind);
 struct fdinfo *state_edit_fd(struct state *s, struct event_ctx *c);
+/* A path argument; "<NA>" when it was not collected. */
+struct str state_path_param(struct event *ev, unsigned i);
 
 /* ---- names of sockets: state_sock.c ---- */
 void sock_fill_incomplete(const struct state *s, struct fdinfo *f);

@@ -134,11 +134,11 @@ static void take_exepath(struct state *s, struct thread *t, struct event *ev)
 	state_set_text(s, &t->exepath, path);
 }
 
+/* The cwd parameter is not taken: chdir and fchdir keep the directory, drivers leave it empty. */
 static void take_texts(struct state *s, struct thread *t, struct event *ev)
 {
 	struct str exe = event_get_text(ev, EXECVE_19_X_exe);
 	struct str comm = event_get_text(ev, EXECVE_19_X_comm);
-	struct str cwd = event_get_text(ev, EXECVE_19_X_cwd);
 	struct str cgroups = event_param(ev, EXECVE_19_X_cgroups);
 	struct str env = event_param(ev, EXECVE_19_X_env);
 
@@ -149,8 +149,6 @@ static void take_texts(struct state *s, struct thread *t, struct event *ev)
 		thread_set_cgroups(s, t, cgroups);
 	if (!t->group)
 		return;
-	if (cwd.len)
-		group_set_cwd(s, t->group, cwd);
 	if (env.len) {
 		if (env.p[env.len - 1] == '\0')
 			env.len--;
@@ -222,7 +220,7 @@ ROW_FN(on_exit)
 
 ROW_FN(on_chdir)
 {
-	struct str path = event_get_text(c->ev, CHDIR_X_path);
+	struct str path = state_path_param(c->ev, CHDIR_X_path);
 
 	if (!c->thread->group)
 		return;

@@ -297,6 +297,8 @@ ROW_FN(on_connect)
 	} else if (t.family == WIRE_AF_UNIX) {
 		set_unix(s, f, &t);
 	} else {
+		if (f->kind == FD_IPV4 && t.family == WIRE_AF_INET6)
+			f->l4 = L4_UNKNOWN;
 		set_ends(f, &t);
 		prefer_enter_address(c, f);
 		if (f->l4 == L4_UDP && f->role == ROLE_SERVER)

@@ -189,11 +189,10 @@ void thread_set_args(struct state *s, struct thread *t, struct str args)
 {
 	uint32_t n = 0;
 
-	if (args.len) {
-		if (args.p[args.len - 1] == '\0')
-			args.len--;
+	if (args.len && args.p[args.len - 1] == '\0')
+		args.len--;
+	if (args.len)
 		n = list_count(args);
-	}
 	if (state_set_text(s, &t->args, args) || n != t->nargs) {
 		t->nargs = n;
 		thread_drop_texts(t);
@@ -209,10 +208,31 @@ void thread_set_comm(struct state *s, struct thread *t, struct str comm)
 	thread_touch(s, t);
 }
 
+/* The kernel calls the block controller "io", process lists and rules call it "blkio". */
+static struct str rename_io(struct state *s, struct str cgroups)
+{
+	uint32_t at = 0;
+
+	buf_clear(&s->text);
+	while (at < cgroups.len) {
+		uint32_t end = at + (uint32_t)strnlen(cgroups.p + at, cgroups.len - at);
+		struct str one = str_sub(cgroups, at, end);
+
+		if (at)
+			buf_add_char(&s->text, '\0');
+		if (str_starts(one, STR("io=")))
+			buf_add_c(&s->text, "blk");
+		buf_add_str(&s->text, one);
+		at = end + 1;
+	}
+	return buf_str(&s->text);
+}
+
 void thread_set_cgroups(struct state *s, struct thread *t, struct str cgroups)
 {
 	if (cgroups.len && cgroups.p[cgroups.len - 1] == '\0')
 		cgroups.len--;
+	cgroups = rename_io(s, cgroups);
 	if (!state_set_text(s, &t->cgroups, cgroups))
 		return;
 	thread_touch(s, t);
