@@ -200,9 +200,10 @@ static void report_new_losses(struct live *l)
 static int loop(struct live *l)
 {
 	time_t end = l->opts->max_seconds ? now_s() + (time_t)l->opts->max_seconds : 0;
+	int r;
 
 	while (!stop_signal && !l->full && (!end || now_s() < end)) {
-		int r = l->source->ops->poll(l->source, POLL_MS, feed_event, l);
+		r = l->source->ops->poll(l->source, POLL_MS, feed_event, l);
 
 		if (r < 0 && r != -EINTR)
 			return cli_fail("reading events failed: %s", strerror(-r));
@@ -216,7 +217,8 @@ static int loop(struct live *l)
 	/* What is in the rings when the signal comes is evaluated, too. */
 	l->source->ops->poll(l->source, 0, feed_event, l);
 	out_flush(&l->out);
-	return EXIT_OK;
+	r = l->recorder ? recorder_flush(l->recorder) : 0;
+	return r < 0 ? cli_fail("recording stopped: %s", strerror(-r)) : EXIT_OK;
 }
 
 static void print_counter(void *ctx, const struct source_counter *c)

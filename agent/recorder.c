@@ -198,6 +198,13 @@ int recorder_event(struct recorder *r, struct event *ev)
 	return r->err;
 }
 
+int recorder_flush(struct recorder *r)
+{
+	if (r->err == 0)
+		r->err = MIN(scap_writer_flush(r->writer), 0);
+	return r->err;
+}
+
 uint64_t recorder_events(const struct recorder *r)
 {
 	return r->events;

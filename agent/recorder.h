@@ -33,6 +33,9 @@ void recorder_visible(struct recorder *r, struct event_ctx *ctx);
  * the state. 1: a bound was reached, stop; 0; -errno. */
 int recorder_event(struct recorder *r, struct event *ev);
 
+/* Everything so far is in the file. 0 or -errno. */
+int recorder_flush(struct recorder *r);
+
 uint64_t recorder_events(const struct recorder *r);
 uint64_t recorder_bytes(const struct recorder *r);
 uint32_t recorder_files(const struct recorder *r);
