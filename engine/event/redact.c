@@ -23,6 +23,8 @@ struct redact {
 	struct pattern *patterns;
 	struct buf copy;	/* of the event's data, or of a record's texts one after another */
 	struct buf word;	/* NUL-terminated text for fnmatch */
+	struct buf path;	/* what the kernel said about the fd of the event */
+	struct event_kernel kernel;
 	uint64_t masked;
 };
 
@@ -44,6 +46,7 @@ void redact_free(struct redact *r)
 	}
 	buf_done(&r->copy);
 	buf_done(&r->word);
+	buf_done(&r->path);
 	free(r);
 }
 
@@ -137,6 +140,22 @@ static bool is_path(const struct param_info *info, const char *p, uint32_t len)
 	       (info->type == PT_CHARBUF && len && p[0] == '/');
 }
 
+/* The kernel's view of a path names the same file as the parameter. */
+static int redact_kernel(struct redact *r, struct event *ev)
+{
+	if (!ev->kernel || !ev->kernel->fd_path.len)
+		return 0;
+	r->kernel = *ev->kernel;
+	buf_clear(&r->path);
+	buf_add_str(&r->path, r->kernel.fd_path);
+	if (r->path.err)
+		return -ENOMEM;
+	mask_path(r, r->path.p, r->kernel.fd_path.len);
+	r->kernel.fd_path.p = r->path.p;
+	ev->kernel = &r->kernel;
+	return 0;
+}
+
 int redact_event(struct redact *r, struct event *ev)
 {
 	uint32_t n = MIN(ev->nparams, ev->info->nparams);
@@ -161,7 +180,7 @@ int redact_event(struct redact *r, struct event *ev)
 	}
 	ev->data = (const uint8_t *)r->copy.p;
 	ev->raw = NULL;	/* the original bytes must not be written */
-	return 0;
+	return redact_kernel(r, ev);
 }
 
 /* Copy a text into the buffer and note where: pointers are set when the buffer stands still. */

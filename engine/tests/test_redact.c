@@ -53,6 +53,25 @@ START_TEST(event_parameters)
 }
 END_TEST
 
+/* The sensor's own path of the fd goes into the trace as well. */
+START_TEST(kernel_path)
+{
+	const struct event_kernel kernel = { .have = KERNEL_FD_PATH,
+					     .fd_path = { "/home/ann/x", 11 }, .fd_ino = 7 };
+	struct event ev = { 0 };
+	struct redact *r = redact_new();
+
+	ck_assert_int_eq(event_view(&ev, EV_CLOSE_X, 0, false, NULL, (const uint8_t *)"", 0), 0);
+	ev.kernel = &kernel;
+	ck_assert_int_eq(redact_add(r, STR("paths=/home/*")), 0);
+	ck_assert_int_eq(redact_event(r, &ev), 0);
+	ck_assert_str_view(ev.kernel->fd_path, "/****/***/*");
+	ck_assert_uint_eq(ev.kernel->fd_ino, 7);
+	ck_assert_str_view(kernel.fd_path, "/home/ann/x");
+	redact_free(r);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("redact");
@@ -60,6 +79,7 @@ static Suite *make_suite(void)
 
 	tcase_add_test(t, process_texts);
 	tcase_add_test(t, event_parameters);
+	tcase_add_test(t, kernel_path);
 	suite_add_tcase(s, t);
 	return s;
 }
