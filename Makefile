@@ -70,6 +70,10 @@ $(BUILD)/engine/tests/%: $(BUILD)/engine/tests/%.o $(BUILD)/libtiercel.a
 	$(Q)$(CC) $(LDFLAGS) $(TEST_LDFLAGS) -o $@ $^ -ljansson -lcheck -lsubunit -lrt -lpthread \
 		$(ENGINE_LIBS)
 
+# Allocations of the engine are made to fail one by one.
+$(BUILD)/engine/tests/test_loader_oom: TEST_LDFLAGS += \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc
+
 unit: $(TEST_BIN) $(FUZZ_BIN) ## build the unit tests and the fuzz targets (as plain programs)
 
 deps: ## install missing Debian packages (root)

@@ -45,12 +45,14 @@ static bool field_is_valid(struct loader *l, struct str text)
 	struct scan scan;
 	struct expr *e;
 	struct pos pos;
+	int r;
 
 	scan_init(&scan, text, &l->arena);
 	e = expr_parse_left(&scan);
-	if (!e || scan.at != text.len)
-		return false;
-	return operand_resolve(e, &l->arena, l->rs->opts.statics, &op, &message, &pos) == 0;
+	r = e ? operand_resolve(e, &l->arena, l->rs->opts.statics, &op, &message, &pos) : -EINVAL;
+	if (scan.oom || r == -ENOMEM)
+		return oom(l);
+	return r == 0 && scan.at == text.len;
 }
 
 static bool judge_names(struct loader *l, const struct load_exception *e)
@@ -71,6 +73,8 @@ static bool judge_names(struct loader *l, const struct load_exception *e)
 		}
 		if (field_is_valid(l, field))
 			continue;
+		if (l->oom)
+			return false;
 		g = report(l, DIAG_ERR_VALIDATE, &e->place,
 			   "'%.*s' is not a supported filter field", STR_ARG(field));
 		near = field_nearest(field);

@@ -176,6 +176,19 @@ static bool macro_names(struct loader *l, struct load_macro *m)
 	return true;
 }
 
+/* Report what was found; later findings are those of checking, for each user. */
+static void settle(struct loader *l, struct load_macro *m)
+{
+	struct cond *c = &m->cond;
+
+	for (const struct finding *f = c->findings; f && !l->oom; f = f->next)
+		cond_report(l, c, f, f->code, NULL);
+	m->broken |= c->errors > 0;
+	c->findings = NULL;
+	c->findings_end = &c->findings;
+	c->errors = 0;
+}
+
 /* Everything that makes a macro wrong whether or not it is used. */
 static void macro_compile(struct loader *l, struct load_macro *m, uint32_t depth)
 {
@@ -189,19 +202,13 @@ static void macro_compile(struct loader *l, struct load_macro *m, uint32_t depth
 	else if (!m->broken)
 		resolve_users(l, m, depth);
 	m->state = MACRO_DONE;
-	for (const struct finding *f = c->findings; f && !l->oom; f = f->next)
-		cond_report(l, c, f, f->code, NULL);
-	m->broken |= c->errors || !c->raw;
+	settle(l, m);
+	m->broken |= !c->raw;
 	if (m->broken || l->oom || !macro_names(l, m))
 		return;
-	if (!cond_resolve(l, c, &m->pub->ast)) {
+	if (!cond_resolve(l, c, &m->pub->ast))
 		m->broken = true;
-		if (c->findings)
-			cond_report(l, c, c->findings, c->findings->code, NULL);
-	}
-	c->findings = NULL;
-	c->findings_end = &c->findings;
-	c->errors = 0;
+	settle(l, m);
 }
 
 void macro_compile_all(struct loader *l)

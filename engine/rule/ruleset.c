@@ -214,7 +214,7 @@ int ruleset_finish(struct ruleset *rs)
 		rule_compile_all(l);
 	if (!l->oom) {
 		list_settle_used(l);
-		if (!l->incomplete)
+		if (!l->incomplete && !l->errors)	/* what is wrong may be their user */
 			warn_unused(l);
 		version_check_plugins(l);
 		publish(l);
