@@ -220,7 +220,8 @@ bool arg_raw_value(struct event_ctx *ctx, unsigned index, struct value *ret)
 		ok = address_value(&a, &v);
 		break;
 	default:
-		ok = false;
+		v.s = a.p;
+		ok = !is_null(&a);
 	}
 	if (ok)
 		*ret = v;

@@ -34,7 +34,7 @@ void arg_print_all(struct event_ctx *ctx, struct buf *out);
 
 /* Text of parameter i (resolved or raw) as a value; texts that exist are not copied. */
 bool arg_value(struct event_ctx *ctx, unsigned index, struct value *ret);
-/* The typed value of evt.rawarg; false when the parameter is empty or has no simple value. */
+/* The typed value of evt.rawarg (class VC_NONE: bytes in s); false when the parameter is empty. */
 bool arg_raw_value(struct event_ctx *ctx, unsigned index, struct value *ret);
 
 /*

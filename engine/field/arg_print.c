@@ -398,6 +398,11 @@ static void raw_text_pairs(const struct arg *a, struct buf *out)
 	print_texts(a, out, '=', ',');
 }
 
+static void raw_unknown_variant(const struct arg *a, struct buf *out)
+{
+	buf_add_c(out, "INVALID DYNAMIC PARAMETER");
+}
+
 #define NUMBER_SIGNED { .raw = raw_signed }
 #define NUMBER_UNSIGNED { .raw = raw_unsigned }
 #define FLAGS_ROW { .raw = raw_unsigned_decimal, .resolved = resolve_flags }
@@ -433,7 +438,7 @@ const struct arg_type arg_types[PT_COUNT] = {
 	[PT_SOCKFAMILY] = NUMBER_UNSIGNED,
 	[PT_BOOL] = { .raw = raw_bool },
 	[PT_IPV4ADDR] = IP_ROW,
-	[PT_DYN] = { .null_text = "NULL" },
+	[PT_DYN] = { .raw = raw_unknown_variant, .null_text = "NULL" },
 	[PT_FLAGS8] = FLAGS_ROW,
 	[PT_FLAGS16] = FLAGS_ROW,
 	[PT_FLAGS32] = FLAGS_ROW,

@@ -56,6 +56,8 @@ struct field_info {
 	uint32_t flags;			/* enum field_flags */
 	/* One value; false = no value. For LIST/multi fields without index: get_all instead. */
 	bool (*get)(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);
+	/* What outputs show, when that is not what conditions compare; NULL: the same. */
+	bool (*get_printed)(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);
 	/* All values into ctx->scratch; false = no value (a list may also be empty). */
 	bool (*get_all)(const struct field_ref *f, struct event_ctx *ctx, struct value_list *ret);
 	/*

@@ -144,8 +144,8 @@ static bool get_asynctype(const struct field_ref *f, struct event_ctx *ctx, stru
 	return ctx->ev->info->source == SRC_META && get_type(f, ctx, ret);
 }
 
-/* Fields of plugin events, which no source of ours produces. */
-static bool get_of_plugin(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+/* Fields of plugin events, which no source of ours produces, and what outputs do not show. */
+static bool get_nothing(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {
 	return false;
 }
@@ -251,9 +251,9 @@ static const struct field_info fields[] = {
 	  .offset = EVT_TIME_S },
 	{ EVT("reltime.ns", RELTIME, field_evt_reltime, "fraction of evt.reltime in ns"),
 	  .offset = EVT_TIME_NS, .fmt = VALUE_FMT_NS },
-	{ EVT("pluginname", CHARBUF, get_of_plugin,
+	{ EVT("pluginname", CHARBUF, get_nothing,
 	      "plugin that made the event; none for system calls") },
-	{ EVT("plugininfo", CHARBUF, get_of_plugin,
+	{ EVT("plugininfo", CHARBUF, get_nothing,
 	      "summary by the plugin that made the event; none for system calls") },
 	{ EVT("source", CHARBUF, get_source, "event source: syscall for events of the kernel") },
 	{ EVT("is_async", BOOL, get_is_async,
@@ -281,8 +281,8 @@ static const struct field_info fields[] = {
 	{ EVT("dir", CHARBUF, get_dir, "< for ends of calls, > for other events"),
 	  .flags = FIELD_DEPRECATED },
 	{ EVT("type", CHARBUF, get_type, "name of the event, usually of the system call") },
-	{ EVT("type.is", UINT32, get_type_is, "1 if the event has the type of the suffix, else 0"),
-	  .arg = ARG_SUFFIX, .parse_suffix = parse_type_is },
+	{ EVT("type.is", UINT32, get_type_is, "1 if the event has the type of the suffix, else 0; for conditions"),
+	  .get_printed = get_nothing, .arg = ARG_SUFFIX, .parse_suffix = parse_type_is },
 	{ .name = "syscall.type", .type = PT_CHARBUF, .get = get_syscall_type,
 	  .help = "name of the system call; none for other events" },
 	{ EVT("category", CHARBUF, field_evt_category,
@@ -294,7 +294,7 @@ static const struct field_info fields[] = {
 	      "value"),
 	  .arg = ARG_PARAM },
 	{ EVT("rawarg", DYN, field_evt_rawarg, "one parameter by name with its own type"),
-	  .arg = ARG_PARAM_NAME, .flags = FIELD_NO_TRANSFORMER | FIELD_NO_RHS },
+	  .get_printed = field_evt_rawarg_printed, .arg = ARG_PARAM_NAME, .flags = FIELD_NO_TRANSFORMER | FIELD_NO_RHS },
 	{ EVT("info", CHARBUF, field_evt_args, "same as evt.args") },
 	{ EVT("buffer", BYTEBUF, field_evt_buffer, "data of a read or write, as far as captured"),
 	  .parse_suffix = field_evt_parse_buffer },

@@ -33,7 +33,8 @@ field_evt_get field_evt_category, field_evt_buffer, field_evt_buflen, field_evt_
 field_evt_parse field_evt_parse_buffer;
 
 /* field_evt_arg.c */
-field_evt_get field_evt_args, field_evt_arg, field_evt_rawarg, field_evt_abspath, field_evt_infra;
+field_evt_get field_evt_args, field_evt_arg, field_evt_rawarg, field_evt_rawarg_printed,
+	field_evt_abspath, field_evt_infra;
 field_evt_parse field_evt_parse_abspath;
 enum field_evt_infra { EVT_INFRA_EVENT, EVT_INFRA_ID, EVT_INFRA_NAME, EVT_INFRA_IMAGE };
 

@@ -44,6 +44,24 @@ bool field_evt_rawarg(const struct field_ref *f, struct event_ctx *ctx, struct v
 	return position(f, ctx->ev, &at) && arg_raw_value(ctx, at, ret);
 }
 
+/* A number that was not collected cannot be compared, but prints as 0. */
+bool field_evt_rawarg_printed(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+{
+	enum value_class class;
+	struct arg a;
+	unsigned at;
+
+	if (field_evt_rawarg(f, ctx, ret))
+		return true;
+	if (!position(f, ctx->ev, &at) || !arg_init(&a, ctx, at))
+		return false;
+	class = value_class_of((enum param_type)a.type);
+	if (a.p.len || (class != VC_SIGNED && class != VC_UNSIGNED))
+		return false;
+	*ret = (struct value){ .type = a.type, .fmt = a.fmt };
+	return true;
+}
+
 /* ---- evt.abspath ---------------------------------------------------------------------------- */
 
 enum side { SIDE_DEFAULT, SIDE_SRC, SIDE_DST };

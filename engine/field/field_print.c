@@ -27,6 +27,15 @@ static bool print_joined(struct buf *out, const struct value_list *l)
 	return l->n > 0;
 }
 
+/* The single value of an output; types without a text have none. */
+static bool get_printed(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+{
+	bool has = f->info->get_printed ? f->info->get_printed(f, ctx, ret) :
+					  field_get(f, ctx, ret);
+
+	return has && value_class_of((enum param_type)ret->type) != VC_NONE;
+}
+
 bool field_print(const struct field_ref *f, struct event_ctx *ctx, struct buf *out)
 {
 	struct value_list l;
@@ -40,7 +49,7 @@ bool field_print(const struct field_ref *f, struct event_ctx *ctx, struct buf *o
 		print_list(out, &l);
 		return true;
 	}
-	if (field_get(f, ctx, &v)) {
+	if (get_printed(f, ctx, &v)) {
 		value_print(out, &v);
 		return true;
 	}
@@ -83,7 +92,7 @@ void field_json(const struct field_ref *f, struct event_ctx *ctx, struct json *j
 		field_get_all(f, ctx, &l) ? json_list(j, &l) : json_none(j);
 	else if (field_is_multi(f) && !f->info->get)
 		json_as_text(f, ctx, j);
-	else if (field_get(f, ctx, &v))
+	else if (get_printed(f, ctx, &v))
 		value_json(j, &v);
 	else
 		json_none(j);

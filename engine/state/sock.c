@@ -78,10 +78,10 @@ bool sock_parse_addr(struct str param, struct wire_addr *ret)
 	if (param.len == 0)
 		return false;
 	a.family = p[0];
-	if (a.family == WIRE_AF_INET && param.len >= ADDR4_LEN) {
+	if (a.family == WIRE_AF_INET && param.len == ADDR4_LEN) {
 		memcpy(a.ip, p + 1, IP4_LEN);
 		a.port = load_u16(p + 5);
-	} else if (a.family == WIRE_AF_INET6 && param.len >= ADDR6_LEN) {
+	} else if (a.family == WIRE_AF_INET6 && param.len == ADDR6_LEN) {
 		memcpy(a.ip, p + 1, IP6_LEN);
 		a.port = load_u16(p + 17);
 		if (sock_is_mapped(a.ip)) {

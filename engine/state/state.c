@@ -314,11 +314,10 @@ static void apply(struct state *s, struct event_ctx *c, const struct state_row *
 static void apply_to_fd(struct state *s, struct event_ctx *c, const struct state_row *row)
 {
 	uint16_t flags = c->ev->info->flags;
-	uint64_t name_before = s->intern.empty->serial;
+	uint64_t name_before;
 
 	find_fd(s, c);
-	if (c->fd)
-		name_before = c->fd->name->serial;
+	name_before = c->fd ? c->fd->name->serial : s->intern.empty->serial;
 	s->has_res = event_result(c->ev, &s->res);
 	if (c->fd && (flags & (EF_READS_FROM_FD | EF_WRITES_TO_FD)))
 		note_io(s, c);
@@ -326,7 +325,19 @@ static void apply_to_fd(struct state *s, struct event_ctx *c, const struct state
 		apply(s, c, row);
 	if (unlikely(c->ev->kernel != NULL) && c->fd && !(flags & EF_USES_FD))
 		kernel_complete(s, c);
-	c->fd_name_changed = c->fd && c->fd->name->serial != name_before;
+	/* A copy of another process's fd keeps the name it had there. */
+	c->fd_name_changed = c->fd && c->fd->name->serial != name_before &&
+			     c->ev->type != EV_PIDFD_GETFD_X;
+}
+
+/* Events of plugins, also the asynchronous ones, belong to sources that we do not have. */
+static struct str source_of(struct event *ev)
+{
+	uint32_t plugin = 0;
+
+	if (ev->type == EV_ASYNCEVENT_E)
+		event_get_u32(ev, ASYNCEVENT_E_plugin_id, &plugin);
+	return plugin || ev->info->source == SRC_PLUGIN ? STR_NONE : STR("syscall");
 }
 
 void state_event(struct state *s, struct event *ev, struct event_ctx *c)
@@ -345,7 +356,7 @@ void state_event(struct state *s, struct event *ev, struct event_ctx *c)
 	c->fd_name_changed = false;
 	c->toctou_name = STR_NONE;
 	c->container = NULL;
-	c->source = STR("syscall");
+	c->source = source_of(ev);
 	c->first_ts = s->first_ts;
 	c->prev_ts = s->prev_ts;
 	c->hostname = istr_str(s->hostname);

@@ -25,6 +25,14 @@ static void teardown(void)
 	world_done(w);
 }
 
+static bool has_value(const char *field)
+{
+	struct field_ref f = world_ref(w, field);
+	struct value v;
+
+	return field_get(&f, &w->ctx, &v);
+}
+
 START_TEST(fds)
 {
 	world_event(w, EV_READ_X, 20, W_I64(-11), W_EMPTY, W_I64(3), W_U32(16));
@@ -145,7 +153,8 @@ START_TEST(bytes_times_and_empty_parameters)
 	ck_field(w, "evt.args", "res=0 interval=none");
 	world_event(w, EV_SETUID_X, 20, W_I64(0), W_EMPTY);
 	ck_field(w, "evt.args", "res=0 uid=<NA>");
-	ck_field(w, "evt.rawarg.uid", NULL);
+	ck_field(w, "evt.rawarg.uid", "0");
+	ck_assert(!has_value("evt.rawarg.uid"));
 	world_event(w, EV_CHDIR_X, 20, W_I64(-2), W_EMPTY);
 	ck_field(w, "evt.arg.path", "<NA>");
 	ck_field(w, "evt.rawarg.path", "<NA>");
@@ -194,6 +203,20 @@ START_TEST(poll_sets)
 }
 END_TEST
 
+START_TEST(addresses_are_values_without_text)
+{
+	world_event(w, EV_BIND_X, 20, W_I64(-1), W_BYTES("\2\1\2\3\4\x50\0"), W_I64(6));
+	ck_field(w, "evt.arg.addr", "1.2.3.4:80");
+	ck_field(w, "evt.rawarg.addr", NULL);
+	ck_assert(has_value("evt.rawarg.addr"));
+	ck_assert_str_eq(world_json(w, "evt.rawarg.addr"), "null");
+	world_event(w, EV_BIND_X, 20, W_I64(-1), W_BYTES("\2\1\2\3\4"), W_I64(6));
+	ck_field(w, "evt.arg.addr", "INVALID IPv4");
+	world_event(w, EV_BIND_X, 20, W_I64(-1), W_EMPTY, W_I64(6));
+	ck_assert(!has_value("evt.rawarg.addr"));
+}
+END_TEST
+
 START_TEST(dynamic_parameters)
 {
 	world_event(w, EV_SETSOCKOPT_X, 20, W_I64(0), W_I64(6), W_U8(1), W_U8(2),
@@ -204,7 +227,7 @@ START_TEST(dynamic_parameters)
 	ck_field(w, "evt.arg.val", "<NA>");
 	world_event(w, EV_SETSOCKOPT_X, 20, W_I64(0), W_I64(6), W_U8(1), W_U8(2),
 		    W_BYTES("\x63\1\0"), W_U32(4));
-	ck_field(w, "evt.arg.val", "");
+	ck_field(w, "evt.arg.val", "INVALID DYNAMIC PARAMETER");
 	world_event(w, EV_SETSOCKOPT_X, 20, W_I64(0), W_I64(6), W_U8(1), W_U8(2), W_EMPTY,
 		    W_U32(4));
 	ck_field(w, "evt.arg.val", "NULL");
@@ -241,6 +264,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, bytes_times_and_empty_parameters);
 	tcase_add_test(t, short_parameters_are_not_read);
 	tcase_add_test(t, poll_sets);
+	tcase_add_test(t, addresses_are_values_without_text);
 	tcase_add_test(t, dynamic_parameters);
 	tcase_add_test(t, works_without_reused_buffers);
 	suite_add_tcase(s, t);

@@ -24,6 +24,15 @@ static void teardown(void)
 	world_done(w);
 }
 
+static void ck_number(struct world *world_, const char *field, uint64_t expected)
+{
+	struct field_ref f = world_ref(world_, field);
+	struct value v;
+
+	ck_assert_msg(field_get(&f, &world_->ctx, &v), "%s", field);
+	ck_assert_uint_eq(v.u, expected);
+}
+
 START_TEST(identity)
 {
 	world_event(w, EV_CLOSE_X, 1, W_I64(0), W_I64(3));
@@ -36,9 +45,10 @@ START_TEST(identity)
 	ck_field(w, "evt.is_async", "false");
 	ck_field(w, "evt.asynctype", NULL);
 	ck_field(w, "evt.pluginname", NULL);
-	ck_field(w, "evt.type.is.close", "1");
-	ck_field(w, "evt.type.is.open", "0");
-	ck_field(w, "evt.type.is.5", "1");
+	ck_number(w, "evt.type.is.close", 1);
+	ck_number(w, "evt.type.is.open", 0);
+	ck_number(w, "evt.type.is.5", 1);
+	ck_field(w, "evt.type.is.close", NULL);
 	ck_field(w, "evt.count", "1");
 	ck_field(w, "evt.count.exit", "1");
 	ck_field(w, "evt.count.procinfo", "0");
