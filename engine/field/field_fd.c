@@ -173,76 +173,83 @@ static bool get_realpath(const struct field_ref *f, struct event_ctx *ctx, struc
 	return fd && text_value(istr_str(fd->realpath), ret);
 }
 
-/* Types found so far, each with the highest number of an fd of that type. */
-struct type_list {
-	struct value v[FD_PIDFD + 2];
-	int64_t highest[FD_PIDFD + 2];
-	uint32_t n;
-};
-
-static void add_type(struct type_list *l, const struct fdinfo *fd, int64_t rank)
+static void reverse(uint8_t *p, uint32_t n)
 {
-	struct str name = fd_type_name(fd);
-	uint32_t i = 0;
+	for (uint32_t i = 0; i < n / 2; i++) {
+		uint8_t tmp = p[i];
 
-	while (i < l->n && !str_eq(l->v[i].s, name))
-		i++;
-	if (i == l->n) {
-		l->v[l->n] = value_str(name);
-		l->highest[l->n++] = rank;
-	} else if (rank > l->highest[i]) {
-		l->highest[i] = rank;
+		p[i] = p[n - 1 - i];
+		p[n - 1 - i] = tmp;
 	}
 }
 
-static void sort_types(struct type_list *l)
-{
-	for (uint32_t i = 1; i < l->n; i++) {
-		for (uint32_t k = i; k > 0 && l->highest[k] > l->highest[k - 1]; k--) {
-			struct value v = l->v[k];
-			int64_t rank = l->highest[k];
+/*
+ * The order of fd.types is that of a hash table which puts new entries in front and turns its chain
+ * around each time it grows: what users of other tools are used to see.
+ */
+static const uint16_t table_sizes[] = { 13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10273 };
 
-			l->v[k] = l->v[k - 1];
-			l->highest[k] = l->highest[k - 1];
-			l->v[k - 1] = v;
-			l->highest[k - 1] = rank;
-		}
-	}
-}
-
-/* The fd that the event made comes first, then by falling number: newest first in most tables. */
-static void collect_types(const struct event_ctx *ctx, struct type_list *l)
+/* Kinds of all fds in that order, the last one first. The fd that the event made is the newest. */
+static uint8_t *fd_kinds(const struct event_ctx *ctx, uint32_t *ret_n)
 {
+	uint32_t max = thread_fd_count(ctx->thread) + 1, n = 0, pos = 0, grown = 0;
+	const struct fdinfo *made = ctx->ev->info->flags & EF_CREATES_FD ? ctx->fd : NULL;
+	uint8_t *kinds = arena_alloc(ctx->scratch, max);
 	struct fdinfo *fd;
-	uint32_t pos = 0;
 
-	while ((fd = thread_next_fd(ctx->thread, &pos)))
-		add_type(l, fd, fd->fd);
-	if (ctx->fd && ((ctx->ev->info->flags & EF_CREATES_FD) || !l->n))
-		add_type(l, ctx->fd, INT64_MAX);
-	sort_types(l);
+	if (!kinds)
+		return NULL;
+	while ((fd = thread_next_fd(ctx->thread, &pos)) && n < max - 1) {
+		if (fd == made)
+			continue;
+		if (grown < ARRAY_SIZE(table_sizes) && n == table_sizes[grown]) {
+			reverse(kinds, n);
+			grown++;
+		}
+		kinds[n++] = fd->kind;
+	}
+	if (ctx->fd && (made || !n))
+		kinds[n++] = ctx->fd->kind;
+	*ret_n = n;
+	return kinds;
+}
+
+static void add_type(struct value_list *l, uint8_t kind)
+{
+	const struct fdinfo fd = { .kind = kind };
+	struct str name = fd_type_name(&fd);
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (l->v[i].s.p == name.p || str_eq(l->v[i].s, name))
+			return;
+	}
+	l->v[l->n++] = value_str(name);
 }
 
 /* fd.types: distinct types of all open fds; [N]: of fd N. */
 static bool all_types(const struct field_ref *f, struct event_ctx *ctx, struct value_list *ret)
 {
-	struct type_list *l;
+	struct value_list l = { 0 };
 	struct fdinfo *fd;
+	uint8_t *kinds;
+	uint32_t n;
 
 	if (!ctx->has_fd || !ctx->thread)
 		return false;
-	l = arena_new(ctx->scratch, struct type_list);
-	if (!l)
+	l.v = arena_array(ctx->scratch, FD_PIDFD + 2, sizeof(*l.v));
+	if (!l.v)
 		return false;
 	if (f->has_index) {
 		fd = thread_fd(ctx->thread, f->index);
 		if (!fd)
 			return false;
-		add_type(l, fd, 0);
+		add_type(&l, fd->kind);
 	} else {
-		collect_types(ctx, l);
+		kinds = fd_kinds(ctx, &n);
+		while (kinds && n > 0)
+			add_type(&l, kinds[--n]);
 	}
-	*ret = (struct value_list){ l->v, l->n };
+	*ret = l;
 	return true;
 }
 

@@ -105,40 +105,38 @@ static bool get_proto(const struct field_ref *f, struct event_ctx *ctx, enum soc
 	return true;
 }
 
-/* Host names that the agent resolved to the address of that end. */
-static bool all_names(struct event_ctx *ctx, enum sock_end end, struct str *names,
-		      uint32_t *ret_n)
+/* Host names that the agent resolved to the address of that end; how many. */
+static uint32_t names_of(struct event_ctx *ctx, enum sock_end end, struct str *names)
 {
 	const struct host_names *h = ctx->resolve;
 	const struct fdinfo *fd = field_fd(ctx);
 	bool source;
 
-	if (!end_of(ctx, fd, end, &source))
-		return false;
-	*ret_n = h ? h->lookup(h->ctx, source ? fd->tuple.sip : fd->tuple.dip, is_v6(fd), names,
-			       NAMES_MAX) : 0;
-	return true;
+	if (!h || !end_of(ctx, fd, end, &source))
+		return 0;
+	return h->lookup(h->ctx, source ? fd->tuple.sip : fd->tuple.dip, is_v6(fd), names,
+			 NAMES_MAX);
 }
 
 static bool get_name(struct event_ctx *ctx, enum sock_end end, struct value *ret)
 {
 	struct str names[NAMES_MAX];
-	uint32_t n;
 
-	if (!all_names(ctx, end, names, &n) || !n)
+	if (!names_of(ctx, end, names))
 		return false;
 	*ret = value_str(names[0]);
 	return true;
 }
 
-/* An address without known name still is not equal to any name: one empty text stands for it. */
+/* What has no known name still is not equal to any name: one empty text stands for it. */
 static bool list_names(struct event_ctx *ctx, enum sock_end end, struct value_list *ret)
 {
 	struct str names[NAMES_MAX];
 	struct value_list l;
 
-	if (!all_names(ctx, end, names, &l.n))
+	if (!field_fd(ctx))
 		return false;
+	l.n = names_of(ctx, end, names);
 	if (!l.n)
 		names[l.n++] = STR("");
 	l.v = arena_array(ctx->scratch, l.n, sizeof(*l.v));
@@ -181,14 +179,17 @@ END_GETTERS(s, END_SERVER)
 END_GETTERS(l, END_LOCAL)
 END_GETTERS(r, END_REMOTE)
 
-/* Both ends of a connection, whatever its role; a listener has one. */
+/*
+ * Both ends of a connection, whatever its role; a listener has one, other fds none: nothing is equal
+ * to them, but the field exists.
+ */
 static bool both_ends(struct event_ctx *ctx, struct value_list *ret, const struct fdinfo **ret_fd)
 {
 	const struct fdinfo *fd = field_fd(ctx);
 
-	if (!fd || !(fd_is_ip(fd) || fd_is_listener(fd)))
+	if (!fd)
 		return false;
-	ret->n = fd_is_ip(fd) ? 2 : 1;
+	ret->n = fd_is_ip(fd) ? 2 : fd_is_listener(fd);
 	ret->v = arena_array(ctx->scratch, ret->n, sizeof(*ret->v));
 	*ret_fd = fd;
 	return ret->v;

@@ -9,6 +9,8 @@
 #include "engine/field/field_fd.h"
 #include "engine/state/path.h"
 
+#define NO_DIRFD (-1)
+
 /* Where a relative path starts. */
 enum fs_base {
 	FS_NONE,	/* the call has no such path */
@@ -100,9 +102,7 @@ static bool get_raw(const struct field_ref *f, struct event_ctx *ctx, struct val
 	if (p->base == FS_FD)
 		return fd_name(ctx, ret);
 	s = event_get_text(ctx->ev, p->param);
-	if (!s.p)
-		return false;
-	*ret = value_str(s);
+	*ret = value_str(s.p ? s : STR("<NA>"));
 	return true;
 }
 
@@ -128,7 +128,7 @@ static bool get_full(const struct field_ref *f, struct event_ctx *ctx, struct va
 	if (p->base == FS_OPENED && (!ret->s.len || ret->s.p[0] != '/') && ctx->fd)
 		return fd_name(ctx, ret);
 	if (p->base != FS_CWD && !event_get_i64(ctx->ev, p->dirfd, &dirfd))
-		return false;
+		dirfd = NO_DIRFD;
 	return fd_path_at(ctx, dirfd, ret->s, ret);
 }
 

@@ -10,11 +10,6 @@ static const void *obj_thread(struct event_ctx *ctx)
 	return ctx->thread;
 }
 
-static const void *obj_main(struct event_ctx *ctx)
-{
-	return ctx->thread ? thread_main(ctx->thread) : NULL;
-}
-
 static const void *obj_parent(struct event_ctx *ctx)
 {
 	return ctx->thread ? thread_ancestor(ctx->thread, 1) : NULL;
@@ -60,6 +55,5 @@ static void member_bool(const struct field_ref *f, const void *obj, struct value
 	GETTER(obj, bool, member_bool, true)
 
 GETTERS(thread)
-GETTERS(main)
 GETTERS(parent)
 GETTERS(fd)

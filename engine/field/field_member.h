@@ -23,7 +23,6 @@
 	  .offset = offsetof(struct FIELD_OBJECT_##obj, member), .help = help_, __VA_ARGS__ }
 
 #define FIELD_OBJECT_thread thread
-#define FIELD_OBJECT_main thread
 #define FIELD_OBJECT_parent thread
 #define FIELD_OBJECT_fd fdinfo
 
@@ -37,7 +36,6 @@
 	bool member_##obj##_u32(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);  \
 	bool member_##obj##_bool(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);
 FIELD_MEMBER_GETTERS(thread)	/* the thread of the event */
-FIELD_MEMBER_GETTERS(main)	/* the leader of its group */
 FIELD_MEMBER_GETTERS(parent)	/* the leader of the group of its parent */
 FIELD_MEMBER_GETTERS(fd)	/* the fd of the event */
 

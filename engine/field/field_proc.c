@@ -143,8 +143,6 @@ static bool get_stdio_type(const struct field_ref *f, struct event_ctx *ctx, str
 
 #define MEMBER(name, type, member, help, ...) \
 	FIELD_MEMBER(thread, , name, type, member, help, __VA_ARGS__)
-#define MAIN(name, type, member, help, ...) \
-	FIELD_MEMBER(main, , name, type, member, help, __VA_ARGS__)
 #define PARENT(name, type, member, help, ...) \
 	FIELD_MEMBER(parent, , name, type, member, help, __VA_ARGS__)
 #define NONZERO(name, type, member, help) \
@@ -247,9 +245,9 @@ static const struct field_info fields[] = {
 	ROW("proc.fdopencount", UINT64, get_fdopencount, "number of open fds"),
 	ROW("proc.fdlimit", INT64, get_fdlimit, "limit of open fds"),
 	ROW("proc.fdusage", DOUBLE, get_fdusage, "open fds in percent of the limit"),
-	MAIN("proc.vmsize", UINT64, vmsize_kb, "virtual memory in kB"),
-	MAIN("proc.vmrss", UINT64, vmrss_kb, "resident memory in kB"),
-	MAIN("proc.vmswap", UINT64, vmswap_kb, "swapped memory in kB"),
+	MEMBER("proc.vmsize", UINT64, vmsize_kb, "virtual memory in kB"),
+	MEMBER("proc.vmrss", UINT64, vmrss_kb, "resident memory in kB"),
+	MEMBER("proc.vmswap", UINT64, vmswap_kb, "swapped memory in kB"),
 	ROW("proc.nthreads", UINT64, get_nthreads, "number of threads, the leader included"),
 	ROW("proc.nchilds", UINT64, get_nchilds, "number of threads besides the leader"),
 	ROW("proc.stdin.type", CHARBUF, get_stdio_type, "type of fd 0", .offset = 0),

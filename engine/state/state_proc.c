@@ -365,7 +365,7 @@ SAME_PARAM(BRK_4_X_vm_swap, MUNMAP_X_vm_swap);
 /* Counters that change all the time: the version stands still. */
 ROW_FN(on_memory)
 {
-	struct thread *t = thread_main(c->thread);
+	struct thread *t = c->thread;
 
 	take_u32(c->ev, BRK_4_X_vm_size, &t->vmsize_kb);
 	take_u32(c->ev, BRK_4_X_vm_rss, &t->vmrss_kb);

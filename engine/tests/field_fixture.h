@@ -145,7 +145,7 @@ static inline const char *fixture_print(struct fixture *f, const char *field)
 	if (!field_print(&ref, &f->ctx, &f->out))
 		return "(none)";
 	ck_assert_int_eq(f->out.err, 0);
-	return f->out.p ? f->out.p : "";
+	return f->out.len ? f->out.p : "";
 }
 
 /* All values as a condition sees them, joined by "|"; "(none)" without value. */
@@ -163,7 +163,7 @@ static inline const char *fixture_values(struct fixture *f, const char *field)
 			buf_add_char(&f->out, '|');
 		value_print(&f->out, &l.v[i]);
 	}
-	return f->out.p ? f->out.p : "";
+	return f->out.len ? f->out.p : "";
 }
 
 #define ck_field(f, field, text) ck_assert_str_eq(fixture_print((f), (field)), (text))
