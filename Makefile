@@ -94,6 +94,12 @@ asan: deps ## the whole test suite under AddressSanitizer and UBSan
 	$(Q)BUILD=build-asan TEST_TIMEOUT=900 engine/tests/run_tests.sh \
 		$(TEST_SRC:%.c=build-asan/%) $(TEST_SCRIPTS)
 
+# Coverage-guided fuzzing: make fuzz T=fuzz_condition SECONDS=60 (all targets without T).
+SECONDS ?= 60
+T ?= $(FUZZ_SRC:engine/tests/%.c=%)
+fuzz: deps ## fuzz the parsers and decoders: T=target SECONDS=n
+	$(Q).ci/fuzz.sh $(SECONDS) $(T)
+
 conformance: all ## compare with the incumbent on the samples in ../shared
 	$(Q)python3 $(SHARED)/tools/conform.py --bin $(BUILD)/tiercel \
 		--known engine/tests/known-differences.txt $(SHARED)/conformance $(SHARED)/corpus
@@ -119,6 +125,6 @@ clean: ## remove the build directory
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18 | sort
 
-.PHONY: all unit deps run test asan conformance docs bench check-deps clean help
+.PHONY: all unit deps run test asan fuzz conformance docs bench check-deps clean help
 .SECONDARY:
 -include $(ENGINE_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TEST_BIN:=.d) $(FUZZ_BIN:=.d)
