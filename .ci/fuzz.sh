@@ -14,9 +14,10 @@ for target in "$@"; do
 	name=${target#fuzz_}
 	corpus=build-fuzz/corpus/$target
 	mkdir -p "$corpus"
-	clang-14 -std=gnu11 -O1 -g -D_GNU_SOURCE -DFUZZING -I. -Ibuild-fuzz -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o "build-fuzz/$target" "engine/tests/$target.c" build-fuzz/libtiercel.a \
-		-lyaml -lz -lre2 -lstdc++ -lm
+	clang-14 -std=gnu11 -O1 -g -D_GNU_SOURCE -DFUZZING -I. -Ibuild-fuzz $san \
+		-c -o "build-fuzz/$target.o" "engine/tests/$target.c"
+	clang++-14 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "build-fuzz/$target" \
+		"build-fuzz/$target.o" build-fuzz/libtiercel.a -lyaml -lz -lre2 -lm
 	echo "== $target, $seconds seconds"
 	"build-fuzz/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
 		-artifact_prefix="build-fuzz/findings/$target-" "$corpus" engine/tests/seeds/"$name" 2>&1 |
