@@ -8,45 +8,60 @@
 
 enum { HEADER_TS = 0, HEADER_TID = 8, HEADER_LEN = 16, HEADER_TYPE = 20, HEADER_NPARAMS = 22 };
 
-int event_view(struct event *ev, uint16_t type, uint16_t nparams, bool wide, const uint8_t *lens,
-	       const uint8_t *data, uint32_t data_len)
+/* Offsets of all values from the array of lengths; their sum. */
+static inline uint64_t sum_lengths(struct event *ev, unsigned nparams, bool wide,
+				   const uint8_t *lens)
 {
-	const struct event_info *info;
+	const uint8_t *end = lens + (nparams << (wide ? 2 : 1));
+	uint32_t *off = ev->off;
 	uint64_t sum = 0;
-	unsigned n;
 
-	if (unlikely(type >= EVENT_TYPE_COUNT))
-		return -ENOENT;
-	if (unlikely(nparams > EVENT_PARAMS_MAX))
-		return -EBADMSG;
-	info = &event_infos[type];
-	/* Newer writers may append parameters which this table does not know. */
-	n = MIN(nparams, info->nparams);
-	ev->off[0] = 0;
+	*off++ = 0;
 	if (unlikely(wide)) {
-		for (unsigned i = 0; i < nparams; i++) {
-			sum += load_u32(lens + 4 * i);
-			ev->off[i + 1] = (uint32_t)sum;
+		for (; lens != end; lens += 4) {
+			sum += load_u32(lens);
+			*off++ = (uint32_t)sum;
 		}
 	} else {
-		for (unsigned i = 0; i < nparams; i++) {
-			sum += load_u16(lens + 2 * i);
-			ev->off[i + 1] = (uint32_t)sum;
+		for (; lens != end; lens += 2) {
+			sum += load_u16(lens);
+			*off++ = (uint32_t)sum;
 		}
 	}
-	if (unlikely(sum > data_len))
+	return sum;
+}
+
+/* With type and nparams checked. */
+static inline int view(struct event *ev, uint16_t type, unsigned nparams, bool wide,
+		       const uint8_t *lens, const uint8_t *data, uint32_t data_len)
+{
+	const struct event_info *info = &event_infos[type];
+
+	if (unlikely(sum_lengths(ev, nparams, wide, lens) > data_len))
 		return -EBADMSG;
+	/* Newer writers may append parameters which this table does not know. */
+	nparams = MIN(nparams, info->nparams);
 	ev->type = type;
-	ev->nparams = n;
-	ev->noff = n;
+	ev->nparams = nparams;
+	ev->noff = nparams;
 	ev->wide = wide;
 	ev->info = info;
 	ev->lens = lens;
 	ev->data = data;
 	ev->data_len = data_len;
+	return 0;
+}
+
+int event_view(struct event *ev, uint16_t type, uint16_t nparams, bool wide, const uint8_t *lens,
+	       const uint8_t *data, uint32_t data_len)
+{
+	if (unlikely(type >= EVENT_TYPE_COUNT))
+		return -ENOENT;
+	if (unlikely(nparams > EVENT_PARAMS_MAX))
+		return -EBADMSG;
 	ev->raw = NULL;
 	ev->raw_len = 0;
-	return 0;
+	return view(ev, type, nparams, wide, lens, data, data_len);
 }
 
 int event_decode(const uint8_t *raw, uint32_t len, struct event *ret_ev)
@@ -71,9 +86,8 @@ int event_decode(const uint8_t *raw, uint32_t len, struct event *ret_ev)
 	lens_size = nparams << (wide ? 2 : 1);
 	if (unlikely(lens_size > size - EVENT_HEADER_BYTES))
 		return -EBADMSG;
-	r = event_view(ret_ev, type, nparams, wide, raw + EVENT_HEADER_BYTES,
-		       raw + EVENT_HEADER_BYTES + lens_size,
-		       size - EVENT_HEADER_BYTES - lens_size);
+	r = view(ret_ev, type, nparams, wide, raw + EVENT_HEADER_BYTES,
+		 raw + EVENT_HEADER_BYTES + lens_size, size - EVENT_HEADER_BYTES - lens_size);
 	if (unlikely(r < 0))
 		return r;
 	ret_ev->ts = load_u64(raw + HEADER_TS);
