@@ -286,11 +286,10 @@ struct fdinfo *thread_fd(const struct thread *t, int64_t fd)
 	return fds ? fdtable_get(fds, fd) : NULL;
 }
 
+/* Of the process: a stand-in for an unknown thread has none. */
 uint32_t thread_fd_count(const struct thread *t)
 {
-	const struct fdtable *fds = t->group ? t->group->fds : t->own_fds;
-
-	return fds ? fds->count : 0;
+	return t->group ? t->group->fds->count : 0;
 }
 
 struct fdinfo *thread_next_fd(const struct thread *t, uint32_t *pos)

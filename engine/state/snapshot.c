@@ -5,6 +5,7 @@
  * copied.
  */
 #include "engine/base/map.h"
+#include "engine/base/utf8.h"
 #include "engine/state/state_priv.h"
 
 #define PORTS 65536
@@ -92,7 +93,10 @@ static int load_fd(struct state *s, const struct fd_record *r)
 	f->cloexec = r->open_flags & WO_CLOEXEC;
 	f->upper_layer = r->open_flags & WO_UPPER_LAYER;
 	f->lower_layer = r->open_flags & WO_LOWER_LAYER;
-	state_set_text(s, &f->name, r->name);
+	buf_clear(&s->text);
+	if (r->name.p)
+		utf8_sanitize(&s->text, r->name);
+	state_set_text(s, &f->name, buf_str(&s->text));
 	if (fd_is_ip(f)) {
 		load_socket(s, f, r);
 	} else if (f->kind == FD_UNIX) {

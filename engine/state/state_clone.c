@@ -60,7 +60,7 @@ static void fill_from_event(struct state *s, struct thread *t, struct event *ev)
 	state_set_text(s, &t->exe, event_get_text(ev, CLONE_20_X_exe));
 	thread_set_comm(s, t, comm_of(ev));
 	thread_set_args(s, t, event_param(ev, CLONE_20_X_args));
-	t->fdlimit = get_i64(ev, CLONE_20_X_fdlimit, -1);
+	t->fdlimit = get_i64(ev, CLONE_20_X_fdlimit, 0);
 	if (event_get_u64(ev, CLONE_20_X_pgft_maj, &v))
 		t->pfmajor = v;
 	if (event_get_u64(ev, CLONE_20_X_pgft_min, &v))
