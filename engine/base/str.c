@@ -136,6 +136,16 @@ static unsigned edit_distance(struct str a, struct str b)
 	return row[b.len];
 }
 
+static uint32_t common_prefix(struct str a, struct str b)
+{
+	uint32_t n = 0;
+
+	while (n < a.len && n < b.len && a.p[n] == b.p[n])
+		n++;
+	return n;
+}
+
+/* Of equally near names the one that starts like the text longest. */
 const char *str_nearest(struct str s, const char *const *names, size_t n)
 {
 	unsigned best = s.len / 3 + 1;
@@ -150,7 +160,8 @@ const char *str_nearest(struct str s, const char *const *names, size_t n)
 		if (name.len > NEAREST_MAX || name.len == 0)
 			continue;
 		d = edit_distance(s, name);
-		if (d < best || (d == best && !found)) {
+		if (d < best || (d == best && (!found || common_prefix(s, name) >
+								  common_prefix(s, str_from(found))))) {
 			best = d;
 			found = names[i];
 		}

@@ -50,7 +50,8 @@ static struct operand *resolve_side(struct check_run *r, const struct ast *a, co
 	if (err.unknown_filter) {
 		const char *near = field_nearest(e->text);
 
-		if (near)
+		/* Of a known name it is the argument that is wrong. */
+		if (near && !str_is(e->text, near))
 			err.hint = arena_printf(r->c->arena, "did you mean %s?", near);
 	}
 	report(r, &err);

@@ -317,6 +317,43 @@ START_TEST(event_types)
 }
 END_TEST
 
+/* Memory runs out at any place: an error comes back, nothing breaks. */
+START_TEST(out_of_memory)
+{
+	static const char text[] = "evt.type in (open, close) and not (proc.name regex oneof ('a+', "
+				   "'b') or toupper(proc.name) = val(proc.pname)) and fd.num > 3 "
+				   "and proc.name = proc.pname and getopt(('-n'), 'n')[n] = 'x\\ny'";
+	unsigned fine = 0;
+
+	for (size_t budget = 64; budget < 40000; budget += 64) {
+		const struct filter_checker c = {
+			.arena = &arena, .error = on_error, .warn = on_warn,
+		};
+		struct filter_error err = { 0 };
+		struct ast *ast;
+		int r;
+
+		arena_done(&arena);
+		arena_init(&arena, 64, budget);
+		r = filter_parse(str_from(text), &arena, &limits, &ast, &err);
+		if (r == 0)
+			r = filter_check(ast, &c);
+		fine += r == 0;
+	}
+	ck_assert_uint_gt(fine, 0);
+	ck_assert_uint_lt(fine, 600);
+}
+END_TEST
+
+START_TEST(hints)
+{
+	refused("fd.nam = x", "filter_check called with nonexistent field fd.nam");
+	ck_assert_str_eq(found.first.hint, "did you mean fd.name?");
+	refused("proc.aname[x] = a", "filter_check called with nonexistent field proc.aname[x]");
+	ck_assert_ptr_null(found.first.hint);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("filter_check");
@@ -334,6 +371,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, never_true);
 	tcase_add_test(t, shared_trees);
 	tcase_add_test(t, event_types);
+	tcase_add_test(t, out_of_memory);
+	tcase_add_test(t, hints);
 	suite_add_tcase(s, t);
 	return s;
 }
