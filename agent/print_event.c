@@ -170,6 +170,9 @@ void event_printer_free(struct event_printer *p)
 
 bool event_printer_accepts(struct event_printer *p, struct event_ctx *ctx)
 {
+	/* Samples of processes are made by the recorder, not by the system. */
+	if (ctx->ev->type == EV_PROCINFO_E)
+		return false;
 	return !p->filter || match_ast(p->filter, ctx);
 }
 

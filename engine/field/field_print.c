@@ -11,7 +11,7 @@ static void print_list(struct buf *out, const struct value_list *l)
 	for (uint32_t i = 0; i < l->n; i++) {
 		if (i)
 			buf_add_char(out, ',');
-		value_print(out, &l->v[i]);
+		value_show(out, &l->v[i]);
 	}
 	buf_add_char(out, ')');
 }
@@ -22,7 +22,7 @@ static bool print_joined(struct buf *out, const struct value_list *l)
 	for (uint32_t i = 0; i < l->n; i++) {
 		if (i)
 			buf_add_char(out, ' ');
-		value_print(out, &l->v[i]);
+		value_show(out, &l->v[i]);
 	}
 	return l->n > 0;
 }
@@ -50,7 +50,7 @@ bool field_print(const struct field_ref *f, struct event_ctx *ctx, struct buf *o
 		return true;
 	}
 	if (get_printed(f, ctx, &v)) {
-		value_print(out, &v);
+		value_show(out, &v);
 		return true;
 	}
 	if (f->info->get || !field_is_multi(f))

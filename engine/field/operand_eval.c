@@ -77,7 +77,7 @@ bool operand_print(const struct operand *op, struct event_ctx *ctx, struct buf *
 	for (uint32_t i = 0; i < vals.n; i++) {
 		if (i)
 			buf_add_char(out, ',');
-		value_print(out, &vals.v[i]);
+		value_show(out, &vals.v[i]);
 	}
 	if (op->is_list)
 		buf_add_char(out, ')');

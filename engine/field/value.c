@@ -4,6 +4,8 @@
  * One row per wire type says how it compares and how it prints.
  */
 #include "engine/field/value.h"
+
+#include "engine/base/utf8.h"
 #include "engine/state/sock.h"
 
 #include <inttypes.h>
@@ -185,11 +187,19 @@ void value_print(struct buf *out, const struct value *v)
 	}
 }
 
+void value_show(struct buf *out, const struct value *v)
+{
+	if (value_class_of((enum param_type)v->type) == VC_STRING && !utf8_plain(v->s))
+		utf8_sanitize(out, v->s);
+	else
+		value_print(out, v);
+}
+
 static void json_text(struct json *j, const struct value *v)
 {
 	struct buf text = BUF_INIT;
 
-	value_print(&text, v);
+	value_show(&text, v);
 	json_str(j, buf_str(&text));
 	buf_done(&text);
 }
@@ -213,7 +223,10 @@ void value_json(struct json *j, const struct value *v)
 
 	switch (class) {
 	case VC_STRING:
-		json_str(j, v->s);
+		if (utf8_plain(v->s))
+			json_str(j, v->s);
+		else
+			json_text(j, v);
 		break;
 	case VC_SIGNED:
 	case VC_UNSIGNED:

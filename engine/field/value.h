@@ -69,8 +69,10 @@ static inline struct value value_bool(bool b)
 	return (struct value){ .type = PT_BOOL, .u = b };
 }
 
-/* The text that %field prints (bytes as printable characters, no UTF-8 repair). */
+/* The text of a value (bytes as printable characters, no UTF-8 repair). */
 void value_print(struct buf *out, const struct value *v);
+/* The same for people's eyes: control characters and broken UTF-8 become U+FFFD. */
+void value_show(struct buf *out, const struct value *v);
 /* Number, bool or string as output_fields shows it. */
 void value_json(struct json *j, const struct value *v);
 
