@@ -372,14 +372,14 @@ ROW_FN(on_memory)
 	take_u32(c->ev, BRK_4_X_vm_swap, &t->vmswap_kb);
 }
 
-/* Unlike the memory calls this is kept with the thread itself, as in the incumbent. */
+/* Unlike the memory calls this is kept with the process, as in the incumbent. */
 ROW_FN(on_switch)
 {
-	struct thread *t = c->thread;
+	struct thread *t = c->thread, *m = thread_main(t);
 
 	take_u64(c->ev, SCHEDSWITCH_6_E_pgft_maj, &t->pfmajor);
 	take_u64(c->ev, SCHEDSWITCH_6_E_pgft_min, &t->pfminor);
-	take_u32(c->ev, SCHEDSWITCH_6_E_vm_size, &t->vmsize_kb);
-	take_u32(c->ev, SCHEDSWITCH_6_E_vm_rss, &t->vmrss_kb);
-	take_u32(c->ev, SCHEDSWITCH_6_E_vm_swap, &t->vmswap_kb);
+	take_u32(c->ev, SCHEDSWITCH_6_E_vm_size, &m->vmsize_kb);
+	take_u32(c->ev, SCHEDSWITCH_6_E_vm_rss, &m->vmrss_kb);
+	take_u32(c->ev, SCHEDSWITCH_6_E_vm_swap, &m->vmswap_kb);
 }
