@@ -78,7 +78,7 @@ n=$((n + 1))
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	n=$((n - 1))
 	cp "$tiercel" "$tmp/tiercel-copy" && cp -r rules/system "$tmp/rules" && chmod -R a+rX "$tmp"
-	expect "run without root" 1 'needs root' \
+	expect "run without root" 1 'run as root' \
 		setpriv --reuid 65534 --regid 65534 --clear-groups "$tmp/tiercel-copy" run -r "$tmp/rules"
 else
 	echo "ok $n - run without root # SKIP setpriv is not here"
@@ -87,11 +87,11 @@ expect "run without rules" 2 'no rules' "$tiercel" run
 
 corpus=${TIERCEL_SHARED:-../shared}/corpus/scap
 if [ -f "$corpus/libs-sample.scap" ]; then
-	head -c 60000 "$corpus/libs-sample.scap" >"$tmp/cut.scap"
+	head -c 130000 "$corpus/libs-sample.scap" >"$tmp/cut.scap"
 	expect "truncated capture" 1 'TRACE_ERR_TRUNCATED' \
 		"$tiercel" replay --print "$tmp/cut.scap"
-	expect "events before the cut are printed" 1 ' procinfo ' "$tiercel" replay --print "$tmp/cut.scap"
-	{ head -c 100000 "$corpus/libs-sample.scap"; head -c 400 /dev/zero; } >"$tmp/zero.scap"
+	expect "events before the cut are printed" 1 ' switch next=' "$tiercel" replay --print "$tmp/cut.scap"
+	{ head -c 130000 "$corpus/libs-sample.scap"; head -c 400 /dev/zero; } >"$tmp/zero.scap"
 	expect "corrupt capture" 1 'TRACE_ERR' "$tiercel" replay --print "$tmp/zero.scap"
 else
 	n=$((n + 1))

@@ -129,7 +129,7 @@ class Stage:
     def file(self, name, text="x\n"):
         path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as f:
+        with open(path, "x") as f:      # exclusive: a truncating open is what some rules look for
             f.write(text)
         return path
 
@@ -317,6 +317,7 @@ def main():
         skip("no shared reference data (%s)" % COMMUNITY)
     if not cgroup_roots():
         skip("no cgroup hierarchy to play a container in")
+    enter_root_cgroup()     # what this script does itself must count as done on the host
     work = tempfile.mkdtemp(prefix="tiercel-live-")
     os.chmod(work, 0o755)
     box = os.path.join(cgroup_roots()[0], CONTAINER)
