@@ -90,9 +90,12 @@ static int resolve_args(const struct resolver *r, const struct expr *e, struct o
 	return 0;
 }
 
+/* Transformers rely on a single value, or a list. */
 static bool refuses_transformers(void *ctx, struct operand *field)
 {
-	if (field->field.info->flags & FIELD_NO_TRANSFORMER)
+	const struct field_ref *f = &field->field;
+
+	if (f->info->flags & FIELD_NO_TRANSFORMER || (field_is_multi(f) && !field->is_list))
 		*(const char **)ctx = field->field.info->name;
 	return true;
 }

@@ -61,8 +61,8 @@ const char *operand_type_name(enum param_type t);
 bool operand_fields(struct operand *op, bool (*fn)(void *ctx, struct operand *field), void *ctx);
 
 /*
- * Values of the operand; false = no value. Single values come as a list of one; only lists may be
- * empty.
+ * Values of the operand; false = no value. Single values come as a list of one; only lists
+ * and fields that stand for several values may give none.
  */
 bool operand_eval(const struct operand *op, struct event_ctx *ctx, struct value_list *ret);
 /* As %operand prints it; false = no value. */

@@ -20,10 +20,8 @@ static bool eval_field(const struct operand *op, struct event_ctx *ctx, struct v
 {
 	struct value v;
 
-	if (op->is_list)
+	if (op->is_list || field_is_multi(&op->field))
 		return field_get_all(&op->field, ctx, ret);
-	if (field_is_multi(&op->field))
-		return field_get_all(&op->field, ctx, ret) && ret->n > 0;
 	return field_get(&op->field, ctx, &v) && transform_one(ctx, ret, v);
 }
 
