@@ -10,6 +10,7 @@
 #include "engine/event/scap_block.h"
 #include "engine/event/scap_input.h"
 #include "engine/event/scap_kernel.h"
+#include "engine/event/scap_swap.h"
 
 enum {
 	BUFFER_BYTES = 256 * 1024,	/* fits into the L2 cache */
@@ -35,6 +36,7 @@ struct scap_reader {
 	uint64_t buf_offset;		/* of buf[0] in the uncompressed stream */
 	int failed;
 	bool ended, seen_section;
+	bool swap;			/* the section is from a big-endian machine */
 	uint32_t last_number;		/* blocks of one type follow each other */
 	const struct block_type *last_type;
 	bool lists_open;		/* records were handed out, DONE was not */
@@ -98,6 +100,13 @@ static size_t available(const struct scap_reader *r)
 static uint64_t offset(const struct scap_reader *r)
 {
 	return r->buf_offset + r->pos;
+}
+
+static uint32_t get_u32(const struct scap_reader *r, const uint8_t *p)
+{
+	uint32_t v = load_u32(p);
+
+	return unlikely(r->swap) ? __builtin_bswap32(v) : v;
 }
 
 /* Read until `want` bytes are there or nothing more comes. */
@@ -193,7 +202,7 @@ static int leave_list(struct scap_reader *r)
 	if (!fill(r, SCAP_BLOCK_TAIL))
 		return stopped(r, r->list_offset);
 	tail = r->buf + r->pos;
-	if (load_u32(tail) != r->list_len)
+	if (get_u32(r, tail) != r->list_len)
 		return fail(r, DIAG_TRACE_ERR_FORMAT, r->list_offset,
 			    "the lengths at both ends of this block differ");
 	r->pos += SCAP_BLOCK_TAIL;
@@ -270,7 +279,8 @@ static int next_entry(struct scap_reader *r, struct snapshot_item *snap)
 	size_t want = MIN(r->list_left, (uint64_t)ENTRY_BYTES);
 	bool whole = fill(r, want);
 	uint64_t at = offset(r);
-	struct cursor c = { r->buf + r->pos, r->buf + r->pos + MIN(want, available(r)), false };
+	struct cursor c = { r->buf + r->pos, r->buf + r->pos + MIN(want, available(r)), false,
+			    r->swap };
 	int got;
 
 	if (r->failed)
@@ -320,17 +330,18 @@ static int read_section(struct scap_reader *r, struct snapshot_item *snap)
 	uint64_t at = offset(r);
 	bool first = !r->seen_section;
 	uint32_t magic, len;
+	uint16_t major;
 
 	if (!fill(r, SCAP_BLOCK_HEAD + SCAP_SECTION_BODY))
 		return stopped(r, at);
-	len = load_u32(r->buf + r->pos + 4);
 	magic = load_u32(r->buf + r->pos + SCAP_BLOCK_HEAD);
-	if (magic == SCAP_MAGIC_SWAPPED)
-		return fail(r, DIAG_TRACE_ERR_FORMAT, at,
-			    "the capture was made on a big-endian machine");
-	if (magic != SCAP_MAGIC || len < SCAP_BLOCK_HEAD + SCAP_SECTION_BODY + SCAP_BLOCK_TAIL)
+	r->swap = magic == SCAP_MAGIC_SWAPPED;
+	len = get_u32(r, r->buf + r->pos + 4);
+	if ((magic != SCAP_MAGIC && !r->swap) ||
+	    len < SCAP_BLOCK_HEAD + SCAP_SECTION_BODY + SCAP_BLOCK_TAIL)
 		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "not a section header");
-	if (load_u16(r->buf + r->pos + SCAP_BLOCK_HEAD + 4) > 1)
+	major = load_u16(r->buf + r->pos + SCAP_BLOCK_HEAD + 4);
+	if ((r->swap ? __builtin_bswap16(major) : major) > 1)
 		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "major version is newer than 1");
 	r->seen_section = true;
 	/* Options may follow the header; nothing in them matters. */
@@ -358,7 +369,8 @@ static int read_machine(struct scap_reader *r, uint32_t len, struct snapshot_ite
 	c.p = r->buf + r->pos + SCAP_BLOCK_HEAD;
 	c.end = r->buf + r->pos + len - SCAP_BLOCK_TAIL;
 	c.bad = false;
-	if (load_u32(c.end) != len || scap_get_machine(&c, &snap->machine) < 0)
+	c.swap = r->swap;
+	if (get_u32(r, c.end) != len || scap_get_machine(&c, &snap->machine) < 0)
 		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged machine information");
 	r->pos += len;
 	r->stats.blocks++;
@@ -381,6 +393,8 @@ static int read_list_head(struct scap_reader *r, const struct block_type *t, uin
 	if (!fill(r, 8))
 		return stopped(r, at);
 	r->fd_tid = (int64_t)load_u64(r->buf + r->pos);
+	if (r->swap)
+		r->fd_tid = (int64_t)__builtin_bswap64((uint64_t)r->fd_tid);
 	r->pos += 8;
 	r->list_left -= 8;
 	return AGAIN;
@@ -435,11 +449,28 @@ static int keep_kernel(struct scap_reader *r, const uint8_t *raw, uint32_t len)
 	return -ENOENT;
 }
 
-static int decode(struct scap_reader *r, const struct block_type *t, const uint8_t *raw,
+/* Cpu and flags at `p`, the event behind them. */
+static int swap_event(const struct block_type *t, uint8_t *p, uint32_t head, uint32_t len)
+{
+	/* Old forms are guessed from their sizes; nobody has such captures. */
+	if (t->version == 1)
+		return -EBADMSG;
+	scap_swap(p, 2);
+	if (head == 6)
+		scap_swap(p + 2, 4);
+	return scap_swap_event(p + head, len);
+}
+
+static int decode(struct scap_reader *r, const struct block_type *t, uint8_t *p, uint32_t head,
 		  uint32_t len, struct event *ev)
 {
+	const uint8_t *raw = p + head;
 	int err;
 
+	if (unlikely(r->swap) && swap_event(t, p, head, len) < 0) {
+		r->stats.events_raw++;
+		return -EBADMSG;
+	}
 	if (unlikely(t->version > 1 && len >= EVENT_HEADER_BYTES &&
 		     load_u16(raw + 20) == SCAP_KERNEL_TYPE))
 		return keep_kernel(r, raw, len);
@@ -484,7 +515,7 @@ static int read_event(struct scap_reader *r, const struct block_type *t, uint32_
 {
 	uint32_t head = t->kind == BLOCK_EVENT_FLAGS ? 6 : 2, body = len - 12;
 	uint64_t at = offset(r);
-	const uint8_t *p;
+	uint8_t *p;
 	int err;
 
 	if (unlikely(limit_over(r->limits, t->version == 3 ? LIMIT_EVENT_LARGE_BYTES
@@ -493,11 +524,11 @@ static int read_event(struct scap_reader *r, const struct block_type *t, uint32_
 	if (unlikely(available(r) < len) && !fill(r, len))
 		return stopped(r, at);
 	p = r->buf + r->pos + SCAP_BLOCK_HEAD;
-	err = body < head ? -EBADMSG : decode(r, t, p + head, body - head, ev);
+	err = body < head ? -EBADMSG : decode(r, t, p, head, body - head, ev);
 	if (unlikely(err < 0)) {
 		if (r->failed)
 			return r->failed;
-		if (load_u32(p + body) != len)
+		if (get_u32(r, p + body) != len)
 			return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged event");
 		if (err == -EBADMSG) {
 			r->stats.corrupt_events++;
@@ -536,8 +567,8 @@ static int next_block(struct scap_reader *r, struct snapshot_item *snap, struct 
 
 	if (unlikely(available(r) < SCAP_BLOCK_HEAD) && !fill(r, SCAP_BLOCK_HEAD))
 		return available(r) ? stopped(r, offset(r)) : at_end(r);
-	t = block_type(r, load_u32(r->buf + r->pos));
-	len = load_u32(r->buf + r->pos + 4);
+	t = block_type(r, get_u32(r, r->buf + r->pos));
+	len = get_u32(r, r->buf + r->pos + 4);
 	if (unlikely(!r->seen_section && t->kind != BLOCK_SECTION))
 		return fail(r, DIAG_TRACE_ERR_FORMAT, offset(r), "not a .scap capture");
 	if (t->kind == BLOCK_SECTION)

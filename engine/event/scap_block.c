@@ -61,7 +61,8 @@ uint8_t cursor_u8(struct cursor *c)
 	uint##bits##_t cursor_u##bits(struct cursor *c)              \
 	{                                                            \
 		const uint8_t *p = cursor_take(c, (bits) / 8);       \
-		return p ? load_u##bits(p) : 0;                      \
+		uint##bits##_t v = p ? load_u##bits(p) : 0;          \
+		return c->swap ? __builtin_bswap##bits(v) : v;       \
 	}
 CURSOR(16)
 CURSOR(32)
@@ -97,7 +98,7 @@ static bool enter_entry(struct cursor *c, const uint8_t *start, uint32_t len, st
 {
 	if (c->bad || len > (size_t)(c->end - start) || start + len < c->p)
 		return false;
-	*ret_in = (struct cursor){ c->p, start + len, false };
+	*ret_in = (struct cursor){ c->p, start + len, false, c->swap };
 	c->p = start + len;
 	return true;
 }

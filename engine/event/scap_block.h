@@ -49,6 +49,7 @@ uint32_t scap_block_number(enum block_kind kind, unsigned version);
 struct cursor {
 	const uint8_t *p, *end;
 	bool bad;
+	bool swap;	/* integers are big-endian */
 };
 
 static inline size_t cursor_left(const struct cursor *c)

@@ -554,6 +554,77 @@ START_TEST(test_many_processes)
 }
 END_TEST
 
+static void check_big_endian(struct event *ev)
+{
+	struct str tuple;
+	uint64_t ino;
+	int64_t fd;
+
+	ck_assert_uint_eq(ev->ts, 1000);
+	ck_assert_int_eq(ev->tid, 10);
+	ck_assert_uint_eq(ev->cpu, 1);
+	switch (ev->num) {
+	case 1:
+		ck_assert_uint_eq(ev->type, EV_OPENAT_2_X);
+		ck_assert(event_get_i64(ev, OPENAT_2_X_dirfd, &fd) && fd == WIRE_AT_FDCWD);
+		ck_assert(event_get_u64(ev, OPENAT_2_X_ino, &ino) && ino == 7);
+		ck_assert_str_view(event_get_text(ev, OPENAT_2_X_name), "/etc/x");
+		break;
+	case 2:
+		tuple = event_param(ev, CONNECT_X_tuple);
+		ck_assert(tuple.len == 13 && tuple.p[1] == 10);
+		ck_assert_uint_eq(load_u16(tuple.p + 5), 40000);
+		ck_assert_uint_eq(load_u16(tuple.p + 11), 443);
+		break;
+	case 3:
+		tuple = event_param(ev, POLL_X_fds);
+		ck_assert(load_u16(tuple.p) == 2 && load_u64(tuple.p + 12) == 4);
+		break;
+	default:
+		ck_assert_uint_eq(ev->flags, EVENT_STATE_ONLY);
+		ck_assert_uint_eq(event_param(ev, ASYNCEVENT_E_data).len, 3);
+	}
+}
+
+/* The seed was made by another program, so that both cannot be wrong in the same way. */
+START_TEST(test_big_endian)
+{
+	struct buf bytes = BUF_INIT;
+	struct mem_source src = { 0 };
+	struct snapshot_item snap;
+	struct scap_reader *r;
+	struct limits limits;
+	struct diags diags;
+	struct event ev;
+	int res;
+
+	ck_assert_int_eq(mem_load(&bytes, "engine/tests/seeds/scap/big_endian"), 0);
+	src.p = (const uint8_t *)bytes.p;
+	src.len = bytes.len;
+	limits_init(&limits);
+	diags_init(&diags);
+	r = scap_reader_new((struct byte_source){ mem_read, &src }, &limits, &diags);
+	while ((res = scap_reader_next(r, &snap, &ev)) > 0) {
+		if (res == SCAP_EVENT) {
+			check_big_endian(&ev);
+		} else if (snap.kind == SNAP_PROC) {
+			ck_assert_int_eq(snap.proc.tid, 10);
+			ck_assert_uint_eq(snap.proc.uid, 1000);
+			ck_assert_int_eq(snap.proc.pgid, 10);
+			ck_assert_str_view(snap.proc.exepath, "/bin/sh");
+		} else if (snap.kind == SNAP_FD) {
+			ck_assert(snap.fd.fd == 3 && snap.fd.dport == 443 && snap.fd.dip[0] == 10);
+		}
+	}
+	ck_assert_int_eq(res, SCAP_END);
+	ck_assert_uint_eq(scap_reader_stats(r)->events, 4);
+	ck_assert_uint_eq(diags.errors + diags.warnings, 0);
+	scap_reader_free(r);
+	diags_done(&diags);
+	buf_done(&bytes);
+}
+END_TEST
+
 /* ---- public captures ---- */
 
 static const struct corpus_row {
@@ -640,6 +711,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, test_no_events);
 	tcase_add_loop_test(tc, test_sink_fails, 0, 2);
 	tcase_add_test(tc, test_many_processes);
+	tcase_add_test(tc, test_big_endian);
 	tcase_add_test(tc, test_corpus);
 	suite_add_tcase(s, tc);
 	return s;
