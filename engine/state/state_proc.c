@@ -180,6 +180,9 @@ ROW_FN(on_exec)
 	fdtable_drop_cloexec(s, &t->group->fds);
 	group_remove_others(s, t);
 	thread_touch(s, t);
+	/* The directory of execveat makes it a call on a file: evt.count.error.file. */
+	if (t->enter_type == EV_EXECVEAT_E && !str_starts(istr_str(t->enter_text), STR("/")))
+		c->fd = thread_fd(t, t->enter_dirfd);
 }
 
 /* Enter events that captures still carry: what the kernel was asked for, before anyone else could
