@@ -84,6 +84,8 @@ START_TEST(other_classes_print)
 	ck_assert_str_view(printed(value_bool(true)), "true");
 	ck_assert_str_view(printed(value_bool(false)), "false");
 	ck_assert_str_view(printed(value_str(STR(""))), "");
+	ck_assert_str_view(printed(value_str(STR("a\nb\xff \xc3\xa4"))),
+			   "a\xef\xbf\xbd" "b\xef\xbf\xbd \xc3\xa4");
 }
 END_TEST
 
@@ -98,6 +100,7 @@ START_TEST(json_forms)
 	ck_assert_str_view(json(value_i64(PT_PID, -1)), "-1");
 	ck_assert_str_view(json(value_bool(true)), "true");
 	ck_assert_str_view(json(value_str(STR("a\"b"))), "\"a\\\"b\"");
+	ck_assert_str_view(json(value_str(STR("a\n"))), "\"a\xef\xbf\xbd\"");
 	ck_assert_str_view(json(inf), "null");
 }
 END_TEST
