@@ -77,6 +77,7 @@ START_TEST(other_classes_print)
 	struct value ip = { .type = PT_IPADDR, .ip = { .addr = { 10, 0, 0, 1 }, .prefix = 32 } };
 	struct value bytes = { .type = PT_BYTEBUF, .s = { "a\0b\nc\xff", 6 } };
 	struct value d = { .type = PT_DOUBLE, .d = 33.333 };
+	struct str dirty = STR("a\nb\xff \xc3\xa4");
 
 	ck_assert_str_view(printed(ip), "10.0.0.1");
 	ck_assert_str_view(printed(bytes), "a.b.c.");
@@ -84,8 +85,10 @@ START_TEST(other_classes_print)
 	ck_assert_str_view(printed(value_bool(true)), "true");
 	ck_assert_str_view(printed(value_bool(false)), "false");
 	ck_assert_str_view(printed(value_str(STR(""))), "");
-	ck_assert_str_view(printed(value_str(STR("a\nb\xff \xc3\xa4"))),
-			   "a\xef\xbf\xbd" "b\xef\xbf\xbd \xc3\xa4");
+	ck_assert_str_view(printed(value_str(dirty)), "a\nb\xff \xc3\xa4");
+	buf_clear(&out);
+	value_show(&out, &(struct value){ .type = PT_CHARBUF, .s = dirty });
+	ck_assert_str_view(buf_str(&out), "a\xef\xbf\xbd" "b\xef\xbf\xbd \xc3\xa4");
 }
 END_TEST
 
