@@ -123,6 +123,8 @@ void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum
 	g->span = f->span;
 	if (f->hint)
 		diag_hint(l->diags, g, "%s", f->hint);
+	else if (f->unknown_macro.p)
+		report_nearest(l, g, &l->macros_by_name, f->unknown_macro);
 }
 
 /* ---- parsing ------------------------------------------------------------------------------- */
@@ -134,16 +136,17 @@ static bool add_ident(struct loader *l, struct cond *c, const struct ast *a)
 
 	if (!m) {
 		struct filter_error err = { .pos = a->pos, .span = a->span };
-		const char *near = NULL;
+		struct finding *f;
 
 		if (l->incomplete)
 			return true;
 		err.message = arena_printf(&l->arena, "Undefined macro '%.*s' used in filter.",
 					   STR_ARG(a->ident));
-		near = macro_nearest(l, a->ident);
-		if (near)
-			err.hint = arena_printf(&l->arena, "did you mean '%s'?", near);
-		return err.message ? find_error(l, c, DIAG_ERR_VALIDATE, &err) != NULL : oom(l);
+		f = err.message ? find_error(l, c, DIAG_ERR_VALIDATE, &err) : NULL;
+		if (!f)
+			return oom(l);
+		f->unknown_macro = a->ident;
+		return true;
 	}
 	if (m->round == l->round)
 		return true;

@@ -1,10 +1,234 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Findings beyond the contract: rules that load but probably do not do what their author wants.
- * Called at the end of loading, while places are still known.
+ * Called at the end of loading, while places are still known; runs only when it is asked for.
  */
 #include "engine/rule/loader.h"
 
+/* ---- exceptions ---------------------------------------------------------------------------- */
+
+/* Comparison operators of exceptions that say something about one text and another. */
+static bool text_holds(struct str value, enum op_id op, struct str pattern)
+{
+	switch (op) {
+	case OP_EQ:
+	case OP_EQ2:
+	case OP_IN:
+		return str_eq(value, pattern);
+	case OP_STARTSWITH:
+		return str_starts(value, pattern);
+	case OP_ENDSWITH:
+		return str_ends(value, pattern);
+	case OP_CONTAINS:
+		return str_contains(value, pattern);
+	case OP_ICONTAINS:
+		return str_icontains(value, pattern);
+	default:
+		return false;
+	}
+}
+
+/* True whatever the value is. */
+static bool always_holds(enum op_id op, struct str pattern)
+{
+	switch (op) {
+	case OP_GLOB:
+	case OP_IGLOB:
+		return str_is(pattern, "*");
+	case OP_REGEX:
+		return str_is(pattern, ".*");
+	case OP_PMATCH:
+		return str_is(pattern, "/");
+	default:
+		return false;
+	}
+}
+
+/* The patterns of one column: of one row, or of all rows of a single-field exception. */
+struct column {
+	struct str field;
+	enum op_id op;
+	const struct rule_exception *e;
+	uint32_t index, from_row, to_row;
+};
+
+static bool column_matches(const struct column *c, struct str value, bool any_value)
+{
+	for (uint32_t r = c->from_row; r < c->to_row; r++) {
+		const struct exception_value *v = &c->e->rows[r].values[c->index];
+
+		for (uint32_t i = 0; i < v->n; i++)
+			if (any_value ? always_holds(c->op, v->items[i])
+				      : text_holds(value, c->op, v->items[i]))
+				return true;
+	}
+	return false;
+}
+
+/* Does the check leave only values that the column matches? */
+static bool implies(const struct ast *check, const struct column *c)
+{
+	if ((check->op != OP_EQ && check->op != OP_EQ2 && check->op != OP_IN) ||
+	    check->modifier != MOD_NONE || check->right || !check->nvalues || !check->lhs ||
+	    !str_eq(check->lhs->text, c->field))
+		return false;
+	for (uint32_t i = 0; i < check->nvalues; i++)
+		if (!column_matches(c, check->values[i]->text, false))
+			return false;
+	return true;
+}
+
+static bool any_implies(const struct ast *a, const struct column *c)
+{
+	if (a->kind == AST_CHECK)
+		return implies(a, c);
+	for (uint32_t i = 0; a->kind == AST_AND && i < a->nkids; i++)
+		if (any_implies(a->kids[i], c))
+			return true;
+	return false;
+}
+
+static bool column_always(const struct rule *r, const struct rule_exception *e, uint32_t index,
+			  uint32_t from, uint32_t to)
+{
+	struct column c = { e->fields[index], OP_EQ, e, index, from, to };
+	enum op_modifier modifier;
+
+	if (op_parse(e->comps[index], &c.op, &modifier) || modifier == MOD_ONEOF ||
+	    modifier == MOD_ALLOF)
+		return false;
+	return column_matches(&c, STR(""), true) || any_implies(r->ast, &c);
+}
+
+static bool row_always(const struct rule *r, const struct rule_exception *e, uint32_t row)
+{
+	for (uint32_t i = 0; i < e->nfields; i++)
+		if (!column_always(r, e, i, row, row + 1))
+			return false;
+	return true;
+}
+
+static void report_wide(struct loader *l, const struct load_exception *e, uint32_t row)
+{
+	struct place at = e->place;
+	struct diag *g;
+
+	at.src = e->places[row].src;
+	at.offset = e->places[row].offset;
+	g = report(l, DIAG_LINT_WIDE_EXCEPTION, &at,
+		   "Exception '%.*s' holds whenever the rule's condition does, so the rule never "
+		   "gives an alert", STR_ARG(e->pub.name.s));
+	diag_hint(l->diags, g, "compare with more fields, or disable the rule");
+}
+
+static void lint_exceptions(struct loader *l, struct load_rule *r)
+{
+	for (uint32_t i = 0; i < r->nexceptions; i++) {
+		const struct load_exception *e = r->exceptions[i];
+
+		if (!e->pub.nrows) {
+			report(l, DIAG_LINT_UNUSED_EXCEPTION, &e->place,
+			       "Exception '%.*s' has no values: it excepts nothing",
+			       STR_ARG(e->pub.name.s));
+			continue;
+		}
+		if (!e->pub.tuple && column_always(r->pub, &e->pub, 0, 0, e->pub.nrows)) {
+			report_wide(l, e, 0);
+			continue;
+		}
+		for (uint32_t row = 0; e->pub.tuple && row < e->pub.nrows; row++)
+			if (row_always(r->pub, &e->pub, row))
+				report_wide(l, e, row);
+	}
+}
+
+/* ---- conditions ---------------------------------------------------------------------------- */
+
+struct lint {
+	struct loader *l;
+	struct load_rule *rule;
+};
+
+/* The condition whose text a finding speaks of. */
+static struct cond *owner_of(struct loader *l, struct load_rule *r, const char *text)
+{
+	for (uint32_t i = 0; i < l->nmacros; i++)
+		if (l->macros[i]->cond.full.p == text)
+			return &l->macros[i]->cond;
+	return &r->cond;
+}
+
+static void on_warning(void *ctx, enum diag_code code, const struct filter_error *w)
+{
+	struct lint *x = ctx;
+	struct finding f = { .code = code, .message = w->message, .pos = w->pos, .span = w->span };
+	struct cond *c = owner_of(x->l, x->rule, w->text);
+
+	if (code == DIAG_LINT_NEVER_TRUE)
+		cond_report(x->l, c, &f, code, c == &x->rule->cond ? NULL : &x->rule->cond.place);
+}
+
+static void on_error(void *ctx, const struct filter_error *err)
+{
+}
+
+static void lint_never_true(struct loader *l, struct load_rule *r)
+{
+	struct lint x = { l, r };
+	struct filter_checker checker = {
+		.arena = &l->rs->arena, .statics = l->rs->opts.statics,
+		.error = on_error, .warn = on_warning, .ctx = &x,
+	};
+
+	if (filter_check(r->pub->ast, &checker) == -ENOMEM)
+		l->oom = true;
+}
+
+/* Under first-match the later one of two equal rules is never reached. */
+static void lint_shadowed(struct loader *l, struct strmap *seen, struct load_rule *r)
+{
+	struct load_rule *before;
+	struct diag *g;
+	struct str key;
+
+	if (!r->pub->enabled)
+		return;
+	buf_clear(&l->full);
+	filter_print(&l->full, r->pub->ast);
+	key = arena_str(&l->arena, buf_str(&l->full));
+	if (!key.p) {
+		l->oom = true;
+		return;
+	}
+	before = strmap_get(seen, key);
+	if (!before) {
+		if (strmap_put(seen, key, r))
+			l->oom = true;
+		return;
+	}
+	g = report(l, DIAG_LINT_SHADOWED_RULE, &r->cond.place,
+		   "Rule never gives an alert: rule '%.*s' has the same condition and comes first",
+		   STR_ARG(before->pub->name.s));
+	if (g->file) {
+		g->other_file = before->cond.place.src->name;
+		g->other_pos = source_pos(before->cond.place.src, before->cond.place.offset,
+					  &l->arena);
+	}
+}
+
 void lint_rules(struct loader *l)
 {
+	struct strmap seen = { 0 };
+
+	for (uint32_t i = 0; i < l->nrules && !l->oom; i++) {
+		struct load_rule *r = l->rules[i];
+
+		if (!r->pub->ast || r->pub->skipped)
+			continue;
+		lint_exceptions(l, r);
+		lint_never_true(l, r);
+		if (!l->rs->opts.match_all)
+			lint_shadowed(l, &seen, r);
+	}
+	strmap_done(&seen);
 }

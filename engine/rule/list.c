@@ -96,9 +96,10 @@ void list_define(struct loader *l, struct item *it)
 	if (!items) {
 		report(l, DIAG_ERR_YAML_VALIDATE, &it->place, "Item has no mapping for key 'items'");
 	} else if (append && !list && !l->incomplete) {
-		report(l, DIAG_ERR_VALIDATE, &it->place,
-		       "List uses 'append' or 'override.items: append' but no list by that name "
-		       "already exists");
+		report_nearest(l, report(l, DIAG_ERR_VALIDATE, &it->place,
+					 "List uses 'append' or 'override.items: append' but no "
+					 "list by that name already exists"),
+			       &l->lists_by_name, it->name);
 		return;
 	}
 	if (!list)

@@ -14,6 +14,7 @@
 struct finding {
 	enum diag_code code;
 	const char *message, *hint;
+	struct str unknown_macro;	/* for a hint, or p == NULL */
 	struct pos pos;
 	uint32_t span;
 	bool unknown_filter;		/* an unknown field or event type */
@@ -124,6 +125,7 @@ struct item {
 /* Never NULL. The record's place is the innermost one. */
 struct diag *report(struct loader *l, enum diag_code code, const struct place *at,
 		    const char *fmt, ...) _printf_(4, 5);
+void report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name);
 #define oom(l) ((l)->oom = true, false)
 
 /* ---- decode.c: typed values; false = reported (or out of memory) --------------------------- */
@@ -196,7 +198,6 @@ void macro_compile_all(struct loader *l);
 bool cond_check(struct loader *l, struct cond *c);
 bool cond_parse(struct loader *l, struct cond *c);
 bool cond_resolve(struct loader *l, struct cond *c, struct ast **ret);
-const char *macro_nearest(struct loader *l, struct str name);
 void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum diag_code code,
 		 const struct place *rule);
 struct finding *cond_find(struct loader *l, struct cond *c, enum diag_code code,

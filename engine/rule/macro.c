@@ -63,9 +63,10 @@ void macro_define(struct loader *l, struct item *it)
 	append |= overrides && count && overrides[0].append;
 	good = decode_text(l, &it->place, it->map, "condition", &condition);
 	if (good && append && !m && !l->incomplete) {
-		report(l, DIAG_ERR_VALIDATE, &it->place,
-		       "Macro uses 'append' or 'override.condition: append' but no macro by that "
-		       "name already exists");
+		report_nearest(l, report(l, DIAG_ERR_VALIDATE, &it->place,
+					 "Macro uses 'append' or 'override.condition: append' but "
+					 "no macro by that name already exists"),
+			       &l->macros_by_name, it->name);
 		return;
 	}
 	if (!m)
@@ -86,20 +87,6 @@ void macro_define(struct loader *l, struct item *it)
 	text_add(l, &m->cond.text, condition, it->place.src, n);
 }
 
-const char *macro_nearest(struct loader *l, struct str name)
-{
-	const char **names = arena_array(&l->arena, l->nmacros, sizeof(*names));
-
-	if (!names || l->nmacros > 5000)
-		return NULL;
-	for (uint32_t i = 0; i < l->nmacros; i++)
-		names[i] = arena_strdup(&l->arena, l->macros[i]->pub->name.s);
-	for (uint32_t i = 0; i < l->nmacros; i++)
-		if (!names[i])
-			return NULL;
-	return str_nearest(name, names, l->nmacros);
-}
-
 static const struct ast *lookup(void *ctx, struct str name)
 {
 	struct loader *l = ctx;
@@ -116,6 +103,8 @@ bool cond_resolve(struct loader *l, struct cond *c, struct ast **ret)
 
 	if (r == -ENOMEM)
 		return oom(l);
+	if (r == -ENOENT)	/* reported with the identifier, or a file is missing */
+		return false;
 	if (!r)
 		return true;
 	f = cond_find(l, c, DIAG_ERR_COMPILE_CONDITION, err.message);

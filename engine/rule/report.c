@@ -46,3 +46,25 @@ struct diag *report(struct loader *l, enum diag_code code, const struct place *a
 	g->loc = copy_loc(l, at);
 	return g;
 }
+
+/* A hint with the nearest known name. For messages only, so large rule sets go without. */
+void report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name)
+{
+	enum { NAMES_MAX = 2000 };
+	const char **names, *near = NULL;
+	uint32_t n = 0, pos = 0;
+	struct str key;
+	void *value;
+
+	if (!known->count || known->count > NAMES_MAX)
+		return;
+	names = arena_array(&l->arena, known->count, sizeof(*names));
+	while (names && strmap_next(known, &pos, &key, &value)) {
+		names[n] = arena_strdup(&l->arena, key);
+		n += names[n] != NULL;
+	}
+	if (names)
+		near = str_nearest(name, names, n);
+	if (near)
+		diag_hint(l->diags, g, "did you mean '%s'?", near);
+}

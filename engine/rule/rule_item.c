@@ -229,7 +229,8 @@ static struct load_rule *rule_to_change(struct loader *l, const struct item *it,
 	if (old)
 		return same_source(l, old, it) ? old : NULL;
 	if (!l->incomplete)
-		report(l, DIAG_ERR_VALIDATE, &it->place, "%s", message);
+		report_nearest(l, report(l, DIAG_ERR_VALIDATE, &it->place, "%s", message),
+			       &l->rules_by_name, it->name);
 	return NULL;
 }
 

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rule loader: expansion of lists, macros, exceptions, overrides, positions, selections, and
+ * one golden text per diagnostic (engine/tests/golden/diag/NAME.yaml and .expected, written anew
+ * with UPDATE_GOLDEN=1).
+ */
+#include <dirent.h>
+
+#include "engine/out/format.h"
+#include "engine/rule/ruleset.h"
+#include "engine/tests/test.h"
+
+static const char golden_dir[] = "engine/tests/golden/diag";
+
+struct bed {
+	struct ruleset_opts opts;
+	struct limits limits;
+	struct diags diags;
+	struct ruleset *rs;
+	int result;
+};
+
+static int judge_output(void *ctx, struct str text, struct arena *a,
+			const struct static_fields *statics, const char **ret_msg,
+			struct pos *ret_pos)
+{
+	struct format f;
+
+	return format_compile(text, a, statics, &f, ret_msg, ret_pos);
+}
+
+static void bed_init(struct bed *b)
+{
+	*b = (struct bed){ .opts = { .min_priority = PRIO_DEBUG, .check_output = judge_output } };
+	limits_init(&b->limits);
+	diags_init(&b->diags);
+}
+
+static void bed_load(struct bed *b, const char *text)
+{
+	b->rs = ruleset_new(&b->opts, &b->limits, &b->diags);
+	ck_assert_ptr_nonnull(b->rs);
+	ruleset_add(b->rs, "rules.yaml", str_from(text));
+	b->result = ruleset_finish(b->rs);
+}
+
+static void bed_done(struct bed *b)
+{
+	ruleset_free(b->rs);
+	diags_done(&b->diags);
+}
+
+static void bed_text(const struct bed *b, struct buf *out)
+{
+	for (uint32_t i = 0; i < b->diags.count; i++)
+		diag_render(&b->diags.items[i], out);
+}
+
+#define RULE(name, condition)                                                                   \
+	"- rule: " name "\n  desc: d\n  condition: " condition "\n  output: o\n  priority: INFO\n"
+
+/* The compiled condition of rule r, in normal form. */
+static void check_condition(const char *yaml, const char *expected)
+{
+	_cleanup_buf_ struct buf got = BUF_INIT, why = BUF_INIT;
+	struct rule *r;
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, yaml);
+	bed_text(&b, &why);
+	ck_assert_msg(b.result == 0, "%s\n%s", yaml, why.p ? why.p : "");
+	r = ruleset_find(b.rs, STR("r"));
+	ck_assert_ptr_nonnull(r);
+	filter_print(&got, r->ast);
+	ck_assert_msg(str_is(buf_str(&got), expected), "%s\ngot %s\nnot %s", yaml, got.p, expected);
+	bed_done(&b);
+}
+
+static void check_fails(const char *yaml, enum diag_code code)
+{
+	bool found = false;
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, yaml);
+	ck_assert_msg(b.result == -EINVAL, "%s", yaml);
+	ck_assert(!b.rs->ok);
+	for (uint32_t i = 0; i < b.diags.count; i++)
+		found |= b.diags.items[i].code == code;
+	ck_assert_msg(found, "%s: no %s", yaml, diag_infos[code].name);
+	bed_done(&b);
+}
+
+/* ---- lists --------------------------------------------------------------------------------- */
+
+START_TEST(lists_in_conditions)
+{
+	static const char *const cases[][2] = {
+		{ "- list: a\n  items: [x, y]\n- list: b\n  items: [a, z]\n"
+		  RULE("r", "evt.type=open and proc.name in (b)"),
+		  "(evt.type = open and proc.name in (x, y, z))" },
+		{ "- list: b\n  items: [a, z]\n- list: a\n  items: [x, y]\n"
+		  RULE("r", "evt.type=open and proc.name in (b)"),
+		  "(evt.type = open and proc.name in (x, y, z))" },
+		/* One level only: c keeps the name a, whose turn is over. */
+		{ "- list: a\n  items: [x]\n- list: b\n  items: [a, y]\n- list: c\n  items: [b, z]\n"
+		  RULE("r", "evt.type=open and proc.name in (c)"),
+		  "(evt.type = open and proc.name in (a, y, z))" },
+		{ "- list: a\n  items: [a, x]\n" RULE("r", "evt.type=open and proc.name in (a)"),
+		  "(evt.type = open and proc.name in (a, x))" },
+		{ "- list: e\n  items: []\n" RULE("r", "evt.type=open and proc.name in (x, e, y)"),
+		  "(evt.type = open and proc.name in (x, y))" },
+		{ "- list: e\n  items: []\n" RULE("r", "evt.type=open and proc.name in (e)"),
+		  "(evt.type = open and proc.name in ())" },
+		{ "- list: e\n  items: ['']\n" RULE("r", "evt.type=open and proc.name in (e , y)"),
+		  "(evt.type = open and proc.name in (y))" },
+		/* Empty only through a later list. */
+		{ "- list: a\n  items: [e, e]\n- list: e\n  items: []\n"
+		  RULE("r", "evt.type=open and proc.name in (x, a, y)"),
+		  "(evt.type = open and proc.name in (x, y))" },
+		{ "- list: a\n  items: ['a b', c, '\"(x)\"', \"x,y\"]\n"
+		  RULE("r", "evt.type=open and proc.name in (a)"),
+		  "(evt.type = open and proc.name in (\"a b\", c, (x), x, y))" },
+		{ "- list: foo\n  items: [x, y]\n"
+		  RULE("r", "evt.type=open and proc.cmdline = \"a foo b\""),
+		  "(evt.type = open and proc.cmdline = \"a x, y b\")" },
+		{ "- list: foo\n  items: [x]\n- list: foo_bar\n  items: [y]\n"
+		  RULE("r", "evt.type=open and proc.name in (foo, foo_bar, /foo, foo.x, 'foo')"),
+		  "(evt.type = open and proc.name in (x, y, /foo, foo.x, foo))" },
+		{ "- list: two words\n  items: [x, y]\n"
+		  RULE("r", "evt.type=open and proc.name in (two words)"),
+		  "(evt.type = open and proc.name in (x, y))" },
+		{ RULE("r", "evt.type=open and proc.name in (l)") "- list: l\n  items: [x]\n"
+		  "- list: l\n  items: [1, true]\n  override: {items: append}\n",
+		  "(evt.type = open and proc.name in (x, 1, true))" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_condition(cases[i][0], cases[i][1]);
+}
+END_TEST
+
+/* Each list doubles the next one: the text may not grow without bound, nor the time. */
+START_TEST(lists_that_explode)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	for (int i = 0; i < 60; i++)
+		buf_printf(&text, "- list: l%d\n  items: [l%d, l%d]\n", i, i + 1, i + 1);
+	buf_add_c(&text, "- list: l60\n  items: [x]\n" RULE("r", "evt.type=open and proc.name in (l0)"));
+	check_fails(text.p, DIAG_ERR_VALIDATE);
+	buf_clear(&text);
+	for (int i = 0; i < 60; i++)
+		buf_printf(&text, "- list: l%d\n  items: [l%d, l%d]\n", i, i + 1, i + 1);
+	buf_add_c(&text, "- list: l60\n  items: []\n" RULE("r", "evt.type=open and proc.name in (l0)"));
+	check_condition(text.p, "(evt.type = open and proc.name in ())");
+}
+END_TEST
+
+/* ---- macros -------------------------------------------------------------------------------- */
+
+START_TEST(macros)
+{
+	static const char *const cases[][2] = {
+		{ "- macro: a\n  condition: evt.type=open or evt.type=close\n"
+		  RULE("r", "a and proc.name=x"),
+		  "((evt.type = open or evt.type = close) and proc.name = x)" },
+		{ RULE("r", "m") "- macro: m\n  condition: evt.type=open\n", "evt.type = open" },
+		{ "- macro: a\n  condition: evt.type=open\n- macro: b\n  condition: evt.type=close\n"
+		  "- macro: a\n  condition: b and proc.name=x\n" RULE("r", "a"),
+		  "(evt.type = close and proc.name = x)" },
+		/* A redefinition acts on earlier users. */
+		{ "- macro: n\n  condition: evt.type=open\n- macro: u\n  condition: (n)\n"
+		  "- macro: n\n  condition: evt.type=close\n" RULE("r", "u"), "evt.type = close" },
+		{ "- macro: and\n  condition: evt.type=open\n" RULE("r", "and"), "evt.type = open" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_condition(cases[i][0], cases[i][1]);
+	check_fails("- macro: a\n  condition: b\n- macro: b\n  condition: evt.type=open\n"
+		    RULE("r", "a"), DIAG_ERR_VALIDATE);
+	check_fails("- macro: a\n  condition: evt.type=open\n- macro: b\n  condition: a\n"
+		    "- macro: a\n  condition: b\n" RULE("r", "a"), DIAG_ERR_VALIDATE);
+	check_fails("- macro: a\n  condition: a\n" RULE("r", "a"), DIAG_ERR_VALIDATE);
+}
+END_TEST
+
+START_TEST(macro_chain)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_add_c(&text, "- macro: m0\n  condition: evt.type=open\n");
+	for (int i = 1; i < 20000; i++)
+		buf_printf(&text, "- macro: m%d\n  condition: m%d\n", i, i - 1);
+	buf_add_c(&text, RULE("r", "m19999"));
+	check_condition(text.p, "evt.type = open");
+	buf_clear(&text);
+	buf_add_c(&text, "- macro: m19999\n  condition: evt.type=open\n");
+	for (int i = 19998; i >= 0; i--)
+		buf_printf(&text, "- macro: m%d\n  condition: not m%d\n", i, i + 1);
+	buf_add_c(&text, RULE("r", "m0"));
+	check_fails(text.p, DIAG_ERR_COMPILE_CONDITION);
+}
+END_TEST
+
+/* ---- exceptions ---------------------------------------------------------------------------- */
+
+#define EXC(rest) RULE("r", "evt.type=open") "  exceptions:\n    - name: e\n      " rest "\n"
+
+START_TEST(exceptions)
+{
+	static const char *const cases[][2] = {
+		{ EXC("fields: [proc.name, fd.name]\n      values: [[a, b], [c, d]]"),
+		  "(evt.type = open and not ((proc.name = a and fd.name = b) or "
+		  "(proc.name = c and fd.name = d)))" },
+		{ EXC("fields: proc.name\n      values: [a, b c]"),
+		  "(evt.type = open and not proc.name in (a, \"b c\"))" },
+		{ EXC("fields: [proc.name, fd.name]\n      comps: [in, startswith]\n"
+		      "      values: [[[a, b], /etc]]"),
+		  "(evt.type = open and not (proc.name in (a, b) and fd.name startswith /etc))" },
+		{ "- list: l\n  items: [x, y]\n"
+		  EXC("fields: [proc.name]\n      comps: [in]\n      values: [[l], [(l)], ['(l, z)']]"),
+		  "(evt.type = open and not (proc.name in (x, y) or proc.name in (x, y) or "
+		  "proc.name in (x, y, z)))" },
+		{ EXC("fields: proc.name\n      comps: startswith   oneof \n      values: [a, b]"),
+		  "(evt.type = open and not proc.name startswith oneof (a, b))" },
+		{ EXC("fields: [\"join('-', (proc.name, proc.pname))\"]\n      comps: [=]\n"
+		      "      values: [[a-b]]"),
+		  "(evt.type = open and not join(-,(proc.name,proc.pname)) = a-b)" },
+		{ EXC("fields: [proc.name]"), "evt.type = open" },
+		{ RULE("r", "evt.type=open or evt.type=close")
+		  "  exceptions: [{name: e, fields: [proc.name], values: [[a]]}]\n",
+		  "((evt.type = open or evt.type = close) and not proc.name = a)" },
+		{ EXC("fields: [proc.name]\n      values: [[a]]")
+		  "    - {name: e, fields: [fd.name], values: [[b]]}\n"
+		  "- rule: r\n  exceptions: [{name: e, values: [[c]]}]\n"
+		  "  override: {exceptions: append}\n",
+		  "(evt.type = open and not (proc.name = a or proc.name = c) and not fd.name = b)" },
+		{ EXC("fields: [proc.name]\n      values: [[a]]")
+		  "- rule: r\n  exceptions: [{name: f, fields: fd.name, values: [b]}]\n  append: true\n",
+		  "(evt.type = open and not proc.name = a and not fd.name in (b))" },
+		{ EXC("fields: [proc.name]\n      values: [[a]]")
+		  "- rule: r\n  exceptions: [{name: f, fields: fd.name, values: [b]}]\n"
+		  "  override: {exceptions: replace}\n",
+		  "(evt.type = open and not fd.name in (b))" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		check_condition(cases[i][0], cases[i][1]);
+	check_fails(EXC("fields: [proc.name]\n      values: [[a, b]]"), DIAG_ERR_VALIDATE);
+	check_fails(EXC("fields: [proc.name]\n      comps: [in, =]\n      values: [[a]]"),
+		    DIAG_ERR_VALIDATE);
+	check_fails(EXC("fields: [val(proc.name)]\n      values: [[a]]"), DIAG_ERR_VALIDATE);
+	check_fails(EXC("fields: []\n      values: [[a]]"), DIAG_ERR_VALIDATE);
+	check_fails(EXC("values: [[a]]"), DIAG_ERR_YAML_VALIDATE);
+}
+END_TEST
+
+/* ---- rules --------------------------------------------------------------------------------- */
+
+START_TEST(overrides)
+{
+	struct rule *r;
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, RULE("first", "evt.type=close") RULE("r", "evt.type=open") "  tags: [a, c]\n"
+		 "- rule: r\n  desc: more\n  condition: and proc.name=x\n  tags: [b, a]\n"
+		 "  output: ' p=%proc.name'\n  priority: error\n  enabled: false\n"
+		 "  capture: on\n  capture_duration: 7\n"
+		 "  override: {desc: append, condition: append, tags: append, output: append,\n"
+		 "    priority: replace, enabled: replace, capture: replace,\n"
+		 "    capture_duration: replace}\n" RULE("first", "evt.type=open"));
+	ck_assert_int_eq(b.result, 0);
+	ck_assert_uint_eq(b.rs->nrules, 2);
+	ck_assert_uint_eq(b.rs->nactive, 1);
+	r = ruleset_find(b.rs, STR("r"));
+	ck_assert_uint_eq(r->index, 1);
+	ck_assert_str_view(r->desc, "d more");
+	ck_assert_str_view(r->condition.s, "evt.type=open and proc.name=x");
+	ck_assert_str_view(r->output.s, "o  p=%proc.name");
+	ck_assert_uint_eq(r->priority, PRIO_ERROR);
+	ck_assert(!r->enabled && r->capture);
+	ck_assert_uint_eq(r->capture_duration_ms, 7);
+	ck_assert_uint_eq(r->ntags, 3);
+	ck_assert_str_view(r->tags[1], "b");
+	ck_assert_ptr_null(ruleset_find(b.rs, STR("none")));
+	bed_done(&b);
+}
+END_TEST
+
+START_TEST(selections)
+{
+	static const struct rule_selection off_then_tag[] = {
+		{ false, { "*", 1 }, { NULL, 0 } },
+		{ true, { NULL, 0 }, { "t", 1 } },
+		{ true, { "b*c", 3 }, { NULL, 0 } },
+	};
+	struct bed b;
+
+	bed_init(&b);
+	b.opts.selections = off_then_tag;
+	b.opts.nselections = ARRAY_SIZE(off_then_tag);
+	b.opts.min_priority = PRIO_INFORMATIONAL;
+	bed_load(&b, RULE("a", "evt.type=open") "  tags: [t]\n  enabled: false\n"
+		 RULE("b1c", "evt.type=open") RULE("b1", "evt.type=open")
+		 "- rule: bc\n  desc: d\n  condition: evt.type=open\n  output: o\n"
+		 "  priority: debug\n");
+	ck_assert_int_eq(b.result, 0);
+	ck_assert_uint_eq(b.rs->nactive, 2);
+	ck_assert(b.rs->rules[0]->active && b.rs->rules[1]->active);
+	ck_assert(!b.rs->rules[2]->active && !b.rs->rules[3]->active);
+	bed_done(&b);
+}
+END_TEST
+
+START_TEST(outputs)
+{
+	static const struct located_extra_field extra[] = { { { "k", 1 }, { "%evt.num", 8 } } };
+	static const struct output_append appends[] = {
+		{ .extra_output = { "all", 3 } },
+		{ .tag_list = { "a, b", 4 }, .extra_output = { "ab", 2 } },
+		{ .rule = { "r", 1 }, .extra_fields = extra, .nextra_fields = 1 },
+		{ .source = { "other", 5 }, .extra_output = { "x", 1 } },
+	};
+	struct rule *r;
+	struct bed b;
+
+	bed_init(&b);
+	b.opts.appends = appends;
+	b.opts.nappends = ARRAY_SIZE(appends);
+	bed_load(&b, RULE("r", "evt.type=open") "  tags: [b, a]\n" RULE("s", "evt.type=open"));
+	ck_assert_int_eq(b.result, 0);
+	r = ruleset_find(b.rs, STR("r"));
+	ck_assert_str_view(r->output_full, "o all ab");
+	ck_assert_uint_eq(r->nextra_fields, 1);
+	r = ruleset_find(b.rs, STR("s"));
+	ck_assert_str_view(r->output_full, "o all");
+	ck_assert_uint_eq(r->nextra_fields, 0);
+	bed_done(&b);
+}
+END_TEST
+
+/* ---- positions ----------------------------------------------------------------------------- */
+
+struct where {
+	const char *yaml;
+	uint32_t line, col;
+};
+
+START_TEST(positions)
+{
+	static const struct where cases[] = {
+		{ RULE("r", "evt.type=open and no.such=1"), 3, 32 },
+		{ RULE("r", "'evt.type=open and proc.name=\"it''s\" and no.such=1'"), 3, 55 },
+		{ RULE("r", "\"evt.type=open and proc.name=\\\"x\\\" and no.such=1\""), 3, 52 },
+		{ RULE("r", ">\n    evt.type=open\n    and\n    no.such=1"), 6, 5 },
+		{ RULE("r", "|\n    evt.type=open and\n      no.such=1"), 5, 7 },
+		{ RULE("r", "evt.type=open\n    and no.such=1"), 4, 9 },
+		{ RULE("r", "evt.type=open\xc3\xa9 and no.such=1"), 3, 34 },
+		{ "- list: l\n  items: [x, y]\n" RULE("r", "evt.type=open and proc.name in (l) and "
+		  "no.such=1"), 5, 53 },
+		{ RULE("r", "evt.type=open") "- rule: r\n  condition: and no.such=1\n"
+		  "  override: {condition: append}\n", 7, 18 },
+		{ EXC("fields: [proc.name, evt.num]\n      values:\n        - [a, 1]\n"
+		      "        - [b, q]"), 11, 11 },
+		{ "- macro: m\n  condition: >\n    no.such=1\n" RULE("r", "evt.type=open and m"), 3, 5 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		const struct diag *g = NULL;
+		struct bed b;
+
+		bed_init(&b);
+		bed_load(&b, cases[i].yaml);
+		bed_text(&b, &text);
+		for (uint32_t k = 0; k < b.diags.count && !g; k++)
+			if (diag_infos[b.diags.items[k].code].severity == DIAG_ERROR &&
+			    !strstr(b.diags.items[k].message, "event type"))
+				g = &b.diags.items[k];
+		ck_assert_msg(g != NULL, "%s", cases[i].yaml);
+		ck_assert_msg(g->pos.line == cases[i].line && g->pos.col == cases[i].col,
+			      "%s\nnot at %u:%u: %s", cases[i].yaml, cases[i].line, cases[i].col,
+			      text.p);
+		ck_assert_str_eq(g->file, "rules.yaml");
+		bed_done(&b);
+	}
+}
+END_TEST
+
+/* All problems of all files come in one run. */
+START_TEST(everything_is_reported)
+{
+	struct bed b;
+
+	bed_init(&b);
+	b.rs = ruleset_new(&b.opts, &b.limits, &b.diags);
+	ck_assert_int_eq(ruleset_add(b.rs, "a.yaml", STR("- rule: a\n  desc: d\n")), -EINVAL);
+	ck_assert_int_eq(ruleset_add(b.rs, "b.yaml", STR("- [\n")), -EINVAL);
+	ck_assert_int_eq(ruleset_add(b.rs, "c.yaml", STR(RULE("c", "no.such=1 and nor.this=2"))), 0);
+	ck_assert_int_eq(ruleset_finish(b.rs), -EINVAL);
+	ck_assert_int_eq(ruleset_finish(b.rs), -EINVAL);
+	ck_assert_uint_eq(b.diags.errors, 3 + 1 + 2);
+	ck_assert_str_eq(b.diags.items[3].file, "b.yaml");
+	bed_done(&b);
+}
+END_TEST
+
+/* ---- golden texts -------------------------------------------------------------------------- */
+
+static void read_file(const char *path, struct buf *out)
+{
+	FILE *f = fopen(path, "rb");
+	char part[4096];
+	size_t n;
+
+	ck_assert_msg(f != NULL, "%s", path);
+	while ((n = fread(part, 1, sizeof(part), f)) > 0)
+		buf_add(out, part, n);
+	fclose(f);
+}
+
+static void render_golden(const char *path, struct buf *out)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct bed b;
+
+	read_file(path, &text);
+	bed_init(&b);
+	b.opts.lint = true;
+	bed_load(&b, buf_str(&text).p);
+	bed_text(&b, out);
+	bed_done(&b);
+}
+
+static void check_golden(const char *name, struct buf *all)
+{
+	_cleanup_buf_ struct buf got = BUF_INIT, expected = BUF_INIT, path = BUF_INIT;
+
+	buf_printf(&path, "%s/%s", golden_dir, name);
+	render_golden(path.p, &got);
+	path.len -= strlen("yaml");
+	buf_add_c(&path, "expected");
+	if (getenv("UPDATE_GOLDEN")) {
+		FILE *f = fopen(path.p, "wb");
+
+		ck_assert(f && fwrite(got.p, 1, got.len, f) == got.len && fclose(f) == 0);
+	}
+	read_file(path.p, &expected);
+	ck_assert_msg(str_eq(buf_str(&got), buf_str(&expected)), "%s: got\n%s", name, got.p);
+	buf_add_str(all, buf_str(&got));
+}
+
+/* Codes that rules text alone cannot bring about. */
+static bool is_elsewhere(enum diag_code code)
+{
+	return code == DIAG_ERR_FILE_READ || strncmp(diag_infos[code].name, "TRACE_", 6) == 0;
+}
+
+START_TEST(golden)
+{
+	_cleanup_buf_ struct buf all = BUF_INIT;
+	DIR *dir = opendir(golden_dir);
+	struct dirent *e;
+
+	ck_assert_msg(dir != NULL, "%s (run from the top of the tree)", golden_dir);
+	while ((e = readdir(dir)))
+		if (str_ends(str_from(e->d_name), STR(".yaml")))
+			check_golden(e->d_name, &all);
+	closedir(dir);
+	for (int code = 0; code < DIAG_COUNT; code++) {
+		char tag[64];
+
+		snprintf(tag, sizeof(tag), "[%s]", diag_infos[code].name);
+		ck_assert_msg(is_elsewhere(code) || str_contains(buf_str(&all), str_from(tag)),
+			      "no golden text for %s", tag);
+	}
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("loader");
+	TCase *c = tcase_create("loader");
+
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, lists_in_conditions);
+	tcase_add_test(c, lists_that_explode);
+	tcase_add_test(c, macros);
+	tcase_add_test(c, macro_chain);
+	tcase_add_test(c, exceptions);
+	tcase_add_test(c, overrides);
+	tcase_add_test(c, selections);
+	tcase_add_test(c, outputs);
+	tcase_add_test(c, positions);
+	tcase_add_test(c, everything_is_reported);
+	tcase_add_test(c, golden);
+	suite_add_tcase(s, c);
+	return s;
+}
+
+TEST_MAIN(make_suite)
