@@ -16,10 +16,6 @@ struct item_kind {
 	bool named;		/* the value of its first key is a name */
 };
 
-#define APPEND_AND_OVERRIDE                                                                     \
-	"Keys 'override' and 'append: true' cannot be used together. Add an 'append' entry "    \
-	"(e.g. 'condition: append') under 'override' instead."
-
 enum { RULE_KEYS = 15 };
 extern const struct item_key rule_keys[RULE_KEYS];
 extern const struct item_key list_keys[], macro_keys[];

@@ -218,8 +218,11 @@ static void on_error(void *ctx, const struct filter_error *err)
 static void on_warning(void *ctx, enum diag_code code, const struct filter_error *warning)
 {
 	struct check_ctx *x = ctx;
-	struct finding *f = find_error(x->l, x->c, code, warning);
+	struct finding *f;
 
+	if (!x->l->rs->opts.lint && strncmp(diag_infos[code].name, "LINT_", 5) == 0)
+		return;
+	f = find_error(x->l, x->c, code, warning);
 	if (f)
 		f->deprecated = warning->deprecated_field;
 }

@@ -164,23 +164,17 @@ static void on_warning(void *ctx, enum diag_code code, const struct filter_error
 	struct finding f = { .code = code, .message = w->message, .pos = w->pos, .span = w->span };
 	struct cond *c = owner_of(x->l, x->rule, w->text);
 
-	if (code == DIAG_LINT_NEVER_TRUE)
-		cond_report(x->l, c, &f, code, c == &x->rule->cond ? NULL : &x->rule->cond.place);
-}
-
-static void on_error(void *ctx, const struct filter_error *err)
-{
+	cond_report(x->l, c, &f, code, c == &x->rule->cond ? NULL : &x->rule->cond.place);
 }
 
 static void lint_never_true(struct loader *l, struct load_rule *r)
 {
 	struct lint x = { l, r };
 	struct filter_checker checker = {
-		.arena = &l->rs->arena, .statics = l->rs->opts.statics,
-		.error = on_error, .warn = on_warning, .ctx = &x,
+		.arena = &l->rs->arena, .warn = on_warning, .ctx = &x,
 	};
 
-	if (filter_check(r->pub->ast, &checker) == -ENOMEM)
+	if (filter_lint(r->pub->ast, &checker))
 		l->oom = true;
 }
 

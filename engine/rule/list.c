@@ -85,13 +85,9 @@ void list_define(struct loader *l, struct item *it)
 		report(l, DIAG_INVALID_LIST_NAME, &it->place,
 		       "List has an invalid name. List names should match a regular expression: "
 		       "([^()\"'[:space:]=,]+)");
-	if (!append_collect(l, it, &append) ||
+	if (!append_collect(l, it, &append) || override_conflict(l, it, append) ||
 	    !override_collect(l, it, list_keys, list_nkeys, &overrides, &n))
 		return;
-	if (append && overrides) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &it->place, APPEND_AND_OVERRIDE);
-		return;
-	}
 	append |= overrides && is_append(overrides, n);
 	if (!items) {
 		report(l, DIAG_ERR_YAML_VALIDATE, &it->place, "Item has no mapping for key 'items'");

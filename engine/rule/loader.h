@@ -157,6 +157,7 @@ struct override {
 	const struct item_key *what;
 	bool append;
 };
+bool override_conflict(struct loader *l, const struct item *it, bool append);
 /* The override map of the item. false = reported. *ret_n 0 without one. */
 bool override_collect(struct loader *l, const struct item *it, const struct item_key *keys,
 		      size_t nkeys, struct override **ret, uint32_t *ret_n);

@@ -53,13 +53,9 @@ void macro_define(struct loader *l, struct item *it)
 		report(l, DIAG_INVALID_MACRO_NAME, &it->place,
 		       "Macro has an invalid name. Macro names should match a regular expression: "
 		       "([a-zA-Z]+[a-zA-Z0-9_]*)");
-	if (!append_collect(l, it, &append) ||
+	if (!append_collect(l, it, &append) || override_conflict(l, it, append) ||
 	    !override_collect(l, it, macro_keys, macro_nkeys, &overrides, &count))
 		return;
-	if (append && overrides) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &it->place, APPEND_AND_OVERRIDE);
-		return;
-	}
 	append |= overrides && count && overrides[0].append;
 	good = decode_text(l, &it->place, it->map, "condition", &condition);
 	if (good && append && !m && !l->incomplete) {

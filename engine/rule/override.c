@@ -76,6 +76,19 @@ static bool judge_others(struct loader *l, const struct item *it, const struct y
 	return good;
 }
 
+/* Both ways of appending in one item. */
+bool override_conflict(struct loader *l, const struct item *it, bool append)
+{
+	const struct yaml_node *map = yaml_get(it->map, "override");
+
+	if (!append || !map || map->kind != YNODE_MAP || !map->n)
+		return false;
+	report(l, DIAG_ERR_YAML_VALIDATE, &it->place,
+	       "Keys 'override' and 'append: true' cannot be used together. Add an 'append' entry "
+	       "(e.g. 'condition: append') under 'override' instead.");
+	return true;
+}
+
 bool override_collect(struct loader *l, const struct item *it, const struct item_key *keys,
 		      size_t nkeys, struct override **ret, uint32_t *ret_n)
 {

@@ -6,9 +6,6 @@
  */
 #include "engine/rule/loader.h"
 
-/* More event types than this are "too many" for a rule. */
-enum { EVTTYPES_MAX = 100 };
-
 bool message_is_unknown_filter(const char *message)
 {
 	static const char *const parts[] = { "nonexistent field", "invalid formatting token",
@@ -175,7 +172,6 @@ static bool rule_events(struct loader *l, struct load_rule *r)
 {
 	struct filter_error err = { 0 };
 	struct finding f = { .code = DIAG_ERR_COMPILE_CONDITION, .span = 1 };
-	uint32_t n;
 
 	if (filter_evtset(r->pub->ast, &r->pub->events, &err)) {
 		f.message = err.message;
@@ -183,8 +179,7 @@ static bool rule_events(struct loader *l, struct load_rule *r)
 		cond_report(l, &r->cond, &f, f.code, NULL);
 		return false;
 	}
-	n = evtset_count(&r->pub->events);
-	if (r->pub->warn_evttypes && (n == 0 || n > EVTTYPES_MAX))
+	if (r->pub->warn_evttypes && !filter_is_restricted(r->pub->ast))
 		rule_warn(l, r, DIAG_NO_EVTTYPE,
 			  "Rule matches too many evt.type values. This has a significant "
 			  "performance penalty.");

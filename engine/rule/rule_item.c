@@ -353,13 +353,9 @@ void collect_rule(struct loader *l, struct item *it)
 	bool append, complete = false;
 	uint32_t n;
 
-	if (!append_collect(l, it, &append) ||
+	if (!append_collect(l, it, &append) || override_conflict(l, it, append) ||
 	    !override_collect(l, it, rule_keys, RULE_KEYS, &overrides, &n))
 		return;
-	if (append && overrides) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &it->place, APPEND_AND_OVERRIDE);
-		return;
-	}
 	for (size_t i = 0; i < RULE_KEYS; i++)
 		complete |= rule_keys[i].required && yaml_get_key(it->map, rule_keys[i].name);
 	if (overrides)

@@ -354,7 +354,7 @@ START_TEST(positions)
 	static const struct where cases[] = {
 		{ RULE("r", "evt.type=open and no.such=1"), 3, 32 },
 		{ RULE("r", "'evt.type=open and proc.name=\"it''s\" and no.such=1'"), 3, 55 },
-		{ RULE("r", "\"evt.type=open and proc.name=\\\"x\\\" and no.such=1\""), 3, 52 },
+		{ RULE("r", "\"evt.type=open and proc.name=\\\"x\\\" and no.such=1\""), 3, 53 },
 		{ RULE("r", ">\n    evt.type=open\n    and\n    no.such=1"), 6, 5 },
 		{ RULE("r", "|\n    evt.type=open and\n      no.such=1"), 5, 7 },
 		{ RULE("r", "evt.type=open\n    and no.such=1"), 4, 9 },
