@@ -475,6 +475,9 @@ static int decode(struct scap_reader *r, const struct block_type *t, uint8_t *p,
 		     load_u16(raw + 20) == SCAP_KERNEL_TYPE))
 		return keep_kernel(r, raw, len);
 	r->stats.events_raw++;
+	if (unlikely(t->version > 1 && len >= EVENT_HEADER_BYTES &&
+		     limit_over(r->limits, LIMIT_EVENT_PARAMS, load_u32(raw + 22))))
+		return -EBADMSG;
 	err = unlikely(t->version == 1) ? view_v1(raw, len, ev) : event_decode(raw, len, ev);
 	if (unlikely(err == -ENOENT))
 		r->stats.unknown_events++;

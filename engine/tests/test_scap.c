@@ -14,6 +14,7 @@ struct run {
 	int result;		/* of the last call */
 	unsigned items[SNAP_DONE + 1];
 	struct scap_stats stats;
+	uint64_t params_over;	/* hits of LIMIT_EVENT_PARAMS */
 	unsigned errors, warnings;
 	uint32_t error_offset;
 	enum diag_code code;	/* of the first diagnostic */
@@ -61,6 +62,7 @@ static struct run run_over(struct str bytes, size_t chunk, bool copy, bool gzip)
 	ck_assert_int_eq(scap_reader_next(r, &snap, &ev), run.result);
 	ck_assert_int_eq(scap_writer_free(w), 0);
 	run.stats = *scap_reader_stats(r);
+	run.params_over = limits.hits[LIMIT_EVENT_PARAMS];
 	run.errors = diags.errors;
 	run.warnings = diags.warnings;
 	run.code = diags.count ? diags.items[0].code : DIAG_COUNT;
@@ -447,11 +449,15 @@ START_TEST(test_damaged_event_in_sound_block)
 	store_u16(body + 2 + 20, EV_CLOSE_X);
 	store_u32(body + 2 + 22, 40);	/* parameters that are not there */
 	add_block(&trace, 0x216, 0, body, sizeof(body));
+	store_u32(body + 2 + 22, 70000);
+	add_block(&trace, 0x216, 0, body, sizeof(body));
+	store_u32(body + 2 + 22, 0);
 	store_u16(body + 2 + 20, 500);	/* a type of the future */
 	add_block(&trace, 0x216, 0, body, sizeof(body));
 	run = simple_run(buf_str(&trace));
 	ck_assert_int_eq(run.result, SCAP_END);
-	ck_assert_uint_eq(run.stats.corrupt_events, 1);
+	ck_assert_uint_eq(run.stats.corrupt_events, 2);
+	ck_assert_uint_eq(run.params_over, 1);
 	ck_assert_uint_eq(run.stats.unknown_events, 1);
 	ck_assert_int_eq(run.code, DIAG_TRACE_SKIPPED);
 	ck_assert_uint_eq(run.stats.events, TRACE_EVENTS);
