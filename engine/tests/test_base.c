@@ -111,7 +111,7 @@ END_TEST
 START_TEST(string_map)
 {
 	struct strmap m = { 0 };
-	static char keys[300][8];
+	static char keys[300][16];
 	int v;
 
 	for (int i = 0; i < 300; i++) {
