@@ -20,10 +20,15 @@ bool proc_of_istr(const struct field_ref *f, struct event_ctx *ctx, struct threa
 	return ret->s.p;
 }
 
+/* The arguments are the rest of the command line, which is joined once and kept. */
 bool proc_of_args(const struct field_ref *f, struct event_ctx *ctx, struct thread *t,
 		  struct value *ret)
 {
-	return text_value(text_from_nuls(ctx->scratch, istr_str(t->args)), ret);
+	struct str line = thread_cmdline(ctx->state, t);
+	uint32_t from = istr_str(t->comm).len + 1;
+
+	*ret = value_str(t->nargs && line.len >= from ? str_sub(line, from, line.len) : STR(""));
+	return true;
 }
 
 bool proc_of_cmdline(const struct field_ref *f, struct event_ctx *ctx, struct thread *t,
