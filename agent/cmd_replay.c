@@ -274,9 +274,13 @@ static int start_recorder(struct replay *r, struct arena *a)
 
 static int end_recorder(struct replay *r)
 {
+	uint64_t skipped = r->recorder ? recorder_skipped(r->recorder) : 0;
 	int e = recorder_free(r->recorder);
 
 	r->recorder = NULL;
+	if (skipped)
+		cli_warn("%llu events are too large for the format and were not written",
+			 (unsigned long long)skipped);
 	return e < 0 ? cli_fail("the written trace is incomplete: %s", strerror(-e)) : EXIT_OK;
 }
 

@@ -239,9 +239,10 @@ static void summary(struct live *l)
 		s.corrupt);
 	l->source->ops->counters(l->source, print_counter, NULL);
 	if (l->recorder)
-		fprintf(stderr, "recorded: %" PRIu64 " events, %" PRIu64 " bytes, %u files\n",
-			recorder_events(l->recorder), recorder_bytes(l->recorder),
-			recorder_files(l->recorder));
+		fprintf(stderr, "recorded: %" PRIu64 " events, %" PRIu64 " bytes, %u files, %" PRIu64
+				" events too large\n", recorder_events(l->recorder),
+			recorder_bytes(l->recorder), recorder_files(l->recorder),
+			recorder_skipped(l->recorder));
 	summary_alerts(l->engine);
 	summary_limits(&l->limits);
 }

@@ -14,7 +14,7 @@ struct recorder {
 	struct scap_writer *writer;
 	int fd;
 	uint32_t files;		/* opened so far */
-	uint64_t events, bytes_before, first_ts;
+	uint64_t events, skipped, bytes_before, first_ts;
 	bool accepted, done;	/* snapshot of the current file is complete */
 	int err;
 };
@@ -166,6 +166,10 @@ static int write_event(struct recorder *r, const struct event *ev, bool state_on
 		e = redact_event(r->opts.redact, &copy);
 	if (e == 0)
 		e = scap_writer_event(r->writer, &copy);
+	if (e == -EMSGSIZE) {	/* does not fit into the format; the rest does */
+		r->skipped++;
+		return 0;
+	}
 	if (e == 0 && !state_only)
 		r->events++;
 	return e;
@@ -208,6 +212,11 @@ int recorder_flush(struct recorder *r)
 uint64_t recorder_events(const struct recorder *r)
 {
 	return r->events;
+}
+
+uint64_t recorder_skipped(const struct recorder *r)
+{
+	return r->skipped;
 }
 
 uint64_t recorder_bytes(const struct recorder *r)

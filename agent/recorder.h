@@ -37,6 +37,7 @@ int recorder_event(struct recorder *r, struct event *ev);
 int recorder_flush(struct recorder *r);
 
 uint64_t recorder_events(const struct recorder *r);
+uint64_t recorder_skipped(const struct recorder *r);	/* too large for the format */
 uint64_t recorder_bytes(const struct recorder *r);
 uint32_t recorder_files(const struct recorder *r);
 
