@@ -163,6 +163,7 @@ static uint32_t new_atom(struct compiler *c, const struct ast *check)
 		.left = add_slot(c, check->lhs),
 		.right = check->rhs ? add_slot(c, check->rhs) : NO_SLOT,
 		.consts = { check->consts, check->nconsts },
+		.memo_bit = NO_BIT,
 	};
 	if (atom->entity == ENTITY_PROCESS)
 		atom->fact = m->nfacts++;
@@ -327,26 +328,22 @@ static struct source_rules *add_source(struct matcher *m, struct str source)
 	return sources[m->nsources++];
 }
 
-/* Capacity that arena_grow gave an array of n elements which grew one by one. */
-static uint32_t capacity_of(uint32_t n)
+static int add_entry(struct matcher *m, struct rule_list **list, const struct rule *rule,
+		     uint32_t pc)
 {
-	uint32_t cap = n ? 8 : 0;
+	struct rule_list *l = *list ? *list : arena_new(&m->arena, struct rule_list);
+	struct rule_entry *entries;
 
-	while (cap < n)
-		cap *= 2;
-	return cap;
-}
-
-static int add_entry(struct matcher *m, struct type_rules *t, const struct rule *rule, uint32_t pc)
-{
-	struct rule_entry *entries = (struct rule_entry *)t->entries;
-	uint32_t cap = capacity_of(t->n);
-
-	entries = arena_grow(&m->arena, entries, &cap, t->n + 1, sizeof(*entries));
+	if (!l)
+		return -ENOMEM;
+	/* `words` is the capacity of the array until guard_prepare() gives it its meaning. */
+	entries = arena_grow(&m->arena, (struct rule_entry *)l->entries, &l->words, l->n + 1,
+			     sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
-	entries[t->n++] = (struct rule_entry){ rule, pc };
-	t->entries = entries;
+	entries[l->n++] = (struct rule_entry){ rule, pc };
+	l->entries = entries;
+	*list = l;
 	return 0;
 }
 
@@ -386,7 +383,7 @@ int compile_rules(struct matcher *m)
 	}
 	if (!r) {
 		m->results = arena_zalloc(&m->arena, MAX(m->natoms, 1U) * sizeof(*m->results));
-		r = m->results ? 0 : -ENOMEM;
+		r = m->results ? guard_prepare(m) : -ENOMEM;
 	}
 	strmap_done(&c.atoms);
 	strmap_done(&c.slots);

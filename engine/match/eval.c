@@ -5,6 +5,7 @@
  */
 #include "engine/base/map.h"
 #include "engine/match/compare.h"
+#include "engine/match/memo.h"
 #include "engine/match/oracle.h"
 #include "engine/match/program.h"
 
@@ -12,6 +13,7 @@ static const struct slot *slot_fill(struct matcher *m, struct slot *s, struct ev
 {
 	s->epoch = m->epoch;
 	s->hashed = false;
+	s->entry = NULL;
 	if (s->single) {
 		s->have = field_get(&s->operand->field, ctx, &s->one);
 		s->values = (struct value_list){ &s->one, 1 };
@@ -30,15 +32,19 @@ static inline struct slot *slot_get(struct matcher *m, uint32_t i, struct event_
 	return s;
 }
 
-static bool text_in_set(const struct atom *a, struct slot *s)
+static uint64_t slot_hash(struct slot *s)
 {
-	if (!value_set_may_have(a->set, s->one.s.len))
-		return false;
 	if (!s->hashed) {
 		s->hash = hash_str(s->one.s);
 		s->hashed = true;
 	}
-	return value_set_find(a->set, s->one.s, s->hash);
+	return s->hash;
+}
+
+static bool text_in_set(const struct atom *a, struct slot *s)
+{
+	return value_set_may_have(a->set, s->one.s.len) &&
+	       value_set_find(a->set, s->one.s, slot_hash(s));
 }
 
 static bool check_holds(struct matcher *m, const struct atom *a, struct slot *s,
@@ -82,12 +88,9 @@ static bool int_holds(const struct atom *a, const struct value *v)
 	}
 }
 
-static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
+static bool atom_holds(struct matcher *m, const struct atom *a, struct slot *s,
+		       struct event_ctx *ctx)
 {
-	struct slot *s = slot_get(m, a->left, ctx);
-
-	if (!s->have)
-		return false;
 	switch (a->kind) {
 	case ATOM_EXISTS:
 		return true;
@@ -102,6 +105,30 @@ static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx 
 	default:
 		return check_holds(m, a, s, ctx);
 	}
+}
+
+/* Checks of a text in a memo are evaluated once per text. */
+static bool memo_holds(struct matcher *m, const struct atom *a, struct slot *s,
+		       struct event_ctx *ctx)
+{
+	bool truth;
+
+	if (memo_known(s->entry, a->memo_bit))
+		return memo_truth(s->memo, s->entry, a->memo_bit);
+	truth = atom_holds(m, a, s, ctx);
+	memo_set(s->memo, s->entry, a->memo_bit, truth);
+	return truth;
+}
+
+static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
+{
+	struct slot *s = slot_get(m, a->left, ctx);
+
+	if (!s->have)
+		return false;
+	if (s->entry && a->memo_bit != NO_BIT)
+		return memo_holds(m, a, s, ctx);
+	return atom_holds(m, a, s, ctx);
 }
 
 /* A check of the process: kept until the process changes. */
@@ -143,12 +170,122 @@ static bool run(struct matcher *m, uint32_t pc, struct event_ctx *ctx)
 	return pc == PC_MATCH;
 }
 
-static const struct type_rules *rules_of(const struct matcher *m, const struct event_ctx *ctx)
+static const struct rule_list *rules_of(const struct matcher *m, const struct event_ctx *ctx)
 {
 	for (uint32_t i = 0; i < m->nsources; i++)
 		if (str_eq(m->sources[i]->source, ctx->source))
-			return &m->sources[i]->types[ctx->ev->type];
+			return m->sources[i]->types[ctx->ev->type];
 	return NULL;
+}
+
+/* Masks of one list: every operation is on l->words words. */
+static bool mask_and(uint64_t *live, const uint64_t *mask, uint32_t words)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		any |= live[i] &= mask[i];
+	return any;
+}
+
+/* Would the guard decide any of the rules that are still alive? */
+static bool guard_helps(const struct guard *g, const uint64_t *live, uint32_t words)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		any |= live[i] & ~(g->if_true[i] & g->if_false[i]);
+	return any;
+}
+
+static bool guards_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,
+			struct event_ctx *ctx)
+{
+	for (uint32_t i = 0; i < l->nguards; i++) {
+		const struct guard *g = &l->guards[i];
+		const uint64_t *mask;
+
+		if (!guard_helps(g, live, l->words))
+			continue;
+		mask = atom_true(m, g->atom, ctx) ? g->if_true : g->if_false;
+		if (!mask_and(live, mask, l->words))
+			return false;
+	}
+	return true;
+}
+
+struct text_walk {
+	struct matcher *m;
+	struct slot *slot;
+	uint32_t slot_number;
+	struct event_ctx *ctx;
+};
+
+static enum truth text_truth(void *ctx, uint32_t atom)
+{
+	const struct text_walk *w = ctx;
+	const struct atom *a = &w->m->atoms[atom];
+
+	if (a->left != w->slot_number || a->memo_bit == NO_BIT)
+		return TRUTH_UNKNOWN;
+	return memo_holds(w->m, a, w->slot, w->ctx) ? TRUTH_TRUE : TRUTH_FALSE;
+}
+
+/* Decide the rules of the list that were alive for an event with this text for the first time. */
+static void text_decide(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
+			const uint64_t *live, struct event_ctx *ctx)
+{
+	struct slot *s = &m->slots[t->slot];
+	uint64_t *decided = &s->entry->data[t->memo_at], *alive = decided + l->words;
+	struct text_walk walk = { m, s, t->slot, ctx };
+
+	for (uint32_t i = 0; i < l->words; i++) {
+		uint64_t open = live[i] & t->decides[i] & ~decided[i];
+
+		decided[i] |= open;
+		for (; open; open &= open - 1) {
+			uint32_t bit = (uint32_t)__builtin_ctzll(open);
+
+			if (guard_can_match(m, l->entries[i * 64 + bit].pc, text_truth, &walk))
+				alive[i] |= 1ULL << bit;
+		}
+	}
+}
+
+static bool text_pass(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
+		      uint64_t *live, struct event_ctx *ctx)
+{
+	struct slot *s = slot_get(m, t->slot, ctx);
+	const uint64_t *decided, *alive;
+	uint64_t any = 0;
+
+	if (!s->have)
+		return mask_and(live, t->if_missing, l->words);
+	if (!s->entry)
+		s->entry = memo_get(s->memo, s->one.s, slot_hash(s));
+	if (!s->entry)
+		return true;
+	text_decide(m, l, t, live, ctx);
+	decided = &s->entry->data[t->memo_at];
+	alive = decided + l->words;
+	for (uint32_t i = 0; i < l->words; i++)
+		any |= live[i] &= ~decided[i] | alive[i];
+	return any;
+}
+
+static bool texts_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,
+		       struct event_ctx *ctx)
+{
+	for (uint32_t k = 0; k < l->ntexts; k++) {
+		const struct text_guard *t = &l->texts[k];
+		uint64_t any = 0;
+
+		for (uint32_t i = 0; i < l->words; i++)
+			any |= live[i] & t->decides[i];
+		if (any && !text_pass(m, l, t, live, ctx))
+			return false;
+	}
+	return true;
 }
 
 static uint32_t eval_oracle(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
@@ -176,25 +313,51 @@ static struct facts *process_facts(struct matcher *m, struct event_ctx *ctx)
 	return facts_get(&m->facts, ctx->state, ctx->thread);
 }
 
+static uint32_t eval_all(struct matcher *m, const struct rule_list *l, struct event_ctx *ctx,
+			 const struct rule **rules, uint32_t max)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->n && n < max; i++)
+		if (run(m, l->entries[i].pc, ctx))
+			rules[n++] = l->entries[i].rule;
+	return n;
+}
+
+static uint32_t eval_live(struct matcher *m, const struct rule_list *l, struct event_ctx *ctx,
+			  const struct rule **rules, uint32_t max)
+{
+	uint64_t live[RULE_WORDS_MAX];
+	uint32_t n = 0;
+
+	memset(live, 0xff, l->words * sizeof(*live));
+	if (l->n % 64)
+		live[l->words - 1] = (1ULL << (l->n % 64)) - 1;
+	if (!guards_pass(m, l, live, ctx) || !texts_pass(m, l, live, ctx))
+		return 0;
+	for (uint32_t i = 0; i < l->words; i++)
+		for (uint64_t left = live[i]; left && n < max; left &= left - 1) {
+			uint32_t r = i * 64 + (uint32_t)__builtin_ctzll(left);
+
+			if (run(m, l->entries[r].pc, ctx))
+				rules[n++] = l->entries[r].rule;
+		}
+	return n;
+}
+
 uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
 		      uint32_t max)
 {
-	const struct type_rules *t;
-	uint32_t n = 0;
+	const struct rule_list *l;
 
 	if (!m->opts.all)
 		max = MIN(max, 1U);
 	if (m->opts.oracle)
 		return eval_oracle(m, ctx, rules, max);
-	t = rules_of(m, ctx);
-	if (!t)
-		return 0;
-	if (!t->n)
+	l = rules_of(m, ctx);
+	if (!l)
 		return 0;
 	m->epoch++;
 	m->process = process_facts(m, ctx);
-	for (uint32_t i = 0; i < t->n && n < max; i++)
-		if (run(m, t->entries[i].pc, ctx))
-			rules[n++] = t->entries[i].rule;
-	return n;
+	return (l->words ? eval_live : eval_all)(m, l, ctx, rules, max);
 }

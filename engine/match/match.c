@@ -2,6 +2,7 @@
 /*
  * Life of a matcher and what it tells about itself. Called by the facade and by `explain`.
  */
+#include "engine/match/memo.h"
 #include "engine/match/program.h"
 
 #define BLOCK_SIZE (64 << 10)
@@ -29,6 +30,8 @@ void matcher_free(struct matcher *m)
 {
 	if (!m)
 		return;
+	for (uint32_t i = 0; i < m->nslots; i++)
+		memo_free(m->slots[i].memo);
 	facts_done(&m->facts);
 	arena_done(&m->arena);
 	free(m);
@@ -77,9 +80,9 @@ void matcher_dump(const struct matcher *m, struct buf *out)
 	}
 	for (uint32_t s = 0; s < m->nsources; s++)
 		for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++) {
-			const struct type_rules *r = &m->sources[s]->types[t];
+			const struct rule_list *r = m->sources[s]->types[t];
 
-			for (uint32_t i = 0; i < r->n; i++) {
+			for (uint32_t i = 0; r && i < r->n; i++) {
 				buf_printf(out, "%.*s %s:", STR_ARG(m->sources[s]->source),
 					   event_infos[t].id);
 				dump_target(out, "", r->entries[i].pc);

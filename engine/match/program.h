@@ -19,7 +19,7 @@
 #include "engine/match/value_set.h"
 
 enum { PC_MATCH = 0xfffffffe, PC_FAIL = 0xffffffff };
-enum { NO_SLOT = 0xffffffff };
+enum { NO_SLOT = 0xffffffff, NO_BIT = 0xffffffff };
 
 /* Shape of a check, most special first. */
 enum atom_kind {
@@ -39,6 +39,7 @@ struct atom {
 	bool negate;			/* ATOM_TEXT_EQ: != */
 	uint32_t left, right;		/* operand slots; right: NO_SLOT for constants */
 	uint32_t fact;			/* ENTITY_PROCESS: number among the facts */
+	uint32_t memo_bit;		/* number among the checks of a memo's slot, or NO_BIT */
 	struct value_list consts;
 	const struct value_set *set;
 	/* Decided by the event type alone: types where it is known, and where it is true. */
@@ -60,6 +61,8 @@ struct slot {
 	uint64_t hash;			/* of a single text */
 	struct value_list values;
 	struct value one;
+	struct memo *memo;		/* what is known about its texts, or NULL */
+	struct memo_entry *entry;	/* of the current text, or NULL */
 };
 
 struct rule_entry {
@@ -67,15 +70,42 @@ struct rule_entry {
 	uint32_t pc;
 };
 
-/* Rules of one source that can match one event type, in evaluation order. */
-struct type_rules {
+/*
+ * A check that is cheap and decides rules of a list by itself. Masks have one bit per rule: clear
+ * where the rule cannot match any more when the check is true, or false.
+ */
+struct guard {
+	uint32_t atom;
+	const uint64_t *if_true, *if_false;
+};
+
+/* A text that decides rules of a list: see memo.h. */
+struct text_guard {
+	uint32_t slot;
+	uint32_t memo_at;		/* place of the list in the entries of the memo */
+	const uint64_t *decides;	/* rules that look at the text */
+	const uint64_t *if_missing;	/* rules that can match when there is none */
+};
+
+#define RULE_WORDS_MAX 16		/* longer lists are evaluated without masks */
+
+/*
+ * Rules of one source that can match one event type, in evaluation order. Types with equal lists
+ * share one.
+ */
+struct rule_list {
 	const struct rule_entry *entries;
 	uint32_t n;
+	uint32_t words;			/* of a mask; 0: no masks */
+	const struct guard *guards;
+	uint32_t nguards;
+	const struct text_guard *texts;
+	uint32_t ntexts;
 };
 
 struct source_rules {
 	struct str source;
-	struct type_rules types[EVENT_TYPE_COUNT];
+	struct rule_list *types[EVENT_TYPE_COUNT];	/* NULL: no rule */
 };
 
 struct matcher {
@@ -96,6 +126,9 @@ struct matcher {
 	uint32_t nfacts;
 	struct facts_table facts;
 	struct facts *process;		/* of the current event, or NULL */
+	/* For walks over the code: nodes seen in the current walk, nodes to visit. */
+	uint32_t *seen, *stack;
+	uint32_t walk;
 };
 
 /* What a check depends on: how long its result stays valid. */
@@ -110,5 +143,13 @@ enum entity entity_of(const struct ast *check);
 
 /* 0 or -ENOMEM. */
 int compile_rules(struct matcher *m);
+/* Guards and memos of all lists; after compile_rules(). 0 or -ENOMEM. */
+int guard_prepare(struct matcher *m);
+
+/* What a walk over the code of a rule knows about an atom. */
+enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
+typedef enum truth (*guard_truth_fn)(void *ctx, uint32_t atom);
+/* Can the code at `pc` still end in a match? When in doubt: yes. */
+bool guard_can_match(struct matcher *m, uint32_t pc, guard_truth_fn truth, void *ctx);
 
 #endif
