@@ -46,6 +46,7 @@ static uint32_t add_slot(struct compiler *c, const struct operand *op)
 		.operand = op,
 		.single = op->kind == OPERAND_FIELD && !op->is_list &&
 			  !field_is_multi(&op->field),
+		.key = m->nslots,
 	};
 	return m->nslots++;
 }
@@ -116,12 +117,38 @@ static bool type_value(const struct field_ref *f, unsigned type, struct value *r
 	return true;
 }
 
+/*
+ * Events are numbered from 1: "evt.num = 0" and "evt.num >= 0" are how rule files say never and
+ * always. 0 or 1; -1: not such a check.
+ */
+static int fold_constant(const struct ast *check)
+{
+	struct value low = value_u64(PT_UINT64, 1), high = value_u64(PT_UINT64, UINT64_MAX);
+	bool ordered = check->op == OP_EQ || check->op == OP_EQ2 || check->op == OP_NE ||
+		       check->op == OP_LT || check->op == OP_LE || check->op == OP_GT ||
+		       check->op == OP_GE;
+	bool first;
+
+	if (!ordered || check->rhs || check->modifier != MOD_NONE || check->nconsts != 1 ||
+	    check->lhs->kind != OPERAND_FIELD || !str_is(check->lhs->field.text, "evt.num") ||
+	    check->consts[0].type != PT_UINT64 || check->consts[0].u > 1)
+		return -1;
+	/* Against 0 or 1 all numbers from 2 on compare alike. */
+	first = compare_value(check->op, &low, check->consts);
+	low.u = 2;
+	if (compare_value(check->op, &low, check->consts) != first ||
+	    compare_value(check->op, &high, check->consts) != first)
+		return -1;
+	return first;
+}
+
 static int fold_types(struct matcher *m, struct atom *atom)
 {
 	const struct ast *check = atom->check;
+	int constant = fold_constant(check);
 	struct evtset *known, *truth;
 
-	if (atom->entity != ENTITY_TYPE)
+	if (atom->entity != ENTITY_TYPE && constant < 0)
 		return 0;
 	known = arena_new(&m->arena, struct evtset);
 	truth = arena_new(&m->arena, struct evtset);
@@ -131,10 +158,10 @@ static int fold_types(struct matcher *m, struct atom *atom)
 		struct value v;
 		struct value_list left = { &v, 1 };
 
-		if (!type_value(&check->lhs->field, t, &v))
+		if (constant < 0 && !type_value(&check->lhs->field, t, &v))
 			continue;
 		known->w[t / 64] |= 1ULL << (t % 64);
-		if (compare_check(check, &left, &atom->consts))
+		if (constant < 0 ? compare_check(check, &left, &atom->consts) : constant)
 			truth->w[t / 64] |= 1ULL << (t % 64);
 	}
 	atom->type_known = known;

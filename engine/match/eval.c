@@ -9,6 +9,9 @@
 #include "engine/match/oracle.h"
 #include "engine/match/program.h"
 
+#define GUARD_PERIOD 65536	/* events after which a guard is tried again */
+#define GUARD_TRIALS 256
+
 static const struct slot *slot_fill(struct matcher *m, struct slot *s, struct event_ctx *ctx)
 {
 	s->epoch = m->epoch;
@@ -108,27 +111,32 @@ static bool atom_holds(struct matcher *m, const struct atom *a, struct slot *s,
 }
 
 /* Checks of a text in a memo are evaluated once per text. */
-static bool memo_holds(struct matcher *m, const struct atom *a, struct slot *s,
+static bool memo_holds(struct matcher *m, const struct atom *a, struct memo_entry *e,
 		       struct event_ctx *ctx)
 {
+	const struct memo *memo = m->slots[a->left].memo;
+	struct slot *s;
 	bool truth;
 
-	if (memo_known(s->entry, a->memo_bit))
-		return memo_truth(s->memo, s->entry, a->memo_bit);
-	truth = atom_holds(m, a, s, ctx);
-	memo_set(s->memo, s->entry, a->memo_bit, truth);
+	if (memo_known(e, a->memo_bit))
+		return memo_truth(memo, e, a->memo_bit);
+	s = slot_get(m, a->left, ctx);
+	truth = s->have && atom_holds(m, a, s, ctx);
+	memo_set(memo, e, a->memo_bit, truth);
 	return truth;
 }
 
 static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
 {
-	struct slot *s = slot_get(m, a->left, ctx);
+	struct slot *s;
 
-	if (!s->have)
-		return false;
-	if (s->entry && a->memo_bit != NO_BIT)
-		return memo_holds(m, a, s, ctx);
-	return atom_holds(m, a, s, ctx);
+	if (a->memo_bit != NO_BIT) {
+		s = &m->slots[m->slots[a->left].key];
+		if (s->epoch == m->epoch && s->entry)
+			return memo_holds(m, a, s->entry, ctx);
+	}
+	s = slot_get(m, a->left, ctx);
+	return s->have && atom_holds(m, a, s, ctx);
 }
 
 /* A check of the process: kept until the process changes. */
@@ -198,94 +206,179 @@ static bool guard_helps(const struct guard *g, const uint64_t *live, uint32_t wo
 	return any;
 }
 
+/*
+ * A guard that decided less than one event in eight is left out until the counters start again:
+ * checking it costs more than it saves.
+ */
+static bool guard_pays(struct guard *g)
+{
+	if (g->tried >= GUARD_PERIOD)
+		g->tried = g->hit = 0;
+	g->tried++;
+	return g->tried <= GUARD_TRIALS || g->hit > GUARD_TRIALS / 8;
+}
+
 static bool guards_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,
 			struct event_ctx *ctx)
 {
 	for (uint32_t i = 0; i < l->nguards; i++) {
-		const struct guard *g = &l->guards[i];
+		struct guard *g = &l->guards[i];
 		const uint64_t *mask;
 
-		if (!guard_helps(g, live, l->words))
+		if (!guard_helps(g, live, l->words) || !guard_pays(g))
 			continue;
 		mask = atom_true(m, g->atom, ctx) ? g->if_true : g->if_false;
+		for (uint32_t k = 0; k < l->words; k++)
+			if (live[k] & ~mask[k]) {
+				g->hit++;
+				break;
+			}
 		if (!mask_and(live, mask, l->words))
 			return false;
 	}
 	return true;
 }
 
-struct text_walk {
+/* Walks that know the checks of one text, or of the process. */
+struct known_walk {
 	struct matcher *m;
-	struct slot *slot;
-	uint32_t slot_number;
 	struct event_ctx *ctx;
+	uint32_t key;
+	struct memo_entry *entry;
 };
 
 static enum truth text_truth(void *ctx, uint32_t atom)
 {
-	const struct text_walk *w = ctx;
+	const struct known_walk *w = ctx;
 	const struct atom *a = &w->m->atoms[atom];
 
-	if (a->left != w->slot_number || a->memo_bit == NO_BIT)
+	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->key)
 		return TRUTH_UNKNOWN;
-	return memo_holds(w->m, a, w->slot, w->ctx) ? TRUTH_TRUE : TRUTH_FALSE;
+	return memo_holds(w->m, a, w->entry, w->ctx) ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
-/* Decide the rules of the list that were alive for an event with this text for the first time. */
-static void text_decide(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
-			const uint64_t *live, struct event_ctx *ctx)
+static enum truth process_truth(void *ctx, uint32_t atom)
 {
-	struct slot *s = &m->slots[t->slot];
-	uint64_t *decided = &s->entry->data[t->memo_at], *alive = decided + l->words;
-	struct text_walk walk = { m, s, t->slot, ctx };
+	const struct known_walk *w = ctx;
+	const struct atom *a = &w->m->atoms[atom];
 
+	if (a->entity != ENTITY_PROCESS)
+		return TRUTH_UNKNOWN;
+	return fact_eval(w->m, a, w->ctx) ? TRUTH_TRUE : TRUTH_FALSE;
+}
+
+/* Decide the rules of `open` and note the outcome: what can match gets its bit in `alive`. */
+static void decide(const struct rule_list *l, const uint64_t *open, uint64_t *decided,
+		   uint64_t *alive, guard_truth_fn truth, struct known_walk *walk)
+{
 	for (uint32_t i = 0; i < l->words; i++) {
-		uint64_t open = live[i] & t->decides[i] & ~decided[i];
+		uint64_t left = open[i] & ~decided[i];
 
-		decided[i] |= open;
-		for (; open; open &= open - 1) {
-			uint32_t bit = (uint32_t)__builtin_ctzll(open);
+		decided[i] |= left;
+		alive[i] &= ~left;
+		for (; left; left &= left - 1) {
+			uint32_t bit = (uint32_t)__builtin_ctzll(left);
 
-			if (guard_can_match(m, l->entries[i * 64 + bit].pc, text_truth, &walk))
+			if (guard_can_match(walk->m, l->entries[i * 64 + bit].pc, truth, walk))
 				alive[i] |= 1ULL << bit;
 		}
 	}
 }
 
+static bool mask_decided(uint64_t *live, const uint64_t *decided, const uint64_t *alive,
+			 uint32_t words)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		any |= live[i] &= ~decided[i] | alive[i];
+	return any;
+}
+
+/* The part of `live` that `mask` is about; false: none. */
+static bool mask_open(uint64_t *open, const uint64_t *live, const uint64_t *mask, uint32_t words)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		any |= open[i] = live[i] & mask[i];
+	return any;
+}
+
+/* The entry of the slot's text; NULL when none is kept. */
+static struct memo_entry *text_entry(struct slot *s, struct event_ctx *ctx)
+{
+	uint32_t tag = s->memo->by_fd && ctx->fd ? 1U + ctx->fd->kind : 0;
+
+	if (!s->entry)
+		s->entry = memo_get(s->memo, s->one.s, slot_hash(s), tag);
+	return s->entry;
+}
+
 static bool text_pass(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
 		      uint64_t *live, struct event_ctx *ctx)
 {
-	struct slot *s = slot_get(m, t->slot, ctx);
-	const uint64_t *decided, *alive;
-	uint64_t any = 0;
+	struct known_walk walk = { .m = m, .ctx = ctx, .key = t->slot };
+	uint64_t open[RULE_WORDS_MAX], *decided;
+	struct slot *s;
 
+	if (!mask_open(open, live, t->decides, l->words))
+		return true;
+	s = slot_get(m, t->slot, ctx);
 	if (!s->have)
 		return mask_and(live, t->if_missing, l->words);
-	if (!s->entry)
-		s->entry = memo_get(s->memo, s->one.s, slot_hash(s));
-	if (!s->entry)
+	walk.entry = text_entry(s, ctx);
+	if (!walk.entry)
 		return true;
-	text_decide(m, l, t, live, ctx);
-	decided = &s->entry->data[t->memo_at];
-	alive = decided + l->words;
-	for (uint32_t i = 0; i < l->words; i++)
-		any |= live[i] &= ~decided[i] | alive[i];
-	return any;
+	decided = &walk.entry->data[t->memo_at];
+	decide(l, open, decided, decided + l->words, text_truth, &walk);
+	return mask_decided(live, decided, decided + l->words, l->words);
 }
 
 static bool texts_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,
 		       struct event_ctx *ctx)
 {
-	for (uint32_t k = 0; k < l->ntexts; k++) {
-		const struct text_guard *t = &l->texts[k];
-		uint64_t any = 0;
-
-		for (uint32_t i = 0; i < l->words; i++)
-			any |= live[i] & t->decides[i];
-		if (any && !text_pass(m, l, t, live, ctx))
+	for (uint32_t i = 0; i < l->ntexts; i++)
+		if (!text_pass(m, l, &l->texts[i], live, ctx))
 			return false;
-	}
 	return true;
+}
+
+/* Rules that one of the texts of the process rules out need no walk. */
+static void process_decide(struct matcher *m, const struct rule_list *l, uint64_t *open,
+			   uint64_t *decided, uint64_t *alive, struct event_ctx *ctx)
+{
+	struct known_walk walk = { .m = m, .ctx = ctx };
+	uint64_t before[RULE_WORDS_MAX];
+
+	memcpy(before, open, l->words * sizeof(*open));
+	for (uint32_t i = 0; i < l->nprocess_texts; i++)
+		if (!text_pass(m, l, &l->process_texts[i], open, ctx))
+			break;
+	for (uint32_t i = 0; i < l->words; i++) {
+		uint64_t out = before[i] & ~open[i];
+
+		decided[i] |= out;
+		alive[i] &= ~out;
+	}
+	decide(l, open, decided, alive, process_truth, &walk);
+}
+
+static bool process_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,
+			 struct event_ctx *ctx)
+{
+	uint64_t open[RULE_WORDS_MAX], *decided, *alive, undecided = 0;
+
+	if (!m->process || l->facts_at == NO_SLOT ||
+	    !mask_open(open, live, l->process_rules, l->words))
+		return true;
+	decided = &m->process->known[l->facts_at];
+	alive = &m->process->truth[l->facts_at];
+	for (uint32_t i = 0; i < l->words; i++)
+		undecided |= open[i] &= ~decided[i];
+	if (undecided)
+		process_decide(m, l, open, decided, alive, ctx);
+	return mask_decided(live, decided, alive, l->words);
 }
 
 static uint32_t eval_oracle(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
@@ -333,7 +426,8 @@ static uint32_t eval_live(struct matcher *m, const struct rule_list *l, struct e
 	memset(live, 0xff, l->words * sizeof(*live));
 	if (l->n % 64)
 		live[l->words - 1] = (1ULL << (l->n % 64)) - 1;
-	if (!guards_pass(m, l, live, ctx) || !texts_pass(m, l, live, ctx))
+	if (!guards_pass(m, l, live, ctx) || !texts_pass(m, l, live, ctx) ||
+	    !process_pass(m, l, live, ctx))
 		return 0;
 	for (uint32_t i = 0; i < l->words; i++)
 		for (uint64_t left = live[i]; left && n < max; left &= left - 1) {

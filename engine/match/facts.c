@@ -9,9 +9,9 @@
 #define CHUNK 64
 #define CHAIN_MAX 256	/* longer chains (loops of damaged captures) are not cached */
 
-void facts_init(struct facts_table *f, uint32_t nchecks, struct limits *limits)
+void facts_init(struct facts_table *f, uint32_t words, struct limits *limits)
 {
-	*f = (struct facts_table){ .words = (nchecks + 63) / 64, .limits = limits };
+	*f = (struct facts_table){ .words = words, .limits = limits };
 }
 
 void facts_done(struct facts_table *f)

@@ -15,7 +15,8 @@ struct facts {
 	const struct thread *owner;	/* NULL: free */
 	uint64_t seen;			/* state_version() when last found valid */
 	uint64_t stamp;			/* newest version of the chain */
-	uint64_t *known, *truth;	/* bits by process check */
+	/* Bits by process check, then rules per list that are decided; and their values. */
+	uint64_t *known, *truth;
 };
 
 struct facts_table {
@@ -24,11 +25,11 @@ struct facts_table {
 	uint32_t used;			/* blocks ever handed out */
 	uint32_t *free;			/* numbers of blocks given back */
 	uint32_t nfree;
-	uint32_t words;			/* per bit set */
+	uint32_t words;			/* of known, likewise of truth */
 	struct limits *limits;
 };
 
-void facts_init(struct facts_table *f, uint32_t nchecks, struct limits *limits);
+void facts_init(struct facts_table *f, uint32_t words, struct limits *limits);
 void facts_done(struct facts_table *f);
 /* Facts of the thread, emptied when they are out of date. NULL: none can be kept. */
 struct facts *facts_get(struct facts_table *f, const struct state *s, struct thread *t);

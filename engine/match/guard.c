@@ -11,6 +11,7 @@
 #define GUARDS_MAX 12
 #define TEXTS_MAX 6
 #define MEMO_CHECKS_MIN 3	/* fewer are evaluated as they come */
+#define FACT_WORDS_MAX 96	/* of known, likewise of truth, per thread */
 #define WALK_MAX 4096		/* nodes; longer walks end undecided */
 
 /* Texts that cost no more than a number. */
@@ -62,10 +63,21 @@ static bool is_text_check(const struct matcher *m, const struct atom *a)
 {
 	const struct slot *s = &m->slots[a->left];
 
-	return s->single && a->right == NO_SLOT && a->entity == ENTITY_EVENT && !is_cheap(a) &&
+	return s->single && a->right == NO_SLOT && a->entity != ENTITY_TYPE && !is_cheap(a) &&
 	       value_class_of(s->operand->type) == VC_STRING &&
 	       s->operand->field.info->type != PT_DYN;
 }
+
+/*
+ * Texts that follow from another one and from the kind of the event's fd (none, or fdinfo.kind):
+ * their checks share the memo of that text.
+ */
+static const struct {
+	const char *field, *key;
+} derived[] = {
+	{ "fd.directory", "fd.name" },
+	{ "fd.filename", "fd.name" },
+};
 
 /* ---- which atoms a rule list looks at ---- */
 
@@ -74,8 +86,8 @@ struct use {
 	uint64_t *rules;	/* per atom: mask of rules, words each */
 	uint32_t words;
 	uint32_t rule;		/* of the current walk */
-	/* For questions "what if this atom, or all checks of this slot, were ...": */
-	uint32_t atom, slot;
+	/* For questions "what if this atom were ...", "what if the text were missing": */
+	uint32_t atom, key;
 	enum truth assume;
 };
 
@@ -97,8 +109,10 @@ static enum truth assume_atom(void *ctx, uint32_t atom)
 static enum truth assume_missing(void *ctx, uint32_t atom)
 {
 	const struct use *u = ctx;
+	const struct atom *a = &u->m->atoms[atom];
+	bool of_text = a->memo_bit != NO_BIT && u->m->slots[a->left].key == u->key;
 
-	return u->m->atoms[atom].left == u->slot ? TRUTH_FALSE : TRUTH_UNKNOWN;
+	return of_text ? TRUTH_FALSE : TRUTH_UNKNOWN;
 }
 
 /* Mask of the rules of `among` that can match under the assumption; all others stay set. */
@@ -161,7 +175,7 @@ static bool is_used(const struct use *u, uint32_t atom)
 
 static int find_guards(struct use *u, struct rule_list *l)
 {
-	struct guard best[GUARDS_MAX], *guards;
+	struct guard best[GUARDS_MAX + 1], *guards;
 	uint32_t n = 0;
 
 	for (uint32_t a = 0; a < u->m->natoms; a++) {
@@ -187,46 +201,106 @@ static int find_guards(struct use *u, struct rule_list *l)
 	return 0;
 }
 
-/* Rules of the list that look at the slot of a memo; false: none. */
-static bool slot_users(const struct use *u, uint32_t slot, uint64_t *ret)
-{
-	bool any = false;
+typedef bool (*atom_filter_fn)(const struct use *u, const struct atom *a);
 
-	memset(ret, 0, u->words * sizeof(*ret));
-	for (uint32_t a = 0; a < u->m->natoms; a++) {
-		if (u->m->atoms[a].left != slot || u->m->atoms[a].memo_bit == NO_BIT)
+static bool of_key(const struct use *u, const struct atom *a)
+{
+	return a->memo_bit != NO_BIT && u->m->slots[a->left].key == u->key;
+}
+
+static bool of_process(const struct use *u, const struct atom *a)
+{
+	return a->entity == ENTITY_PROCESS;
+}
+
+/* Mask of the rules of the list with such atoms; NULL: out of memory. */
+static uint64_t *users_of(const struct use *u, atom_filter_fn filter, bool *ret_any)
+{
+	uint64_t *users = arena_array(&u->m->arena, u->words, sizeof(*users));
+
+	*ret_any = false;
+	for (uint32_t a = 0; users && a < u->m->natoms; a++) {
+		if (!filter(u, &u->m->atoms[a]))
 			continue;
 		for (uint32_t i = 0; i < u->words; i++) {
-			ret[i] |= used_by(u, a)[i];
-			any |= ret[i] != 0;
+			users[i] |= used_by(u, a)[i];
+			*ret_any |= users[i] != 0;
 		}
 	}
-	return any;
+	return users;
+}
+
+/* The text of slot `key` as a guard. 0 with decides == NULL: no rule looks at it. */
+static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
+		      struct text_guard *ret)
+{
+	bool any;
+
+	u->key = key;
+	ret->decides = users_of(u, of_key, &any);
+	if (!ret->decides)
+		return -ENOMEM;
+	if (!any) {
+		ret->decides = NULL;
+		return 0;
+	}
+	ret->if_missing = mask_if(u, l, ret->decides, assume_missing);
+	ret->slot = key;
+	ret->memo_at = memo_add_list(u->m->slots[key].memo, u->words);
+	return ret->if_missing ? 0 : -ENOMEM;
+}
+
+static bool is_process_slot(const struct matcher *m, uint32_t slot)
+{
+	for (uint32_t a = 0; a < m->natoms; a++)
+		if (m->atoms[a].left == slot && m->atoms[a].right == NO_SLOT)
+			return m->atoms[a].entity == ENTITY_PROCESS;
+	return false;
 }
 
 static int find_texts(struct use *u, struct rule_list *l)
 {
-	struct text_guard *texts = arena_array(&u->m->arena, TEXTS_MAX, sizeof(*texts));
+	struct text_guard *texts[2];
+	uint32_t n[2] = { 0, 0 };
 
-	if (!texts)
-		return -ENOMEM;
-	l->texts = texts;
-	for (uint32_t s = 0; s < u->m->nslots && l->ntexts < TEXTS_MAX; s++) {
-		struct text_guard *t = &texts[l->ntexts];
-		uint64_t users[RULE_WORDS_MAX], *decides;
-
-		if (!u->m->slots[s].memo || !slot_users(u, s, users))
-			continue;
-		u->slot = s;
-		decides = arena_array(&u->m->arena, u->words, sizeof(*decides));
-		t->if_missing = mask_if(u, l, users, assume_missing);
-		if (!decides || !t->if_missing)
+	for (int i = 0; i < 2; i++) {
+		texts[i] = arena_array(&u->m->arena, TEXTS_MAX, sizeof(**texts));
+		if (!texts[i])
 			return -ENOMEM;
-		memcpy(decides, users, u->words * sizeof(*decides));
-		t->decides = decides;
-		t->slot = s;
-		t->memo_at = memo_add_list(u->m->slots[s].memo, u->words);
-		l->ntexts++;
+	}
+	for (uint32_t s = 0; s < u->m->nslots; s++) {
+		const struct slot *slot = &u->m->slots[s];
+		int kind, r;
+
+		if (!slot->memo || slot->key != s)
+			continue;
+		kind = is_process_slot(u->m, s);
+		if (n[kind] == TEXTS_MAX)
+			continue;
+		r = text_guard(u, l, s, &texts[kind][n[kind]]);
+		if (r)
+			return r;
+		n[kind] += texts[kind][n[kind]].decides != NULL;
+	}
+	l->texts = texts[0];
+	l->ntexts = n[0];
+	l->process_texts = texts[1];
+	l->nprocess_texts = n[1];
+	return 0;
+}
+
+/* What is decided by the process alone is kept with its facts, as far as there is room. */
+static int find_process(struct use *u, struct rule_list *l)
+{
+	bool any;
+
+	l->facts_at = NO_SLOT;
+	l->process_rules = users_of(u, of_process, &any);
+	if (!l->process_rules)
+		return -ENOMEM;
+	if (any && u->m->fact_words + u->words <= FACT_WORDS_MAX) {
+		l->facts_at = u->m->fact_words;
+		u->m->fact_words += u->words;
 	}
 	return 0;
 }
@@ -244,6 +318,8 @@ static int prepare_list(struct matcher *m, struct rule_list *l)
 	r = find_guards(&u, l);
 	if (!r)
 		r = find_texts(&u, l);
+	if (!r)
+		r = find_process(&u, l);
 	free(u.rules);
 	return r;
 }
@@ -287,6 +363,33 @@ static int prepare_lists(struct matcher *m, struct source_rules *src)
 	return 0;
 }
 
+static struct slot *find_slot(struct matcher *m, const char *field)
+{
+	for (uint32_t s = 0; s < m->nslots; s++)
+		if (m->slots[s].single && str_is(m->slots[s].operand->text, field))
+			return &m->slots[s];
+	return NULL;
+}
+
+static void join_derived(struct matcher *m)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(derived); i++) {
+		struct slot *slot = find_slot(m, derived[i].field);
+		struct slot *key = find_slot(m, derived[i].key);
+
+		if (!slot || !key)
+			continue;
+		if (!key->memo)
+			key->memo = memo_new();
+		if (!key->memo)
+			continue;
+		key->memo->by_fd = true;
+		memo_free(slot->memo);
+		slot->memo = key->memo;
+		slot->key = (uint32_t)(key - m->slots);
+	}
+}
+
 /* A text is worth a memo when many checks look at it. */
 static int find_memos(struct matcher *m)
 {
@@ -299,13 +402,14 @@ static int find_memos(struct matcher *m)
 	for (uint32_t s = 0; s < m->nslots; s++)
 		if (checks[s] >= MEMO_CHECKS_MIN)
 			m->slots[s].memo = memo_new();
+	free(checks);
+	join_derived(m);
 	for (uint32_t a = 0; a < m->natoms; a++) {
 		struct atom *atom = &m->atoms[a];
 
 		if (m->slots[atom->left].memo && is_text_check(m, atom))
 			atom->memo_bit = memo_add_check(m->slots[atom->left].memo);
 	}
-	free(checks);
 	return 0;
 }
 
@@ -317,6 +421,7 @@ int guard_prepare(struct matcher *m)
 	m->stack = arena_array(&m->arena, 2 * (size_t)m->ncode + 2, sizeof(*m->stack));
 	if (!m->seen || !m->stack)
 		return -ENOMEM;
+	m->fact_words = (m->nfacts + 63) / 64;
 	r = find_memos(m);
 	for (uint32_t i = 0; i < m->nsources && !r; i++) {
 		share_lists(m->sources[i]);

@@ -22,7 +22,7 @@ struct matcher *matcher_new(const struct ruleset *rs, const struct match_opts *o
 		matcher_free(m);
 		return NULL;
 	}
-	facts_init(&m->facts, m->nfacts, limits);
+	facts_init(&m->facts, m->fact_words, limits);
 	return m;
 }
 
@@ -31,7 +31,8 @@ void matcher_free(struct matcher *m)
 	if (!m)
 		return;
 	for (uint32_t i = 0; i < m->nslots; i++)
-		memo_free(m->slots[i].memo);
+		if (m->slots[i].key == i)
+			memo_free(m->slots[i].memo);
 	facts_done(&m->facts);
 	arena_done(&m->arena);
 	free(m);

@@ -51,27 +51,29 @@ static bool prepare(struct memo *m)
 	return true;
 }
 
-static bool holds(const struct memo_entry *e, struct str text, uint64_t hash)
+static bool holds(const struct memo_entry *e, struct str text, uint64_t hash, uint32_t tag)
 {
-	return e->hash == hash && e->len == text.len && !memcmp(e->text, text.p, text.len);
+	return e->hash == hash && e->len == text.len && e->tag == tag &&
+	       !memcmp(e->text, text.p, text.len);
 }
 
-struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash)
+struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash, uint32_t tag)
 {
-	uint32_t set = (uint32_t)(hash >> 32) % MEMO_SETS;
+	uint32_t set = ((uint32_t)(hash >> 32) + tag) % MEMO_SETS;
 	struct memo_entry *e;
 
 	if (text.len > MEMO_TEXT || (!m->entries && !prepare(m)))
 		return NULL;
 	e = entry(m, set, m->recent[set]);
-	if (likely(holds(e, text, hash)))
+	if (likely(holds(e, text, hash, tag)))
 		return e;
 	m->recent[set] ^= 1;
 	e = entry(m, set, m->recent[set]);
-	if (holds(e, text, hash))
+	if (holds(e, text, hash, tag))
 		return e;
 	e->hash = hash;
 	e->len = text.len;
+	e->tag = tag;
 	memcpy(e->text, text.p, text.len);
 	memset(e->data, 0, m->nwords * sizeof(uint64_t));
 	return e;

@@ -16,6 +16,7 @@
 struct memo_entry {
 	uint64_t hash;
 	uint32_t len;		/* UINT32_MAX: free */
+	uint32_t tag;		/* what else the results depend on */
 	char text[MEMO_TEXT];
 	/* known bits, truth bits; then per rule list: decided rules, rules alive */
 	uint64_t data[];
@@ -25,6 +26,7 @@ struct memo {
 	uint32_t nbits;		/* checks of this text */
 	uint32_t words;		/* per bit set of checks */
 	uint32_t nwords;	/* of data */
+	bool by_fd;		/* the tag is the kind of the event's fd */
 	size_t entry_size;
 	uint8_t *entries;	/* allocated with the first text */
 	uint8_t recent[MEMO_SETS];	/* way used last */
@@ -37,7 +39,7 @@ uint32_t memo_add_check(struct memo *m);
 /* Room for a rule list of `words` mask words, after all checks; its place. */
 uint32_t memo_add_list(struct memo *m, uint32_t words);
 /* The entry of a text, emptied when it is new. NULL: too long, no memory. */
-struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash);
+struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash, uint32_t tag);
 
 static inline bool memo_known(const struct memo_entry *e, uint32_t check)
 {

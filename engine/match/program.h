@@ -61,8 +61,9 @@ struct slot {
 	uint64_t hash;			/* of a single text */
 	struct value_list values;
 	struct value one;
-	struct memo *memo;		/* what is known about its texts, or NULL */
-	struct memo_entry *entry;	/* of the current text, or NULL */
+	struct memo *memo;		/* of checks of this slot, or NULL */
+	uint32_t key;			/* slot whose text is the key of the memo: itself mostly */
+	struct memo_entry *entry;	/* key slots: of the current text, or NULL */
 };
 
 struct rule_entry {
@@ -76,6 +77,7 @@ struct rule_entry {
  */
 struct guard {
 	uint32_t atom;
+	uint32_t tried, hit;		/* lately: one that hardly ever decides is left out */
 	const uint64_t *if_true, *if_false;
 };
 
@@ -97,10 +99,14 @@ struct rule_list {
 	const struct rule_entry *entries;
 	uint32_t n;
 	uint32_t words;			/* of a mask; 0: no masks */
-	const struct guard *guards;
+	struct guard *guards;
 	uint32_t nguards;
-	const struct text_guard *texts;
+	const struct text_guard *texts;		/* of the event */
 	uint32_t ntexts;
+	const struct text_guard *process_texts;	/* of the process */
+	uint32_t nprocess_texts;
+	uint32_t facts_at;		/* place in struct facts, or NO_SLOT */
+	const uint64_t *process_rules;	/* rules that look at the process */
 };
 
 struct source_rules {
@@ -123,7 +129,7 @@ struct matcher {
 	uint32_t nsources, sources_cap;
 	uint64_t epoch;
 	uint64_t *results;		/* per atom: epoch << 1 | truth */
-	uint32_t nfacts;
+	uint32_t nfacts, fact_words;
 	struct facts_table facts;
 	struct facts *process;		/* of the current event, or NULL */
 	/* For walks over the code: nodes seen in the current walk, nodes to visit. */
