@@ -200,29 +200,33 @@ static struct bpf_program *event_program(struct source_ring *s, unsigned event)
 	return p && bpf_program__fd(p) >= 0 ? p : NULL;
 }
 
+static int set_program(struct bpf_map *array, uint32_t slot, struct bpf_program *p,
+		       struct buf *error)
+{
+	int fd = bpf_program__fd(p), err;
+
+	if (!bpf_map_update_elem(bpf_map__fd(array), &slot, &fd, BPF_ANY))
+		return 0;
+	err = errno;
+	buf_printf(error, "cannot fill the program table: %s", strerror(err));
+	return -err;
+}
+
 static int fill_programs(struct source_ring *s, struct buf *error)
 {
-	int array = bpf_map__fd(s->skel->maps.syscall_progs);
+	int r = set_program(s->skel->maps.next_progs, 0, s->skel->progs.on_fd, error);
 
-	for (uint32_t i = 0; i < source_syscalls_count; i++) {
+	for (uint32_t i = 0; !r && i < source_syscalls_count; i++) {
 		const struct source_syscall *c = &source_syscalls[i];
 		struct bpf_program *p = event_program(s, c->event);
-		uint32_t nr = c->nr;
-		int fd;
 
-		if (!p || nr >= SYSCALL_SLOTS)
+		if (!p || c->nr >= SYSCALL_SLOTS)
 			continue;
-		fd = bpf_program__fd(p);
-		if (bpf_map_update_elem(array, &nr, &fd, BPF_ANY)) {
-			int err = errno;
-
-			buf_printf(error, "cannot fill the program table: %s", strerror(err));
-			return -err;
-		}
-		s->skel->bss->config.kind_of[nr] = c->event;
-		s->skel->bss->config.sc_of[nr] = c->code;
+		r = set_program(s->skel->maps.syscall_progs, c->nr, p, error);
+		s->skel->bss->config.kind_of[c->nr] = c->event;
+		s->skel->bss->config.sc_of[c->nr] = c->code;
 	}
-	return 0;
+	return r;
 }
 
 static int attach(struct source_ring *s, struct buf *error)

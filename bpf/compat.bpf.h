@@ -10,6 +10,29 @@
 
 #define NSEC_PER_SEC 1000000000ULL
 
+/*
+ * Reading several members of one structure with one helper call: a block of bytes from `base` on is
+ * copied, members are picked out of it. Where a kernel keeps a member outside of the block, it is
+ * read by itself. Offsets are constants to the verifier, so only one of the two ways remains.
+ */
+#define BLOCK_MAX 112
+struct block {
+	char bytes[BLOCK_MAX] __attribute__((aligned(8)));
+};
+
+#define BLOCK_READ(block, size, p, base) bpf_probe_read_kernel((block)->bytes, size, (void *)(p) + (base))
+
+#define BLOCK_FIELD(block, size, p, base, type, field)                                      \
+	({                                                                                  \
+		typeof(((type *)0)->field) __v;                                             \
+		__u64 __at = bpf_core_field_offset(type, field) - (base);                   \
+		if (__at <= (size) - sizeof(__v))                                           \
+			__builtin_memcpy(&__v, (block)->bytes + __at, sizeof(__v));         \
+		else                                                                        \
+			bpf_core_read(&__v, sizeof(__v), &((type *)(p))->field);            \
+		__v;                                                                        \
+	})
+
 /* Fine-grained time stamps keep a mark in the top bit of the nanoseconds. */
 #define CTIME_QUERIED (1U << 31)
 

@@ -20,30 +20,77 @@
 #define HAVE_KIND 8
 #define HAVE_ROLE 16
 
+#define FDTABLE_BLOCK 16
+#define FILE_BLOCK 112
+#define INODE_BLOCK 80
+#define SUPER_BLOCK 104
+
 static __always_inline struct file *task_file(struct task_struct *t, int fd)
 {
 	struct fdtable *fdt = BPF_CORE_READ(t, files, fdt);
 	struct file *f = NULL, **fds;
+	__u32 max;
+	struct block b;
 
-	if (fd < 0 || !fdt || (__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+	if (fd < 0 || !fdt)
 		return NULL;
-	fds = BPF_CORE_READ(fdt, fd);
+	__builtin_memset(b.bytes, 0, FDTABLE_BLOCK);
+	BLOCK_READ(&b, FDTABLE_BLOCK, fdt, 0);
+	max = BLOCK_FIELD(&b, FDTABLE_BLOCK, fdt, 0, struct fdtable, max_fds);
+	fds = BLOCK_FIELD(&b, FDTABLE_BLOCK, fdt, 0, struct fdtable, fd);
+	if ((__u32)fd >= max)
+		return NULL;
 	bpf_probe_read_kernel(&f, sizeof(f), fds + (__u32)fd);
 	return f;
+}
+
+static __always_inline void file_read(struct file *f, struct file_info *out)
+{
+	struct path path;
+	struct block b;
+
+	__builtin_memset(b.bytes, 0, FILE_BLOCK);
+	BLOCK_READ(&b, FILE_BLOCK, f, 0);
+	path = BLOCK_FIELD(&b, FILE_BLOCK, f, 0, struct file, f_path);
+	out->mnt = path.mnt;
+	out->dentry = path.dentry;
+	out->inode = BLOCK_FIELD(&b, FILE_BLOCK, f, 0, struct file, f_inode);
+	out->f_mode = BLOCK_FIELD(&b, FILE_BLOCK, f, 0, struct file, f_mode);
+}
+
+static __always_inline void inode_read(struct inode *i, struct file_info *out)
+{
+	struct super_block *sb;
+	struct block b;
+
+	__builtin_memset(b.bytes, 0, INODE_BLOCK);
+	BLOCK_READ(&b, INODE_BLOCK, i, 0);
+	out->mode = BLOCK_FIELD(&b, INODE_BLOCK, i, 0, struct inode, i_mode);
+	out->ino = BLOCK_FIELD(&b, INODE_BLOCK, i, 0, struct inode, i_ino);
+	sb = BLOCK_FIELD(&b, INODE_BLOCK, i, 0, struct inode, i_sb);
+	__builtin_memset(b.bytes, 0, SUPER_BLOCK);
+	BLOCK_READ(&b, SUPER_BLOCK, sb, 0);
+	out->dev = kernel_dev(BLOCK_FIELD(&b, SUPER_BLOCK, sb, 0, struct super_block, s_dev));
+	out->magic = BLOCK_FIELD(&b, SUPER_BLOCK, sb, 0, struct super_block, s_magic);
 }
 
 /* The event is about this fd: parameters and the kernel section are read from its file. */
 static __always_inline void call_use_fd(struct call *c, int fd)
 {
-	c->fd = fd;
-	c->file = task_file(c->task, fd);
+	struct file *f = task_file(c->task, fd);
+
+	c->file = f;
+	if (!f)
+		return;
+	file_read(f, &c->info);
+	inode_read(c->info.inode, &c->info);
 }
 
-static __always_inline __u8 anon_kind(struct file *f)
+static __always_inline __u8 anon_kind(struct dentry *d)
 {
 	__u64 name = 0;
 
-	bpf_probe_read_kernel_str(&name, sizeof(name), BPF_CORE_READ(f, f_path.dentry, d_name.name));
+	bpf_probe_read_kernel_str(&name, sizeof(name), BPF_CORE_READ(d, d_name.name));
 	switch (name) {
 	case NAME8('[', 'e', 'v', 'e', 'n', 't', 'p', 0): return FD_EVENTPOLL;
 	case NAME8('[', 'e', 'v', 'e', 'n', 't', 'f', 0): return FD_EVENTFD;
@@ -71,23 +118,23 @@ static __always_inline __u8 sock_kind(struct sock *sk)
 	}
 }
 
-static __always_inline __u8 file_kind(struct file *f, __u32 mode, unsigned long magic)
+static __always_inline __u8 file_kind(struct call *c)
 {
-	if (magic == ANON_INODE_MAGIC)
-		return anon_kind(f);
-	if (magic == PIDFS_MAGIC)
+	if (c->info.magic == ANON_INODE_MAGIC)
+		return anon_kind(c->info.dentry);
+	if (c->info.magic == PIDFS_MAGIC)
 		return FD_PIDFD;
-	switch (mode & S_IFMT) {
-	case S_IFSOCK: return sock_kind(file_sock(f));
+	switch (c->info.mode & S_IFMT) {
+	case S_IFSOCK: return sock_kind(call_sock(c));
 	case S_IFDIR: return FD_DIRECTORY;
 	case S_IFIFO: return FD_FIFO;
-	default: return dentry_is_memfd(BPF_CORE_READ(f, f_path.dentry)) ? FD_MEMFD : FD_FILE_V2;
+	default: return dentry_is_memfd(c->info.dentry) ? FD_MEMFD : FD_FILE_V2;
 	}
 }
 
 static __always_inline void kernel_sock(struct call *c, struct ring_kernel *k)
 {
-	struct sock *sk = file_sock(c->file);
+	struct sock *sk = call_sock(c);
 
 	if (!sk)
 		return;
@@ -115,13 +162,11 @@ static __always_inline bool kind_has_path(__u8 kind, unsigned long magic)
 
 static __always_inline void kernel_path(struct call *c, struct ring_kernel *k)
 {
-	struct dentry *d = BPF_CORE_READ(call_file(c), f_path.dentry);
-	struct vfsmount *vm = BPF_CORE_READ(call_file(c), f_path.mnt);
 	struct walk_buf *w = walk_buf_get();
 
-	if (!w || !d || !vm)
+	if (!w || !c->info.dentry || !c->info.mnt)
 		return;
-	walk_path(c->s, w, d, vm);
+	walk_path((__u64)c->info.dentry, (__u64)c->info.mnt);
 	k->path_len = append_path(c, w);
 	if (k->path_len)
 		k->have |= HAVE_PATH;
@@ -130,22 +175,19 @@ static __always_inline void kernel_path(struct call *c, struct ring_kernel *k)
 /* Everything the kernel knows about c->file, behind the parameters. */
 static __always_inline void put_kernel(struct call *c)
 {
-	struct inode *inode = BPF_CORE_READ(call_file(c), f_inode);
-	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-	unsigned long magic = BPF_CORE_READ(sb, s_magic);
 	struct ring_kernel k = {
-		.fd_ino = BPF_CORE_READ(inode, i_ino),
+		.fd_ino = c->info.ino,
 		.have = HAVE_INODE | HAVE_KIND,
-		.fd_dev = kernel_dev(BPF_CORE_READ(sb, s_dev)),
-		.fd_mode = BPF_CORE_READ(inode, i_mode),
+		.fd_dev = c->info.dev,
+		.fd_mode = c->info.mode,
+		.fd_kind = file_kind(c),
 	};
 	__u64 at = c->s->off;
 
 	if (!room(c))
 		return;
-	k.fd_kind = file_kind(c->file, k.fd_mode, magic);
 	c->s->off += sizeof(k);
-	if (kind_has_path(k.fd_kind, magic))
+	if (kind_has_path(k.fd_kind, c->info.magic))
 		kernel_path(c, &k);
 	else
 		kernel_sock(c, &k);
@@ -155,14 +197,25 @@ static __always_inline void put_kernel(struct call *c)
 	c->s->head.flags |= RING_HAS_KERNEL;
 }
 
+/*
+ * The record is complete but for the kernel section. That part is one program of its own, so that
+ * the verifier sees the path walk once and not once per system call.
+ */
 static __always_inline void call_end(struct call *c)
 {
 	struct scratch *s = c->s;
 
 	s->head.data_len = s->off - 2 * s->head.nparams;
-	if (c->file)
-		put_kernel(c);
-	call_submit(c);
+	if (!c->file) {
+		call_submit(c);
+		return;
+	}
+	s->file = c->file;
+	s->info = c->info;
+	s->lane = c->lane;
+	bpf_tail_call(c->ctx, &next_progs, 0);
+	count_lost(c->type, c->lane, RING_LOST_TAIL_CALL);
+	call_cancel(c);
 }
 
 #endif

@@ -15,16 +15,27 @@
  * every write inside without looking at sums (verifier: one bound per write).
  */
 #define PATH_MAX_BYTES 4096
-#define DATA_MAX (28 * 1024 - 256)
+#define DATA_MAX (28 * 1024 - 512)
 #define DATA_SLACK PATH_MAX_BYTES
+
+/* What the kernel knows about an open file. */
+struct file_info {
+	struct inode *inode;
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+	__u64 ino, magic;
+	__u32 dev, mode, f_mode;
+};
 
 struct scratch {
 	__u64 off;	/* end of what is in data; in the map so that the verifier forgets it */
 	__u64 path_off;	/* start of the path in path[] */
 	__u64 path_len;
 	void *path_of;	/* kernfs node whose path is in path[], or NULL */
+	struct file *file;	/* for the second half of the work, on_fd */
+	struct file_info info;
 	__u32 busy;
-	__u32 pad;
+	__u32 lane;
 	struct ring_head head;
 	__u8 data[DATA_MAX + DATA_SLACK - 64];
 };
@@ -99,6 +110,21 @@ struct {
 } lane_lost SEC(".maps");
 
 struct sensor_config config = {};
+
+/* Programs that others end in. Slot 0: on_fd. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} next_progs SEC(".maps");
+
+static __always_inline struct scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch_map, &zero);
+}
 
 static __always_inline void count_site(__u32 site)
 {

@@ -10,8 +10,8 @@
 #include "bpf/compat.bpf.h"
 #include "bpf/record.bpf.h"
 
-#define WALK_STEPS 48		/* components and mount crossings; deeper paths lose their front */
-#define CGROUP_STEPS 24
+#define WALK_STEPS 32		/* components and mount crossings; deeper paths lose their front */
+#define CGROUP_STEPS 16
 #define NAME_MASK 0xff		/* names have at most 255 bytes */
 #define PATH_MASK (PATH_MAX_BYTES - 1)
 
@@ -58,34 +58,86 @@ static __always_inline void walk_finish(struct scratch *s, struct walk_buf *w)
 	s->path_len = PATH_MASK - (off & PATH_MASK);
 }
 
-/* Absolute path in the mount namespace; "memfd:name" and the like for files outside of any tree. */
-static __noinline int walk_path(struct scratch *s, struct walk_buf *w, struct dentry *d,
-				struct vfsmount *vm)
+/* What the walk needs of a dentry and of a mount, each in one read where members are neighbours. */
+struct dentry_part {
+	struct dentry *parent;
+	struct qstr name;
+};
+
+#define DENTRY_BLOCK 24
+
+static __always_inline void dentry_read(struct dentry *d, struct dentry_part *out)
 {
-	struct mount *m = (void *)vm - bpf_core_field_offset(struct mount, mnt);
-	struct dentry *root = BPF_CORE_READ(vm, mnt_root);
+	__u64 base = bpf_core_field_offset(struct dentry, d_parent);
+	struct block b;
+
+	__builtin_memset(b.bytes, 0, DENTRY_BLOCK);
+	BLOCK_READ(&b, DENTRY_BLOCK, d, base);
+	out->parent = BLOCK_FIELD(&b, DENTRY_BLOCK, d, base, struct dentry, d_parent);
+	out->name = BLOCK_FIELD(&b, DENTRY_BLOCK, d, base, struct dentry, d_name);
+}
+
+struct mount_part {
+	struct mount *parent;
+	struct dentry *mountpoint, *root;
+};
+
+#define MOUNT_BLOCK 24
+
+static __always_inline void mount_read(struct mount *m, struct mount_part *out)
+{
+	__u64 base = bpf_core_field_offset(struct mount, mnt_parent);
+	struct block b;
+
+	__builtin_memset(b.bytes, 0, MOUNT_BLOCK);
+	BLOCK_READ(&b, MOUNT_BLOCK, m, base);
+	out->parent = BLOCK_FIELD(&b, MOUNT_BLOCK, m, base, struct mount, mnt_parent);
+	out->mountpoint = BLOCK_FIELD(&b, MOUNT_BLOCK, m, base, struct mount, mnt_mountpoint);
+	out->root = BLOCK_FIELD(&b, MOUNT_BLOCK, m, base, struct mount, mnt.mnt_root);
+}
+
+static __always_inline struct walk_buf *walk_buf_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&walk_map, &zero);
+}
+
+/*
+ * Absolute path in the mount namespace; "memfd:name" and the like for files outside of any tree.
+ * The walks are global functions of plain numbers: the verifier looks at them once per program
+ * instead of once per call, also on 5.10.
+ */
+__noinline int walk_path(__u64 dentry, __u64 vfsmount)
+{
+	struct mount *m = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+	struct dentry *d = (void *)dentry;
+	struct walk_buf *w = walk_buf_get();
+	struct scratch *s = scratch_get();
+	struct mount_part mount;
 	int i;
 
+	if (!s || !w)
+		return 0;
 	walk_start(s);
+	mount_read(m, &mount);
 #pragma clang loop unroll(disable)
 	for (i = 0; i < WALK_STEPS; i++) {
-		struct dentry *parent = BPF_CORE_READ(d, d_parent);
-		struct qstr name;
+		struct dentry_part part;
 
-		if (d == root) {
-			struct mount *up = BPF_CORE_READ(m, mnt_parent);
-
-			if (up == m)
+		if (d == mount.root) {
+			if (mount.parent == m)
 				break;
-			d = BPF_CORE_READ(m, mnt_mountpoint);
-			m = up;
-			root = BPF_CORE_READ(m, mnt.mnt_root);
+			d = mount.mountpoint;
+			m = mount.parent;
+			mount_read(m, &mount);
 			continue;
 		}
-		bpf_core_read(&name, sizeof(name), &d->d_name);
-		if (!prepend(s, w, name.name, name.len, d != parent) || d == parent)
+		dentry_read(d, &part);
+		if (!prepend(s, w, part.name.name, part.name.len, d != part.parent) ||
+		    d == part.parent)
 			break;
-		d = parent;
+		d = part.parent;
 	}
 	if (i == WALK_STEPS) {
 		count_site(RING_SITE_PATH_DEPTH);
@@ -96,12 +148,14 @@ static __noinline int walk_path(struct scratch *s, struct walk_buf *w, struct de
 }
 
 /* Path of a cgroup in its hierarchy; kept while the same node is asked for again. */
-static __noinline int walk_kernfs(struct scratch *s, struct walk_buf *w, struct kernfs_node *kn)
+__noinline int walk_kernfs(__u64 kn)
 {
-	struct kernfs_node *node = kn, *parent;
+	struct kernfs_node *node = (void *)kn, *parent;
+	struct walk_buf *w = walk_buf_get();
+	struct scratch *s = scratch_get();
 	int i;
 
-	if (s->path_of == kn)
+	if (!s || !w || s->path_of == (void *)kn)
 		return 0;
 	walk_start(s);
 #pragma clang loop unroll(disable)
@@ -128,15 +182,8 @@ static __noinline int walk_kernfs(struct scratch *s, struct walk_buf *w, struct 
 		s->head.flags |= RING_TRUNCATED;
 	}
 	walk_finish(s, w);
-	s->path_of = kn;
+	s->path_of = (void *)kn;
 	return 0;
-}
-
-static __always_inline struct walk_buf *walk_buf_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&walk_map, &zero);
 }
 
 /* Append the walked path, without NUL. Number of bytes. */
@@ -163,7 +210,7 @@ static __always_inline void put_path(struct call *c, int i, struct dentry *d, st
 
 	if (!w || !d || !vm)
 		return;
-	walk_path(c->s, w, d, vm);
+	walk_path((__u64)d, (__u64)vm);
 	len = append_path(c, w);
 	p = room(c);
 	if (!len || !p)

@@ -10,14 +10,15 @@
 
 /* What one event is made from. Lives on the stack of the program. */
 struct call {
+	void *ctx;
 	struct scratch *s;
 	struct pt_regs *regs;	/* NULL in the process hooks */
 	struct task_struct *task;
 	struct linux_binprm *bprm;	/* sched_process_exec only */
 	long ret;
 	__u32 type, lane;
-	int fd;			/* fd to report on in the kernel section, -1 none */
-	struct file *file;	/* looked up for fd, or NULL */
+	struct file *file;	/* the event is about this file, or NULL */
+	struct file_info info;	/* of file */
 };
 
 /* BPF_CORE_READ(c->task, ...) would take struct call for a kernel structure, too. */
@@ -79,8 +80,7 @@ static __always_inline unsigned long call_arg(struct call *c, int n)
 
 static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams, __u32 lane)
 {
-	__u32 zero = 0;
-	struct scratch *s = bpf_map_lookup_elem(&scratch_map, &zero);
+	struct scratch *s = scratch_get();
 	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
 	__u64 id = bpf_get_current_pid_tgid();
 
@@ -90,7 +90,6 @@ static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams,
 		k->produced += 1;
 	c->type = type;
 	c->lane = lane;
-	c->fd = -1;
 	c->file = NULL;
 	c->s = s;
 	if (!s || s->busy) {

@@ -18,6 +18,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 	SEC("tp_btf/sys_exit") int sys_##id(__u64 *ctx)                                     \
 	{                                                                                   \
 		struct call call = {                                                        \
+			.ctx = ctx,                                                         \
 			.regs = (void *)ctx[0],                                             \
 			.ret = ctx[1],                                                      \
 			.task = (void *)bpf_get_current_task(),                             \
@@ -44,6 +45,24 @@ static __always_inline bool reported_by_hook(__u32 type, long ret)
 #undef SYSCALL
 #undef P
 #undef END
+
+/* Second half of the events about an fd. */
+SEC("tp_btf/sys_exit")
+int on_fd(__u64 *ctx)
+{
+	struct scratch *s = scratch_get();
+	struct call call = { .s = s }, *c = &call;
+
+	if (!s)
+		return 0;
+	call.type = s->head.type;
+	call.lane = s->lane;
+	call.file = s->file;
+	call.info = s->info;
+	put_kernel(c);
+	call_submit(c);
+	return 0;
+}
 
 SEC("tp_btf/sys_exit")
 int on_sys_exit(__u64 *ctx)

@@ -222,6 +222,16 @@ static __always_inline struct sock *file_sock(struct file *f)
 	return sock ? BPF_CORE_READ(sock, sk) : NULL;
 }
 
+static __always_inline struct sock *call_sock(struct call *c)
+{
+	struct socket *sock;
+
+	if (!c->file || (c->info.mode & S_IFMT) != S_IFSOCK)
+		return NULL;
+	sock = BPF_CORE_READ(call_file(c), private_data);
+	return sock ? BPF_CORE_READ(sock, sk) : NULL;
+}
+
 static __always_inline __u8 sock_l4(struct sock *sk)
 {
 	__u16 type = BPF_CORE_READ(sk, sk_type), proto = BPF_CORE_READ(sk, sk_protocol);
@@ -241,7 +251,7 @@ static __always_inline __u8 sock_l4(struct sock *sk)
 static __always_inline void put_tuple(struct call *c, int i, const void *uaddr, __u64 len,
 				      enum tuple_dir dir)
 {
-	struct sock *sk = file_sock(c->file);
+	struct sock *sk = call_sock(c);
 	struct any_addr a;
 	bool given;
 

@@ -43,8 +43,8 @@
 	put_tuple(c, idx, (void *)ARG_OF(n), ARG_OF(len), DIR_##dir);
 #define SRC_TUPLE_FROM(n) call_use_fd(c, ARG_OF(0)); put_tuple_from(c, idx, ARG_OF(n), ARG_OF((n) + 1));
 #define SRC_QUEUE(what, n) put_num(c, idx, ptype, queue_##what(c, ARG_OF(n)));
-#define SRC_FD_DEV if (c->file) { put_num(c, idx, ptype, file_dev(c->file)); }
-#define SRC_FD_INO if (c->file) { put_num(c, idx, ptype, file_ino(c->file)); }
+#define SRC_FD_DEV if (c->file) { put_num(c, idx, ptype, c->info.dev); }
+#define SRC_FD_INO if (c->file) { put_num(c, idx, ptype, c->info.ino); }
 #define SRC_FD_PATH put_file_path(c, idx);
 #define SRC_OPEN_FLAGS(n) put_num(c, idx, ptype, open_flags(c, ARG_OF(n)));
 #define SRC_OPEN_MODE(flags, n) put_num(c, idx, ptype, open_mode(ARG_OF(flags), ARG_OF(n)));
@@ -57,8 +57,8 @@
 #define SRC_HOW_MODE put_num(c, idx, ptype, open_mode(user_u64(ARG_OF(2), 0), user_u64(ARG_OF(2), 1)));
 #define SRC_TIMESPEC(n) put_num(c, idx, ptype, user_u64(ARG_OF(n), 0) * NSEC_PER_SEC + user_u64(ARG_OF(n), 1));
 #define SRC_PAIR(n, k) put_pair(c, idx, ptype, ARG_OF(n), k);
-#define SRC_PAIR_SOURCE put_num(c, idx, ptype, (__u64)file_sock(c->file));
-#define SRC_PAIR_PEER put_num(c, idx, ptype, (__u64)sock_peer(file_sock(c->file)));
+#define SRC_PAIR_SOURCE put_num(c, idx, ptype, (__u64)call_sock(c));
+#define SRC_PAIR_PEER put_num(c, idx, ptype, (__u64)sock_peer(call_sock(c)));
 /* A variant byte and the value, see the table of dynamic parameters. */
 #define SRC_PTRACE_ADDR(n) put_variant64(c, idx, 0, ARG_OF(n));
 #define SRC_KEYCTL(n) put_variant64(c, idx, KEYCTL_NUMBER, ARG_OF(n));

@@ -188,30 +188,17 @@ static __always_inline __u64 queue_pct(struct call *c, int fd)
 	return max ? queue_len(c, fd) * 100 / max : 0;
 }
 
-static __always_inline __u64 file_dev(struct file *f)
-{
-	return kernel_dev(BPF_CORE_READ(f, f_inode, i_sb, s_dev));
-}
-
-static __always_inline __u64 file_ino(struct file *f)
-{
-	return BPF_CORE_READ(f, f_inode, i_ino);
-}
-
 static __always_inline void put_file_path(struct call *c, int i)
 {
 	if (c->file)
-		put_path(c, i, BPF_CORE_READ(call_file(c), f_path.dentry),
-			 BPF_CORE_READ(call_file(c), f_path.mnt));
+		put_path(c, i, c->info.dentry, c->info.mnt);
 }
 
 static __always_inline __u64 layer_flags(struct call *c)
 {
-	struct inode *inode = c->file ? BPF_CORE_READ(call_file(c), f_inode) : NULL;
-
-	if (!inode || !inode_is_overlay(inode))
+	if (!c->file || c->info.magic != OVERLAYFS_MAGIC)
 		return 0;
-	return inode_has_upper(inode) ? WO_UPPER_LAYER : WO_LOWER_LAYER;
+	return inode_has_upper(c->info.inode) ? WO_UPPER_LAYER : WO_LOWER_LAYER;
 }
 
 /* What the caller asked for, plus what came of it. */
@@ -219,7 +206,7 @@ static __always_inline __u64 open_flags(struct call *c, __u64 flags)
 {
 	__u64 out = conv_open(flags);
 
-	if (c->file && BPF_CORE_READ(call_file(c), f_mode) & FMODE_CREATED)
+	if (c->file && c->info.f_mode & FMODE_CREATED)
 		out |= WO_F_CREATED;
 	return out | layer_flags(c);
 }

@@ -253,7 +253,7 @@ static __always_inline void append_cgroup(struct call *c, struct walk_buf *w, co
 		return;
 	__builtin_memcpy(p, prefix, prefix_len);
 	c->s->off += prefix_len;
-	walk_kernfs(c->s, w, kn);
+	walk_kernfs((__u64)kn);
 	append_path(c, w);
 	p = room(c);
 	if (p) {
