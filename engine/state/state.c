@@ -128,7 +128,8 @@ struct state *state_new(const struct state_opts *opts, struct limits *limits)
 	if (intern_init(&s->intern) < 0)
 		goto err;
 	s->exits = calloc(EXIT_RING, sizeof(*s->exits));
-	if (!s->exits)
+	s->recent = calloc(RECENT_TEXTS, sizeof(*s->recent));
+	if (!s->exits || !s->recent)
 		goto err;
 	s->opts = *opts;
 	s->limits = limits;
@@ -139,9 +140,31 @@ struct state *state_new(const struct state_opts *opts, struct limits *limits)
 	return s;
 
 err:
+	free(s->exits);
+	free(s->recent);
 	intern_done(&s->intern);
 	free(s);
 	return NULL;
+}
+
+/*
+ * Names that come and go (open, close, open ...) stay for a while: no allocation when they come
+ * back, and what the matcher cached about them is still good.
+ */
+static void keep_recent(struct state *s, struct istr *n)
+{
+	struct istr **place = &s->recent[s->recent_pos++ % RECENT_TEXTS];
+
+	istr_unref(*place);
+	*place = istr_ref(n);
+}
+
+static void forget_recent(struct state *s)
+{
+	for (size_t i = 0; i < RECENT_TEXTS; i++) {
+		istr_unref(s->recent[i]);
+		s->recent[i] = NULL;
+	}
 }
 
 static void remove_all_threads(struct state *s)
@@ -161,6 +184,7 @@ void state_clear_tables(struct state *s)
 	remove_all_threads(s);
 	containers_clear(s);
 	state_users_clear(s);
+	forget_recent(s);
 	memset(s->exits, 0, EXIT_RING * sizeof(*s->exits));
 	free(s->ifaces);
 	free(s->listen_ports);
@@ -188,6 +212,7 @@ void state_free(struct state *s)
 	pool_done(&s->fd_pool);
 	buf_done(&s->text);
 	free(s->exits);
+	free(s->recent);
 	intern_done(&s->intern);
 	free(s);
 }
@@ -217,6 +242,8 @@ bool state_set_text(struct state *s, struct istr **slot, struct str text)
 		return false;
 	istr_unref(*slot);
 	*slot = n;
+	if (n->ref == 1 && n->len <= RECENT_TEXT_MAX)
+		keep_recent(s, n);
 	return true;
 }
 

@@ -45,6 +45,8 @@ struct fdtable {
 };
 
 #define EXIT_RING 8192
+#define RECENT_TEXTS 4096
+#define RECENT_TEXT_MAX 512
 
 /* A recent exit: a late parent-side clone event must not bring the thread back. */
 struct exit_record {
@@ -78,6 +80,8 @@ struct state {
 	struct pool thread_pool, group_pool, fd_pool;
 	size_t table_bytes;		/* fd tables, containers, users */
 	struct exit_record *exits;
+	struct istr **recent;		/* references that keep young texts alive */
+	uint32_t recent_pos;
 
 	/* Removals that wait for the next event. */
 	struct thread *gone;
