@@ -260,12 +260,11 @@ static void metadata_document(struct state *s, struct event_ctx *c, struct str d
 {
 	struct container filled = { 0 };
 
-	if (container_from_json(&s->intern, doc, &filled) == 0 && filled.id) {
-		state_container_metadata(s, &filled);
+	if (container_from_json(&s->intern, doc, &filled) == 0 &&
+	    state_container_metadata(s, &filled) != -EINVAL)
 		c->container = container_find(s, istr_str(filled.id));
-	} else {
+	else
 		s->stats.container_documents_bad++;
-	}
 	container_done(&filled);
 }
 
