@@ -29,7 +29,7 @@ const struct command cmd_check = {
 
 static void write_stdout(const struct buf *out)
 {
-	fwrite(out->p, 1, out->len, stdout);
+	io_print(out, stdout);
 	if (out->len && out->p[out->len - 1] != '\n')
 		putchar('\n');
 }

@@ -3,6 +3,7 @@
  * tiercel fields, tiercel events: the reference tables of the engine.
  */
 #include "agent/cmd.h"
+#include "agent/io.h"
 #include "engine/inspect.h"
 
 enum { OPT_MARKDOWN, OPT_JSON, OPT_ALL };
@@ -67,6 +68,6 @@ static int table_run(const struct command *cmd, int argc, char **argv)
 		inspect_fields(form, &out);
 		inspect_transformers(form, &out);
 	}
-	fwrite(out.p, 1, out.len, stdout);
+	io_print(&out, stdout);
 	return out.err ? cli_fail("out of memory") : EXIT_OK;
 }

@@ -47,7 +47,7 @@ static int describe(const struct io_names *files, bool json)
 			ruleset_describe(rs, &out);
 		else
 			ruleset_describe_text(rs, &out);
-		fwrite(out.p, 1, out.len, stdout);
+		io_print(&out, stdout);
 		if (json)
 			putchar('\n');
 	}

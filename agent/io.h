@@ -28,6 +28,13 @@ long io_read_fd(void *ctx, void *buf, size_t n);
 /* Write everything to a file descriptor. 0 or -errno. */
 int io_write_all(int fd, const void *p, size_t n);
 
+/* All of a buffer to a stdio stream; an empty buffer has no memory. */
+static inline void io_print(const struct buf *b, FILE *to)
+{
+	if (b->len)
+		fwrite(b->p, 1, b->len, to);
+}
+
 /* For _cleanup_(io_close): closes unless negative. */
 void io_close(int *fd);
 

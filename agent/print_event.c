@@ -3,6 +3,7 @@
  * Printing of events for replay --print.
  */
 #include "agent/cmd.h"
+#include "agent/io.h"
 #include "agent/print_event.h"
 
 static const char default_format[] =
@@ -107,7 +108,7 @@ static void report_error(void *ctx, const struct filter_error *err)
 			  .source_line = str_from(r->text) };
 
 	diag_render(&g, &out);
-	fwrite(out.p, 1, out.len, stderr);
+	io_print(&out, stderr);
 }
 
 static const struct ast *no_macros(void *ctx, struct str name)

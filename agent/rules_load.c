@@ -54,7 +54,7 @@ void rules_print_diags(const struct diags *diags, bool warnings)
 			diag_render(&diags->items[i], &out);
 	if (diags->suppressed)
 		buf_printf(&out, "(%u more problems are not shown)\n", diags->suppressed);
-	fwrite(out.p, 1, out.len, stderr);
+	io_print(&out, stderr);
 }
 
 int rules_add_path(struct io_names *files, const char *path)
