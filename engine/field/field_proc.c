@@ -55,9 +55,20 @@ static bool get_duration(const struct field_ref *f, struct event_ctx *ctx, struc
 	return age_of(ctx->thread, ctx, ret);
 }
 
+/* Start of the entry that started it: a thread that forks is younger than its process. */
 static bool get_pduration(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {
-	return age_of(parent_of(ctx), ctx, ret);
+	return age_of(ctx->thread ? thread_parent(ctx->thread) : NULL, ctx, ret);
+}
+
+static bool get_pstart(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+{
+	const struct thread *p = ctx->thread ? thread_parent(ctx->thread) : NULL;
+
+	if (!p)
+		return false;
+	*ret = value_u64(PT_RELTIME, p->clone_ts);
+	return true;
 }
 
 /* Two ids of the thread are equal; -1 is equal to -1. */
@@ -216,7 +227,7 @@ static const struct field_info fields[] = {
 	ROW("proc.duration", RELTIME, get_duration, "age of the process in ns"),
 	ROW("proc.ppid.duration", RELTIME, get_pduration, "age of the parent in ns"),
 	NONZERO("proc.pid.ts", RELTIME, clone_ts, "start of the process, ns since the epoch"),
-	PARENT("proc.ppid.ts", RELTIME, clone_ts, "start of the parent, ns since the epoch"),
+	ROW("proc.ppid.ts", RELTIME, get_pstart, "start of the parent, ns since the epoch"),
 	MEMBER("proc.is_exe_writable", BOOL, exe_writable,
 	       "the user who runs the executable may write it"),
 	MEMBER("proc.is_exe_upper_layer", BOOL, exe_upper_layer,
