@@ -32,3 +32,5 @@ $(BUILD)/agent/tests/live_events: $(BUILD)/agent/tests/live_events.o $(BUILD)/ag
 		$(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/snapshot_*.c)) $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)
+
+unit: $(BUILD)/agent/tests/live_events

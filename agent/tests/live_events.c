@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <time.h>
 
 #include "agent/source.h"
@@ -12,7 +13,7 @@
 static void print_bytes(struct str s)
 {
 	putchar('"');
-	for (uint32_t i = 0; i < s.len && i < 300; i++) {
+	for (uint32_t i = 0; i < s.len && i < 2000; i++) {
 		unsigned char c = s.p[i];
 
 		if (isprint(c) && c != '"' && c != '\\')
@@ -128,6 +129,13 @@ static void choose_events(struct source *s, int n, char **names)
 	s->ops->set_events(s, &set);
 }
 
+static volatile sig_atomic_t stop;
+
+static void on_term(int sig)
+{
+	stop = 1;
+}
+
 int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 5;
@@ -147,8 +155,9 @@ int main(int argc, char **argv)
 	if (getenv("SNAPSHOT"))
 		s->ops->snapshot(s, on_snapshot, NULL);
 	fprintf(stderr, "sensor running\n");
+	signal(SIGTERM, on_term);
 	end = time(NULL) + seconds;
-	while (time(NULL) < end)
+	while (time(NULL) < end && !stop)
 		s->ops->poll(s, 100, on_event, &quiet);
 	fflush(stdout);
 	s->ops->counters(s, on_counter, NULL);
