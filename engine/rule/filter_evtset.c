@@ -15,10 +15,11 @@ static void set_add(struct evtset *s, unsigned type)
 
 static struct evtset set_all(void)
 {
-	struct evtset s = { { 0 } };
+	struct evtset s;
 
-	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++)
-		set_add(&s, t);
+	memset(&s, 0xff, sizeof(s));
+	if (EVENT_TYPE_COUNT % 64)
+		s.w[EVTSET_WORDS - 1] = (UINT64_C(1) << EVENT_TYPE_COUNT % 64) - 1;
 	return s;
 }
 

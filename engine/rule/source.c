@@ -18,17 +18,16 @@ struct source *source_new(const char *name, struct str text, struct arena *a, st
 /* Built once per file and only for files that have something to report. */
 static bool index_lines(struct source *src, struct arena *a)
 {
-	struct str t = src->text;
+	const char *p = src->text.p, *end = p + src->text.len, *nl;
 	uint32_t n = 1;
 
-	for (uint32_t i = 0; i < t.len; i++)
-		n += t.p[i] == '\n';
+	for (nl = p; (nl = memchr(nl, '\n', (size_t)(end - nl))); nl++)
+		n++;
 	src->lines = arena_array(a, n, sizeof(*src->lines));
 	if (!src->lines)
 		return false;
-	for (uint32_t i = 0; i < t.len; i++)
-		if (t.p[i] == '\n')
-			src->lines[++src->nlines] = i + 1;
+	for (nl = p; (nl = memchr(nl, '\n', (size_t)(end - nl))); nl++)
+		src->lines[++src->nlines] = (uint32_t)(nl - p) + 1;
 	src->nlines++;
 	return true;
 }

@@ -31,14 +31,27 @@ static bool starts_char(char c)
 	return ((unsigned char)c & 0xc0) != 0x80;
 }
 
+static bool is_ascii(struct str s)
+{
+	uint32_t i = 0;
+
+	for (; i + 8 <= s.len; i += 8)
+		if (load_u64(s.p + i) & 0x8080808080808080u)
+			return false;
+	for (; i < s.len; i++)
+		if (s.p[i] & 0x80)
+			return false;
+	return true;
+}
+
 static int builder_index(struct builder *b)
 {
 	uint32_t chars = 0;
 
+	if (is_ascii(b->text))
+		return 0;
 	for (uint32_t i = 0; i < b->text.len; i++)
 		chars += starts_char(b->text.p[i]);
-	if (chars == b->text.len)
-		return 0;
 	b->marks = arena_array(b->nodes, chars / CHARS_PER_MARK + 1, sizeof(*b->marks));
 	if (!b->marks)
 		return -ENOMEM;
