@@ -103,4 +103,9 @@ static inline bool evtset_has(const struct evtset *s, unsigned type)
 	return type < EVENT_TYPE_COUNT && (s->w[type / 64] >> (type % 64) & 1);
 }
 
+static inline void evtset_add(struct evtset *s, unsigned type)
+{
+	s->w[type / 64] |= UINT64_C(1) << type % 64;
+}
+
 #endif

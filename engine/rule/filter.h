@@ -8,6 +8,7 @@
 #define TIERCEL_FILTER_H
 
 #include "engine/base/limits.h"
+#include "engine/base/map.h"
 #include "engine/rule/ast.h"
 
 /* A problem, error or not. Positions are those of the text that the node was parsed from. */
@@ -51,6 +52,7 @@ typedef void (*filter_error_fn)(void *ctx, const struct filter_error *err);
 struct filter_checker {
 	struct arena *arena;
 	const struct static_fields *statics;
+	struct strmap *fields;	/* operands of plain fields to share, by text; may be NULL */
 	filter_error_fn error;
 	filter_warn_fn warn;	/* may be NULL */
 	void *ctx;
@@ -70,6 +72,7 @@ int filter_lint(const struct ast *ast, const struct filter_checker *c);
 int filter_evtset(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err);
 /* The same without async events added: what the condition itself says. */
 int filter_event_types(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err);
+bool evtset_is_restricted(const struct evtset *s);
 /* Does the condition restrict event types: 1..100 of them, async events not counted. */
 bool filter_is_restricted(const struct ast *ast);
 

@@ -34,14 +34,29 @@ void check_warn(struct check_run *r, const struct ast *a, enum diag_code code, s
 		r->c->warn(r->c->ctx, code, &w);
 }
 
-static struct operand *resolve_side(struct check_run *r, const struct ast *a, const struct expr *e)
+/* Plain fields are looked up once per rule set. */
+static bool is_shared(const struct check_run *r, const struct expr *e)
+{
+	return r->c->fields && e->kind == EXPR_FIELD && !e->has_arg;
+}
+
+static struct operand *share(struct check_run *r, const struct expr *e, struct operand *op)
+{
+	if (is_shared(r, e) && strmap_put(r->c->fields, op->text, op) < 0) {
+		r->oom = true;
+		return NULL;
+	}
+	return op;
+}
+
+static struct operand *look_up(struct check_run *r, const struct ast *a, const struct expr *e)
 {
 	struct filter_error err = { .span = e->span, .text = a->text };
 	struct operand *op;
 	int n = operand_resolve(e, r->c->arena, r->c->statics, &op, &err.message, &err.pos);
 
 	if (n == 0)
-		return op;
+		return share(r, e, op);
 	if (n == -ENOMEM) {
 		r->oom = true;
 		return NULL;
@@ -56,6 +71,13 @@ static struct operand *resolve_side(struct check_run *r, const struct ast *a, co
 	}
 	report(r, &err);
 	return NULL;
+}
+
+static struct operand *resolve_side(struct check_run *r, const struct ast *a, const struct expr *e)
+{
+	struct operand *op = is_shared(r, e) ? strmap_get(r->c->fields, e->text) : NULL;
+
+	return op ? op : look_up(r, a, e);
 }
 
 static bool find_print_only(void *ctx, struct operand *field)

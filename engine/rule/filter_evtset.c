@@ -8,11 +8,6 @@
 /* Codes of a rule that wants more than this are as good as none. */
 enum { RESTRICTED_MAX = 100 };
 
-static void set_add(struct evtset *s, unsigned type)
-{
-	s->w[type / 64] |= 1ull << (type % 64);
-}
-
 static struct evtset set_all(void)
 {
 	struct evtset s;
@@ -44,10 +39,10 @@ static void add_name(struct evtset *s, struct str name)
 
 	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++)
 		if (str_is(name, event_infos[t].name) || (name.len == 0 && is_generic(t)))
-			set_add(s, t);
+			evtset_add(s, t);
 	if (sc >= 0) {
-		set_add(s, sc_infos[sc].exit_event);
-		set_add(s, sc_infos[sc].exit_event & ~1u);
+		evtset_add(s, sc_infos[sc].exit_event);
+		evtset_add(s, sc_infos[sc].exit_event & ~1u);
 	}
 }
 
@@ -168,21 +163,24 @@ int filter_evtset(const struct ast *ast, struct evtset *ret, struct filter_error
 
 	if (err < 0)
 		return err;
-	set_add(&s, EV_ASYNCEVENT_E);
+	evtset_add(&s, EV_ASYNCEVENT_E);
 	*ret = s;
 	return 0;
+}
+
+bool evtset_is_restricted(const struct evtset *s)
+{
+	uint32_t n = evtset_count(s);
+
+	return n >= 1 && n <= RESTRICTED_MAX;
 }
 
 bool filter_is_restricted(const struct ast *ast)
 {
 	struct filter_error err;
 	struct evtset s;
-	uint32_t n;
 
-	if (tree_set(ast, false, &s, &err) < 0)
-		return false;
-	n = evtset_count(&s);
-	return n >= 1 && n <= RESTRICTED_MAX;
+	return tree_set(ast, false, &s, &err) == 0 && evtset_is_restricted(&s);
 }
 
 uint32_t evtset_count(const struct evtset *s)

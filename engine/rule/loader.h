@@ -98,6 +98,7 @@ struct loader {
 	struct diags *diags;
 	struct source *sources, *last_source;
 	struct strmap lists_by_name, macros_by_name, rules_by_name;
+	struct strmap fields;		/* operands of plain fields by text */
 	struct load_list **lists;
 	struct load_macro **macros;
 	struct load_rule **rules;

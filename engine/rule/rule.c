@@ -173,16 +173,17 @@ static bool rule_events(struct loader *l, struct load_rule *r)
 	struct filter_error err = { 0 };
 	struct finding f = { .code = DIAG_ERR_COMPILE_CONDITION, .span = 1 };
 
-	if (filter_evtset(r->pub->ast, &r->pub->events, &err)) {
+	if (filter_event_types(r->pub->ast, &r->pub->events, &err)) {
 		f.message = err.message;
 		f.hint = err.hint;
 		cond_report(l, &r->cond, &f, f.code, NULL);
 		return false;
 	}
-	if (r->pub->warn_evttypes && !filter_is_restricted(r->pub->ast))
+	if (r->pub->warn_evttypes && !evtset_is_restricted(&r->pub->events))
 		rule_warn(l, r, DIAG_NO_EVTTYPE,
 			  "Rule matches too many evt.type values. This has a significant "
 			  "performance penalty.");
+	evtset_add(&r->pub->events, EV_ASYNCEVENT_E);	/* every rule can see them */
 	return true;
 }
 

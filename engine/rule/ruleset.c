@@ -14,6 +14,7 @@ static void loader_free(struct loader *l)
 	strmap_done(&l->lists_by_name);
 	strmap_done(&l->macros_by_name);
 	strmap_done(&l->rules_by_name);
+	strmap_done(&l->fields);
 	buf_done(&l->text);
 	buf_done(&l->full);
 	arena_done(&l->arena);
