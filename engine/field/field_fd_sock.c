@@ -105,39 +105,43 @@ static bool get_proto(const struct field_ref *f, struct event_ctx *ctx, enum soc
 	return true;
 }
 
-/* Host names that the agent resolved to the address of that end; how many. */
-static uint32_t names_of(struct event_ctx *ctx, enum sock_end end, struct str *names)
+/* Host names that the agent resolved to the address of that end. False: there is no such end. */
+static bool names_of(struct event_ctx *ctx, enum sock_end end, struct str *names, uint32_t *ret_n)
 {
 	const struct host_names *h = ctx->resolve;
 	const struct fdinfo *fd = field_fd(ctx);
 	bool source;
 
-	if (!h || !end_of(ctx, fd, end, &source))
-		return 0;
-	return h->lookup(h->ctx, source ? fd->tuple.sip : fd->tuple.dip, is_v6(fd), names,
-			 NAMES_MAX);
+	if (!end_of(ctx, fd, end, &source))
+		return false;
+	*ret_n = h ? h->lookup(h->ctx, source ? fd->tuple.sip : fd->tuple.dip, is_v6(fd), names,
+			       NAMES_MAX) : 0;
+	return true;
 }
 
 static bool get_name(struct event_ctx *ctx, enum sock_end end, struct value *ret)
 {
 	struct str names[NAMES_MAX];
+	uint32_t n;
 
-	if (!names_of(ctx, end, names))
+	if (!names_of(ctx, end, names, &n) || !n)
 		return false;
 	*ret = value_str(names[0]);
 	return true;
 }
 
-/* What has no known name still is not equal to any name: one empty text stands for it. */
+/*
+ * An address without known name still is not equal to any name: one empty text stands for it. Fds
+ * without addresses have an empty list: the field exists and every comparison is false.
+ */
 static bool list_names(struct event_ctx *ctx, enum sock_end end, struct value_list *ret)
 {
 	struct str names[NAMES_MAX];
-	struct value_list l;
+	struct value_list l = { 0 };
 
 	if (!field_fd(ctx))
 		return false;
-	l.n = names_of(ctx, end, names);
-	if (!l.n)
+	if (names_of(ctx, end, names, &l.n) && !l.n)
 		names[l.n++] = STR("");
 	l.v = arena_array(ctx->scratch, l.n, sizeof(*l.v));
 	if (!l.v)
