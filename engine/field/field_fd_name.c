@@ -50,6 +50,10 @@ bool fd_path_at(struct event_ctx *ctx, int64_t dirfd, struct str path, struct va
 	struct buf local = BUF_INIT, *b = arg_scratch(ctx, &local);
 	struct value base;
 
+	if (path.len && path.p[0] == '/' && path_is_normal(path)) {
+		*ret = value_str(path);
+		return true;
+	}
 	arg_dirfd_base(ctx, dirfd, path, b);
 	if (!arg_scratch_done(ctx, b, &local, &base))
 		return false;

@@ -57,6 +57,54 @@ static size_t path_normalise(char *p, size_t from, size_t len)
 	return w;
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+static bytes16 load16(const char *p)
+{
+	bytes16 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* Bytes of p[0..16) that need care, seen together with their successors p[1..17). */
+static bytes16 odd_bytes(const char *p)
+{
+	bytes16 v = load16(p), next = load16(p + 1);
+
+	return (bytes16)(v < 0x20) | (bytes16)(v > 0x7e) |
+	       ((bytes16)(v == '/') & ((bytes16)(next == '/') | (bytes16)(next == '.')));
+}
+
+static bool is_odd(char c, char next)
+{
+	return (uint8_t)c < 0x20 || (uint8_t)c > 0x7e || (c == '/' && (next == '/' || next == '.'));
+}
+
+bool path_is_normal(struct str path)
+{
+	uint32_t n = path.len, i = 0;
+	bytes16 odd = { 0 };
+	uint64_t words[2];
+
+	if (n == 0 || n > PATH_MAX_JOINED || path.p[0] == '.' || path.p[n - 1] == '/')
+		return false;
+	for (; i + 17 <= n; i += 16)
+		odd |= odd_bytes(path.p + i);
+	/* The rest: once more the last 16 that have a successor. */
+	if (n >= 17) {
+		odd |= odd_bytes(path.p + n - 17);
+		i = n - 1;
+	}
+	memcpy(words, &odd, sizeof(words));
+	if (words[0] | words[1])
+		return false;
+	for (; i < n; i++)
+		if (is_odd(path.p[i], i + 1 < n ? path.p[i + 1] : ' '))
+			return false;
+	return true;
+}
+
 void path_join(struct buf *out, struct str base, struct str path)
 {
 	size_t at = out->len, len;
@@ -72,6 +120,10 @@ void path_join(struct buf *out, struct str base, struct str path)
 	if (path.p[0] == '/')
 		base.len = 0;
 	buf_add_str(out, base);
+	if (path_is_normal(path)) {
+		buf_add_str(out, path);
+		return;
+	}
 	if (utf8_plain(path))
 		buf_add_str(out, path);
 	else

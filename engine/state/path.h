@@ -14,6 +14,12 @@
  */
 void path_join(struct buf *out, struct str base, struct str path);
 
+/*
+ * Would joining leave this text as it is? True for texts of printable ASCII characters without
+ * empty and dot components and without a final slash; false also for texts longer than a path.
+ */
+bool path_is_normal(struct str path);
+
 /* Directory and last component of a file name as fd.directory and fd.filename print them. */
 struct str path_directory(struct str name);
 struct str path_filename(struct str name);

@@ -97,6 +97,11 @@ struct str state_path_param(struct event *ev, unsigned i)
 static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int64_t dirfd,
 		     struct str path)
 {
+	if (path.len && path.p[0] == '/' && path_is_normal(path)) {
+		state_set_text(s, &f->name, path);
+		istr_set(&f->nameraw, f->name);
+		return;
+	}
 	buf_clear(&s->text);
 	thread_full_path(c->thread, dirfd, path, &s->text);
 	if (path.len > s->limits->max[LIMIT_PATH_LEN])

@@ -55,6 +55,36 @@ START_TEST(too_long)
 }
 END_TEST
 
+/* Every text that counts as normal joins to itself, the vector form agrees with the plain one. */
+START_TEST(normal_texts)
+{
+	static const char alphabet[] = "/.ab/\x7f\x01\xc3";
+	unsigned seed = 1;
+
+	ck_assert(path_is_normal(STR("/usr/lib/x86_64-linux-gnu/libc.so.6")));
+	ck_assert(!path_is_normal(STR("/usr/lib/x86_64-linux-gnu/../libc.so")));
+	ck_assert(!path_is_normal(STR("/a/")));
+	ck_assert(!path_is_normal(STR("")));
+	for (int i = 0; i < 200000; i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT;
+		char text[64];
+		uint32_t n = 1 + (unsigned)rand_r(&seed) % 60;
+		bool normal;
+
+		for (uint32_t k = 0; k < n; k++)
+			text[k] = (char)('a' + rand_r(&seed) % 26);
+		for (int k = rand_r(&seed) % 4; k > 0; k--)
+			text[rand_r(&seed) % n] = alphabet[rand_r(&seed) % (sizeof(alphabet) - 1)];
+		normal = path_is_normal((struct str){ text, n });
+		path_join(&out, STR(""), (struct str){ text, n });
+		if (normal)
+			ck_assert(str_eq(buf_str(&out), ((struct str){ text, n })));
+		else if (n > 1 && !memchr(text, '.', n))
+			ck_assert(!str_eq(buf_str(&out), ((struct str){ text, n })));
+	}
+}
+END_TEST
+
 START_TEST(split)
 {
 	ck_assert_str_view(path_directory(STR("/etc/passwd")), "/etc");
@@ -123,6 +153,7 @@ static Suite *make_suite(void)
 	TCase *t = tcase_create("path");
 
 	tcase_add_test(t, join);
+	tcase_add_test(t, normal_texts);
 	tcase_add_test(t, join_appends);
 	tcase_add_test(t, too_long);
 	tcase_add_test(t, split);
