@@ -55,12 +55,12 @@ static bool get_duration(const struct field_ref *f, struct event_ctx *ctx, struc
 	return age_of(ctx->thread, ctx, ret);
 }
 
-/* Start of the entry that started it: a thread that forks is younger than its process. */
 static bool get_pduration(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {
-	return age_of(ctx->thread ? thread_parent(ctx->thread) : NULL, ctx, ret);
+	return age_of(parent_of(ctx), ctx, ret);
 }
 
+/* Of the entry that started it: a thread that forks may be younger than its process. */
 static bool get_pstart(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {
 	const struct thread *p = ctx->thread ? thread_parent(ctx->thread) : NULL;
