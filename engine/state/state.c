@@ -258,6 +258,16 @@ static void finish_previous(struct state *s)
 		group_reap(s);
 }
 
+/* event_result() without calls: every event with a handler asks. */
+static inline bool result_of(struct event *ev, int64_t *ret_res)
+{
+	const uint64_t results = 1ull << PT_ERRNO | 1ull << PT_FD | 1ull << PT_PID;
+	const struct event_info *info = ev->info;
+
+	return info->is_exit && info->nparams && (results >> info->params[0].type & 1) &&
+	       param_i64(ev, 0, ret_res);
+}
+
 static bool is_clone(uint16_t type)
 {
 	return type == EV_CLONE_20_X || type == EV_CLONE3_X || type == EV_FORK_20_X ||
@@ -307,7 +317,7 @@ static void find_fd(struct state *s, struct event_ctx *c)
 	const struct event_info *info = c->ev->info;
 
 	if (info->fd_param >= 0 && c->thread &&
-	    event_get_i64(c->ev, (unsigned)info->fd_param, &c->fd_num)) {
+	    param_i64(c->ev, (unsigned)info->fd_param, &c->fd_num)) {
 		c->fd = thread_fd(c->thread, c->fd_num);
 		if (!c->fd)
 			s->stats.fd_misses++;
@@ -345,7 +355,7 @@ static void apply_to_fd(struct state *s, struct event_ctx *c, const struct state
 
 	find_fd(s, c);
 	name_before = c->fd ? c->fd->name->serial : s->intern.empty->serial;
-	s->has_res = event_result(c->ev, &s->res);
+	s->has_res = result_of(c->ev, &s->res);
 	if (c->fd && (flags & (EF_READS_FROM_FD | EF_WRITES_TO_FD)))
 		note_io(s, c);
 	if (row->apply)
@@ -394,7 +404,7 @@ void state_event(struct state *s, struct event *ev, struct event_ctx *c)
 	if (c->has_fd) {
 		apply_to_fd(s, c, row);
 	} else if (row->apply) {
-		s->has_res = event_result(ev, &s->res);
+		s->has_res = result_of(ev, &s->res);
 		apply(s, c, row);
 	}
 	if (!c->container && c->thread)

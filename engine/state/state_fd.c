@@ -115,8 +115,11 @@ static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int
 
 static void set_inode(struct event *ev, struct fdinfo *f, unsigned dev, unsigned ino)
 {
-	event_get_u32(ev, dev, &f->dev);
-	event_get_u64(ev, ino, &f->ino);
+	int64_t v;
+
+	param_u32(ev, dev, &f->dev);
+	if (param_i64(ev, ino, &v))
+		f->ino = (uint64_t)v;
 }
 
 struct open_args {
@@ -148,7 +151,7 @@ ROW_FN(on_open)
 
 	a.name = state_path_param(c->ev, row->p[0]);
 	if (row->p[1] != NO_PARAM)
-		event_get_i64(c->ev, row->p[1], &a.dirfd);
+		param_i64(c->ev, row->p[1], &a.dirfd);
 	prefer_enter(c, &a, c->ev->type != EV_CREAT_X);
 	if (s->res < 0)
 		return;
@@ -230,7 +233,7 @@ ROW_FN(on_pipe)
 	uint32_t flags = get_flags(c->ev, row->p[0]);
 	int64_t fd1, fd2;
 
-	if (!event_get_i64(c->ev, PIPE_X_fd1, &fd1) || !event_get_i64(c->ev, PIPE_X_fd2, &fd2))
+	if (!param_i64(c->ev, PIPE_X_fd1, &fd1) || !param_i64(c->ev, PIPE_X_fd2, &fd2))
 		return;
 	add_pipe_end(s, c, fd1, flags);
 	add_pipe_end(s, c, fd2, flags);
@@ -304,7 +307,7 @@ ROW_FN(on_pidfd_open)
 	struct fdinfo *f = state_create_fd(s, c, s->res, FD_PIDFD);
 	int64_t pid;
 
-	if (!f || !event_get_i64(c->ev, PIDFD_OPEN_X_pid, &pid))
+	if (!f || !param_i64(c->ev, PIDFD_OPEN_X_pid, &pid))
 		return;
 	f->cloexec = true;
 	f->pidfd_pid = pid;
@@ -321,8 +324,8 @@ ROW_FN(on_pidfd_getfd)
 	const struct thread *owner;
 	int64_t fd, target_fd;
 
-	if (!event_get_i64(c->ev, PIDFD_GETFD_X_pid_fd, &fd) ||
-	    !event_get_i64(c->ev, PIDFD_GETFD_X_target_fd, &target_fd))
+	if (!param_i64(c->ev, PIDFD_GETFD_X_pid_fd, &fd) ||
+	    !param_i64(c->ev, PIDFD_GETFD_X_target_fd, &target_fd))
 		return;
 	pidfd = thread_fd(c->thread, fd);
 	owner = pidfd && pidfd->kind == FD_PIDFD ? state_thread(s, pidfd->pidfd_pid) : NULL;

@@ -128,6 +128,30 @@ enum row_when {
 	ROW_FD_SUCCESS,		/* also the fd is known */
 };
 
+/*
+ * Fixed-size parameters whose wire size the caller knows (the table says so): the hot handlers read
+ * them without asking for the type. Absent, empty or short: false.
+ */
+static inline bool param_i64(struct event *ev, unsigned i, int64_t *ret_v)
+{
+	struct str p = event_param(ev, i);
+
+	if (unlikely(p.len < sizeof(*ret_v)))
+		return false;
+	*ret_v = (int64_t)load_u64(p.p);
+	return true;
+}
+
+static inline bool param_u32(struct event *ev, unsigned i, uint32_t *ret_v)
+{
+	struct str p = event_param(ev, i);
+
+	if (unlikely(p.len < sizeof(*ret_v)))
+		return false;
+	*ret_v = load_u32(p.p);
+	return true;
+}
+
 /* ---- state.c ---- */
 /* Replace *slot by the text; true when it changed. NONE counts as "". */
 bool state_set_text(struct state *s, struct istr **slot, struct str text);

@@ -16,17 +16,20 @@ SAME_PARAM(EXECVE_19_X_exe, EXECVEAT_X_exe);
 
 static void take_i64(struct event *ev, unsigned i, int64_t *slot)
 {
-	event_get_i64(ev, i, slot);
+	param_i64(ev, i, slot);
 }
 
 static void take_u64(struct event *ev, unsigned i, uint64_t *slot)
 {
-	event_get_u64(ev, i, slot);
+	int64_t v;
+
+	if (param_i64(ev, i, &v))
+		*slot = (uint64_t)v;
 }
 
 static void take_u32(struct event *ev, unsigned i, uint32_t *slot)
 {
-	event_get_u32(ev, i, slot);
+	param_u32(ev, i, slot);
 }
 
 static void repair_fake(struct state *s, struct thread *t, struct event *ev)

@@ -58,10 +58,10 @@ ROW_FN(on_socket)
 	uint32_t domain = 0, type = 0, proto = 0, flags = 0;
 	struct fdinfo *f;
 
-	event_get_u32(c->ev, SOCKET_X_domain, &domain);
-	event_get_u32(c->ev, SOCKET_X_type, &type);
-	event_get_u32(c->ev, SOCKET_X_proto, &proto);
-	event_get_u32(c->ev, SOCKET_X_flags, &flags);
+	param_u32(c->ev, SOCKET_X_domain, &domain);
+	param_u32(c->ev, SOCKET_X_type, &type);
+	param_u32(c->ev, SOCKET_X_proto, &proto);
+	param_u32(c->ev, SOCKET_X_flags, &flags);
 	f = state_create_fd(s, c, s->res, kind_of(domain));
 	if (!f)
 		return;
@@ -72,22 +72,19 @@ ROW_FN(on_socket)
 
 ROW_FN(on_socketpair)
 {
-	const uint8_t fds[] = { SOCKETPAIR_X_fd1, SOCKETPAIR_X_fd2 };
 	uint64_t source = 0, peer = 0;
 	uint32_t type = 0;
-	int64_t fd1, fd2, fd;
+	int64_t fds[2];
 
-	if (!event_get_i64(c->ev, SOCKETPAIR_X_fd1, &fd1) ||
-	    !event_get_i64(c->ev, SOCKETPAIR_X_fd2, &fd2) || fd1 == fd2)
+	if (!param_i64(c->ev, SOCKETPAIR_X_fd1, &fds[0]) ||
+	    !param_i64(c->ev, SOCKETPAIR_X_fd2, &fds[1]) || fds[0] == fds[1])
 		return;
 	event_get_u64(c->ev, SOCKETPAIR_X_source, &source);
 	event_get_u64(c->ev, SOCKETPAIR_X_peer, &peer);
-	event_get_u32(c->ev, SOCKETPAIR_X_type, &type);
+	param_u32(c->ev, SOCKETPAIR_X_type, &type);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		struct fdinfo *f;
+		struct fdinfo *f = state_create_fd(s, c, fds[i], FD_UNIX);
 
-		event_get_i64(c->ev, fds[i], &fd);
-		f = state_create_fd(s, c, fd, FD_UNIX);
 		if (!f)
 			continue;
 		f->unix_source = source;
@@ -326,7 +323,7 @@ ROW_FN(on_accept)
 	if (!f)
 		return;
 	if (row->p[0] != NO_PARAM)
-		event_get_u32(c->ev, row->p[0], &flags);
+		param_u32(c->ev, row->p[0], &flags);
 	f->cloexec = flags & SOCK_CLOEXEC_RAW;
 	f->connected = true;
 	f->role = ROLE_SERVER;
