@@ -270,6 +270,7 @@ void tiercel_event(struct tiercel *t, struct event *ev)
 
 	arena_reset(&t->scratch);
 	t->ctx.scratch = &t->scratch;
+	t->ctx.resolve = t->opts.host_names;
 	t->ctx.hostname = t->opts.alert.hostname;
 	t->ctx.tz_offset_s = t->opts.alert.tz_offset_s;
 	t->stats.events++;

@@ -35,6 +35,7 @@ struct tiercel_opts {
 	struct alert_opts alert;
 	bool match_all;
 	bool oracle;
+	const struct host_names *host_names;	/* for fd.sip.name and the like; NULL: none known */
 	/* Called for each alert, before tiercel_event() returns. */
 	void (*on_alert)(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev);
 	/* Called for each event that rules can see, before matching (print, record). May be NULL. */
