@@ -199,6 +199,11 @@ bool compare_value(enum op_id op, const struct value *v, const struct value *c)
 	return cmp->holds(v, c);
 }
 
+compare_fn compare_text(enum op_id op)
+{
+	return comparisons[op].holds;
+}
+
 bool compare_component(struct str path, uint32_t *at, struct str *ret)
 {
 	uint32_t start;

@@ -15,6 +15,10 @@
  */
 bool compare_value(enum op_id op, const struct value *v, const struct value *c);
 
+/* The same as a function for two texts: nothing is looked up or judged any more. */
+typedef bool (*compare_fn)(const struct value *v, const struct value *c);
+compare_fn compare_text(enum op_id op);
+
 /*
  * A whole check: operator, modifier, fields with several values. `left` are the values of the field
  * (operand_eval was true), `right` the constants or the values of the right operand.

@@ -191,6 +191,7 @@ static uint32_t new_atom(struct compiler *c, const struct ast *check)
 		.right = check->rhs ? add_slot(c, check->rhs) : NO_SLOT,
 		.consts = { check->consts, check->nconsts },
 		.memo_bit = NO_BIT,
+		.holds = compare_text(check->op),
 	};
 	if (atom->entity == ENTITY_PROCESS)
 		atom->fact = m->nfacts++;

@@ -102,7 +102,7 @@ static bool atom_holds(struct matcher *m, const struct atom *a, struct slot *s,
 	case ATOM_TEXT_SET:
 		return text_in_set(a, s);
 	case ATOM_TEXT_OP:
-		return compare_value(a->check->op, &s->one, a->consts.v);
+		return a->holds(&s->one, a->consts.v);
 	case ATOM_INT:
 		return int_holds(a, &s->one);
 	default:
@@ -187,7 +187,7 @@ static const struct rule_list *rules_of(const struct matcher *m, const struct ev
 }
 
 /* Masks of one list: every operation is on l->words words. */
-static bool mask_and(uint64_t *live, const uint64_t *mask, uint32_t words)
+static inline bool mask_and(uint64_t *live, const uint64_t *mask, uint32_t words)
 {
 	uint64_t any = 0;
 
@@ -197,7 +197,7 @@ static bool mask_and(uint64_t *live, const uint64_t *mask, uint32_t words)
 }
 
 /* Would the guard decide any of the rules that are still alive? */
-static bool guard_helps(const struct guard *g, const uint64_t *live, uint32_t words)
+static inline bool guard_helps(const struct guard *g, const uint64_t *live, uint32_t words)
 {
 	uint64_t any = 0;
 
@@ -218,22 +218,23 @@ static bool guard_pays(struct guard *g)
 	return g->tried <= GUARD_TRIALS || g->hit > GUARD_TRIALS / 8;
 }
 
-static bool guards_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,
-			struct event_ctx *ctx)
+/* `words` is l->words; a constant where it is 1, so that the loops over masks vanish. */
+static inline __attribute__((always_inline)) bool
+guards_pass(struct matcher *m, const struct rule_list *l, uint64_t *live, struct event_ctx *ctx,
+	    uint32_t words)
 {
 	for (uint32_t i = 0; i < l->nguards; i++) {
 		struct guard *g = &l->guards[i];
 		const uint64_t *mask;
+		uint64_t out = 0;
 
-		if (!guard_helps(g, live, l->words) || !guard_pays(g))
+		if (!guard_helps(g, live, words) || !guard_pays(g))
 			continue;
 		mask = atom_true(m, g->atom, ctx) ? g->if_true : g->if_false;
-		for (uint32_t k = 0; k < l->words; k++)
-			if (live[k] & ~mask[k]) {
-				g->hit++;
-				break;
-			}
-		if (!mask_and(live, mask, l->words))
+		for (uint32_t k = 0; k < words; k++)
+			out |= live[k] & ~mask[k];
+		g->hit += out != 0;
+		if (!mask_and(live, mask, words))
 			return false;
 	}
 	return true;
@@ -422,11 +423,15 @@ static uint32_t eval_live(struct matcher *m, const struct rule_list *l, struct e
 {
 	uint64_t live[RULE_WORDS_MAX];
 	uint32_t n = 0;
+	bool any;
 
-	memset(live, 0xff, l->words * sizeof(*live));
+	for (uint32_t i = 0; i < l->words; i++)
+		live[i] = UINT64_MAX;
 	if (l->n % 64)
 		live[l->words - 1] = (1ULL << (l->n % 64)) - 1;
-	if (!guards_pass(m, l, live, ctx) || !texts_pass(m, l, live, ctx) ||
+	any = l->words == 1 ? guards_pass(m, l, live, ctx, 1) :
+			      guards_pass(m, l, live, ctx, l->words);
+	if (!any || !texts_pass(m, l, live, ctx) ||
 	    !process_pass(m, l, live, ctx))
 		return 0;
 	for (uint32_t i = 0; i < l->words; i++)

@@ -14,6 +14,7 @@
 #ifndef TIERCEL_PROGRAM_H
 #define TIERCEL_PROGRAM_H
 
+#include "engine/match/compare.h"
 #include "engine/match/facts.h"
 #include "engine/match/match.h"
 #include "engine/match/value_set.h"
@@ -42,6 +43,7 @@ struct atom {
 	uint32_t memo_bit;		/* number among the checks of a memo's slot, or NO_BIT */
 	struct value_list consts;
 	const struct value_set *set;
+	compare_fn holds;		/* ATOM_TEXT_OP */
 	/* Decided by the event type alone: types where it is known, and where it is true. */
 	const struct evtset *type_known, *type_true;
 };
