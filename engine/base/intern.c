@@ -6,7 +6,62 @@
 #include "engine/base/intern.h"
 #include "engine/base/map.h"
 
-enum { INTERN_MIN = 256 };
+enum { INTERN_MIN = 256, CLASS_SIZE = 32 };
+
+/* Nothing is kept under AddressSanitizer, which has to see every end of life. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SPARE_MAX = 0 };
+#else
+enum { SPARE_MAX = 1024 };	/* per size */
+#endif
+
+/* Which list of spare memory a string of this length belongs to; INTERN_CLASSES: none. */
+static unsigned class_of(uint32_t len)
+{
+	size_t size = sizeof(struct istr) + len;
+
+	return size < INTERN_CLASSES * CLASS_SIZE ? (unsigned)(size / CLASS_SIZE) : INTERN_CLASSES;
+}
+
+static struct istr *take(struct intern *in, uint32_t len)
+{
+	unsigned c = class_of(len);
+	struct istr *s;
+
+	if (c == INTERN_CLASSES)
+		return malloc(sizeof(*s) + len + 1);
+	s = in->spare[c];
+	if (!s)
+		return malloc((c + 1) * CLASS_SIZE);
+	memcpy(&in->spare[c], s->p, sizeof(s));
+	in->nspare[c]--;
+	return s;
+}
+
+/* Spare strings are linked through their text. */
+static void give_back(struct intern *in, struct istr *s)
+{
+	unsigned c = class_of(s->len);
+
+	if (c == INTERN_CLASSES || in->nspare[c] == SPARE_MAX) {
+		free(s);
+		return;
+	}
+	memcpy(s->p, &in->spare[c], sizeof(s));
+	in->spare[c] = s;
+	in->nspare[c]++;
+}
+
+static void free_spare(struct intern *in)
+{
+	for (unsigned c = 0; c < INTERN_CLASSES; c++)
+		while (in->spare[c]) {
+			struct istr *s = in->spare[c];
+
+			memcpy(&in->spare[c], s->p, sizeof(s));
+			free(s);
+		}
+}
 
 int intern_init(struct intern *in)
 {
@@ -28,6 +83,7 @@ void intern_done(struct intern *in)
 	for (uint32_t i = 0; in->slots && i <= in->mask; i++)
 		free(in->slots[i]);
 	free(in->slots);
+	free_spare(in);
 	*in = (struct intern){ 0 };
 }
 
@@ -72,7 +128,7 @@ struct istr *intern_get(struct intern *in, struct str s)
 			return NULL;
 		i = find_slot(in->slots, in->mask, s, hash);
 	}
-	n = malloc(sizeof(*n) + s.len + 1);
+	n = take(in, s.len);
 	if (!n)
 		return NULL;
 	*n = (struct istr){ .ref = 1, .len = s.len, .hash = hash, .serial = in->next_serial++,
@@ -110,7 +166,7 @@ void istr_unref(struct istr *s)
 	remove_slot(in, find_slot(in->slots, in->mask, istr_str(s), s->hash));
 	in->count--;
 	in->bytes -= sizeof(*s) + s->len + 1;
-	free(s);
+	give_back(in, s);
 }
 
 void istr_set(struct istr **slot, struct istr *s)

@@ -19,11 +19,16 @@ struct istr {
 	char p[];	/* NUL-terminated, may contain NULs */
 };
 
+#define INTERN_CLASSES 16	/* sizes of 32, 64 ... 512 bytes */
+
 struct intern {
 	struct istr **slots;
 	uint32_t mask, count;
 	uint64_t next_serial;
 	size_t bytes;	/* memory held by strings */
+	/* Memory of freed strings by size, for the next ones: a busy table does not allocate. */
+	struct istr *spare[INTERN_CLASSES];
+	uint32_t nspare[INTERN_CLASSES];
 	struct istr *empty;
 };
 
