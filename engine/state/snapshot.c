@@ -88,11 +88,13 @@ static int load_fd(struct state *s, const struct fd_record *r)
 		return -EOVERFLOW;
 	f->kind = r->kind == FD_FILE_V2 ? FD_FILE : r->kind;
 	f->ino = r->ino;
-	f->dev = r->dev;
-	f->open_flags = r->open_flags;
-	f->cloexec = r->open_flags & WO_CLOEXEC;
-	f->upper_layer = r->open_flags & WO_UPPER_LAYER;
-	f->lower_layer = r->open_flags & WO_LOWER_LAYER;
+	/* Traces carry device and flags of files only; a live start must not know more than its
+	 * recording, or their replay would differ. */
+	f->dev = r->kind == FD_FILE_V2 ? r->dev : 0;
+	f->open_flags = r->kind == FD_FILE_V2 || r->kind == FD_FILE ? r->open_flags : 0;
+	f->cloexec = f->open_flags & WO_CLOEXEC;
+	f->upper_layer = f->open_flags & WO_UPPER_LAYER;
+	f->lower_layer = f->open_flags & WO_LOWER_LAYER;
 	buf_clear(&s->text);
 	if (r->name.p)
 		utf8_sanitize(&s->text, r->name);
