@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the live tests share: starting the sensor, reading its alerts, running programs on the host or
+in a cgroup that looks like a container, printing TAP."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.environ.get("BUILD", "build")
+SHARED = os.environ.get("TIERCEL_SHARED", "../shared")
+COMMUNITY = os.path.join(SHARED, "corpus/falco-rules/falco_rules.yaml")
+WAIT = 10       # seconds an alert may take on a loaded machine
+CONTAINER = "c0ffee" + "0123456789abcdef" * 3 + "deadbeef00"
+
+
+def cgroup_roots():
+    """Mount points of the hierarchies that can hold processes: (v1 memory or v2 root)."""
+    roots = []
+    for line in open("/proc/self/mountinfo"):
+        left, right = line.rstrip("\n").split(" - ", 1)
+        point, (fstype, _, options) = left.split(" ")[4], right.split(" ", 2)
+        if fstype == "cgroup2" or (fstype == "cgroup" and "memory" in options.split(",")):
+            roots.append(point)
+    return roots
+
+
+class Sensor:
+    """A running `tiercel ARG...`; its alerts and messages go to files in `work`."""
+
+    def __init__(self, work, *args, name="sensor"):
+        self.out = open(os.path.join(work, name + ".jsonl"), "w+")
+        self.log = open(os.path.join(work, name + ".log"), "w+")
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "tiercel"), *map(str, args)],
+            stdout=self.out, stderr=self.log, preexec_fn=enter_root_cgroup)
+        self.alerts, self.rest, self.offset = [], "", 0
+
+    def messages(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def wait_ready(self):
+        end = time.time() + 60
+        while time.time() < end and self.process.poll() is None:
+            if "sensor running" in self.messages():
+                return True
+            time.sleep(0.05)
+        return False
+
+    def read(self):
+        with open(self.out.name) as f:
+            f.seek(self.offset)
+            text = f.read()
+            self.offset = f.tell()
+        lines = (self.rest + text).split("\n")
+        self.rest = lines.pop()
+        self.alerts += [json.loads(line) for line in lines]
+
+    def wait_alert(self, accept):
+        end = time.time() + WAIT
+        while time.time() < end:
+            self.read()
+            for alert in self.alerts:
+                if accept(alert):
+                    return alert
+            time.sleep(0.02)
+        return None
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return None
+
+
+def enter_root_cgroup():
+    for root in cgroup_roots():
+        try:
+            with open(os.path.join(root, "cgroup.procs"), "w") as f:
+                f.write(str(os.getpid()))
+        except OSError:
+            pass
+
+
+def enter_container():
+    enter_root_cgroup()
+    with open(os.path.join(cgroup_roots()[0], CONTAINER, "cgroup.procs"), "w") as f:
+        f.write(str(os.getpid()))
+
+
+def run(*argv, container=False, unshare=(), **kw):
+    argv = list(map(str, argv))
+    if unshare:
+        argv = ["unshare", *unshare, *argv]
+    kw.setdefault("stdin", subprocess.DEVNULL)
+    kw.setdefault("stdout", subprocess.DEVNULL)
+    kw.setdefault("stderr", subprocess.DEVNULL)
+    return subprocess.run(argv, preexec_fn=enter_container if container else enter_root_cgroup,
+                          timeout=30, **kw)
+
+
+class Stage:
+    """A temporary folder with copies of the actor under other names."""
+
+    def __init__(self, work):
+        self.dir = work
+        self.actor = os.path.join(work, "actor")
+        shutil.copy(os.path.join(BUILD, "agent/tests/actor"), self.actor)
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def named(self, name):
+        path = self.path("bin-" + name, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        shutil.copy(self.actor, path)
+        return path
+
+    def file(self, name, text="x\n"):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "x") as f:      # exclusive: a truncating open is what some rules look for
+            f.write(text)
+        return path
+
+
+def skip(reason):
+    print("1..1\nok 1 - live test # SKIP " + reason)
+    sys.exit(0)
+
+
+def require(community=True, cgroup=True):
+    """Ends the test visibly where it cannot run."""
+    if os.geteuid() != 0:
+        skip("needs root")
+    if not os.path.exists("/sys/kernel/btf/vmlinux"):
+        skip("this kernel has no BTF")
+    if community and not os.path.exists(COMMUNITY):
+        skip("no shared reference data (%s)" % COMMUNITY)
+    if cgroup and not cgroup_roots():
+        skip("no cgroup hierarchy to play a container in")
+    enter_root_cgroup()     # what the script does itself must count as done on the host
+
+
+class Box:
+    """A work folder that everybody can enter, and the cgroup of the played container."""
+
+    def __enter__(self):
+        self.dir = tempfile.mkdtemp(prefix="tiercel-live-")
+        os.chmod(self.dir, 0o755)
+        self.cgroup = os.path.join(cgroup_roots()[0], CONTAINER) if cgroup_roots() else None
+        if self.cgroup:
+            os.makedirs(self.cgroup, exist_ok=True)
+        return self.dir
+
+    def __exit__(self, *error):
+        for _ in range(50):
+            try:
+                if self.cgroup:
+                    os.rmdir(self.cgroup)
+                break
+            except OSError:
+                time.sleep(0.1)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def report(results):
+    """TAP of (name, problem or None) pairs; ends the program."""
+    for i, (name, problem) in enumerate(results, 1):
+        print("%s %d - %s" % ("not ok" if problem else "ok", i, name))
+        if problem:
+            print("# " + str(problem).replace("\n", "\n# "))
+    print("1..%d" % len(results))
+    sys.exit(any(problem for _, problem in results))
