@@ -35,24 +35,44 @@ static bool get_nametid(const struct field_ref *f, struct event_ctx *ctx, struct
 			  ret);
 }
 
-/* Names of the set bits in bit order, joined by blanks. */
-static bool get_caps(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+/* Names of the bits of `set` in bit order, joined by blanks; nothing written when `to` is NULL. */
+static uint32_t cap_names(uint64_t set, char *to)
 {
 	const struct flag_table *caps = &flag_tables[FLAG_TABLE_capabilities];
-	struct value_list l = { 0 };
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < caps->count; i++) {
+		uint32_t len;
+
+		if (!(set & caps->rows[i].value))
+			continue;
+		len = (uint32_t)strlen(caps->rows[i].name);
+		if (to && n)
+			to[n - 1] = ' ';
+		if (to)
+			memcpy(to + n, caps->rows[i].name, len);
+		n += len + 1;
+	}
+	return n ? n - 1 : 0;
+}
+
+static bool get_caps(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+{
+	struct str s = { 0 };
 	uint64_t set;
+	char *p;
 
 	if (!ctx->thread)
 		return false;
 	set = *(const uint64_t *)((const char *)ctx->thread + f->info->offset);
-	l.v = arena_array(ctx->scratch, caps->count + 1, sizeof(*l.v));
-	if (!l.v)
+	s.len = cap_names(set, NULL);
+	p = arena_alloc(ctx->scratch, s.len + 1);
+	if (!p)
 		return false;
-	for (uint32_t i = 0; i < caps->count; i++) {
-		if (caps->rows[i].value && (set & caps->rows[i].value) == caps->rows[i].value)
-			l.v[l.n++] = value_str(str_from(caps->rows[i].name));
-	}
-	return text_value(text_join(ctx->scratch, &l), ret);
+	cap_names(set, p);
+	s.p = p;
+	*ret = value_str(s);
+	return true;
 }
 
 static bool get_cgroups(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
