@@ -82,18 +82,32 @@ static struct finding *find_error(struct loader *l, struct cond *c, enum diag_co
 }
 
 /* Build the texts once more, this time with the origin of every byte. */
-static bool cond_origin(struct loader *l, struct cond *c, uint32_t at, const struct source **src,
-			uint32_t *offset)
+static bool build_origin(struct loader *l, struct cond *c, struct origin *out)
 {
 	_cleanup_buf_ struct buf raw = BUF_INIT, full = BUF_INIT;
-	struct origin in = { .arena = &l->arena }, out = { .arena = &l->arena };
-	struct gen text = { &raw, &in }, expanded = { &full, &out };
+	struct origin in = { .arena = &l->arena };
+	struct gen text = { &raw, &in }, expanded = { &full, out };
 	uint32_t own;
 
 	cond_text(c, &text, &own);
-	if (raw.err || list_expand(l, buf_str(&raw), &in, &expanded, NULL, 0))
-		return origin_find(&in, 0, src, offset);
-	return origin_find(&out, at, src, offset);
+	if (raw.err || list_expand(l, buf_str(&raw), &in, &expanded, NULL, 0)) {
+		*out = in;	/* too long, or no memory: the start is still right */
+		return false;
+	}
+	return true;
+}
+
+static void cond_origin(struct loader *l, struct cond *c, uint32_t at, const struct source **src,
+			uint32_t *offset)
+{
+	if (!c->origin) {
+		c->origin = arena_new(&l->arena, struct origin);
+		if (!c->origin)
+			return;
+		c->origin->arena = &l->arena;
+		c->coarse = !build_origin(l, c, c->origin);
+	}
+	origin_find(c->origin, c->coarse ? 0 : at, src, offset);
 }
 
 static struct str short_text(struct loader *l, struct str s)
@@ -118,7 +132,8 @@ void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum
 	text = (struct place){ c->type, STR(""), p->src, p->node->offset, &item };
 	expr = (struct place){ "condition expression", short_text(l, c->full.p ? c->full : p->s),
 			       p->src, p->node->offset, &text };
-	cond_origin(l, c, f->pos.offset, &expr.src, &expr.offset);
+	if (l->diags->count < l->diags->max)
+		cond_origin(l, c, f->pos.offset, &expr.src, &expr.offset);
 	g = report(l, code, &expr, "%s", f->message);
 	g->span = f->span;
 	if (f->hint)

@@ -92,11 +92,15 @@ bool decode_u32(struct loader *l, const struct place *at, const char *key,
 		const struct yaml_node *n, uint32_t *ret)
 {
 	struct str s;
-	uint64_t v;
+	unsigned long long v;
+	char *end;
 
 	if (!decode_scalar(l, at, key, n, &s))
 		return false;
-	if (str_to_u64(s, &v) || v > UINT32_MAX) {
+	/* Values end with NUL; hex and octal are numbers of YAML too. */
+	errno = 0;
+	v = strtoull(s.p, &end, 0);
+	if (s.p[0] < '0' || s.p[0] > '9' || end != s.p + s.len || errno || v > UINT32_MAX) {
 		diag_hint(l->diags,
 			  report(l, DIAG_ERR_YAML_VALIDATE, at, "Can't decode YAML scalar value"),
 			  "'%s' is a whole number", key);

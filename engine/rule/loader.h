@@ -29,13 +29,14 @@ struct cond {
 	struct place place;		/* of its item */
 	const char *type;		/* "macro condition", "rule condition" */
 	struct str full;		/* exceptions and lists expanded */
+	struct origin *origin;		/* of `full`, built for the first report */
 	struct ast *raw;		/* identifiers not yet replaced */
 	struct load_macro **macros;	/* distinct, in order of appearance */
 	struct ast **checks;		/* of its own tree */
 	uint32_t nmacros, cap_macros, nchecks, cap_checks;
 	struct str *lists;		/* named directly by its own text */
 	uint32_t nlists;
-	bool checked;
+	bool checked, coarse;		/* coarse: origin is that of the text before lists */
 	struct finding *findings, **findings_end;	/* of checking */
 	uint32_t errors;		/* among them */
 };
@@ -57,6 +58,7 @@ struct load_macro {
 	struct cond cond;
 	uint32_t first, visibility;	/* order of the first and of the current definition */
 	uint32_t round;			/* of the last walk that met it */
+	uint32_t depth;			/* levels of macros below it */
 	enum { MACRO_NEW, MACRO_OPEN, MACRO_DONE } state;
 	bool broken;			/* an error was reported: its users stay silent */
 	bool reported;			/* errors of checking, at the first rule that met them */
@@ -111,6 +113,7 @@ struct loader {
 	uint32_t errors;
 	uint64_t expanded;		/* bytes of texts after expansion, all together */
 	struct buf text, full;		/* scratch of condition texts */
+	uint32_t hints;			/* given so far */
 	bool incomplete;		/* a file is missing: unknown names prove nothing */
 	bool oom;
 };

@@ -145,6 +145,7 @@ static void resolve_users(struct loader *l, struct load_macro *m, uint32_t depth
 		} else {
 			macro_compile(l, used, depth + 1);
 			m->broken |= used->broken;
+			m->depth = MAX(m->depth, used->depth + 1);
 		}
 	}
 }
@@ -182,10 +183,13 @@ static void macro_compile(struct loader *l, struct load_macro *m, uint32_t depth
 	if (m->state != MACRO_NEW)
 		return;
 	m->state = MACRO_OPEN;
-	if (limit_over(l->limits, LIMIT_CONDITION_DEPTH, depth))
-		cond_find(l, c, DIAG_ERR_COMPILE_CONDITION, "macros are nested too deeply");
-	else if (!m->broken)
+	m->depth = depth;
+	if (!limit_over(l->limits, LIMIT_CONDITION_DEPTH, depth) && !m->broken) {
+		m->depth = 0;
 		resolve_users(l, m, depth);
+	}
+	if (!m->broken && limit_over(l->limits, LIMIT_CONDITION_DEPTH, m->depth))
+		cond_find(l, c, DIAG_ERR_COMPILE_CONDITION, "macros are nested too deeply");
 	m->state = MACRO_DONE;
 	settle(l, m);
 	m->broken |= !c->raw;

@@ -32,7 +32,8 @@ static bool override_entry(struct loader *l, const struct item *it, const struct
 		       STR_ARG(name));
 		return false;
 	}
-	if (!yaml_get_key(it->map, what->name)) {
+	if (!yaml_get_key(it->map, what->name) || yaml_get_key(yaml_get(it->map, "override"),
+							       what->name) != pair) {
 		report(l, DIAG_ERR_YAML_VALIDATE, at,
 		       "An %.*s override for '%s' was specified but '%s' is not defined",
 		       STR_ARG(op), what->name, what->name);

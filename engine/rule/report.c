@@ -50,13 +50,13 @@ struct diag *report(struct loader *l, enum diag_code code, const struct place *a
 /* A hint with the nearest known name. For messages only, so large rule sets go without. */
 void report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name)
 {
-	enum { NAMES_MAX = 2000 };
+	enum { NAMES_MAX = 2000, HINTS_MAX = 100 };
 	const char **names, *near = NULL;
 	uint32_t n = 0, pos = 0;
 	struct str key;
 	void *value;
 
-	if (!known->count || known->count > NAMES_MAX)
+	if (!known->count || known->count > NAMES_MAX || l->hints++ >= HINTS_MAX)
 		return;
 	names = arena_array(&l->arena, known->count, sizeof(*names));
 	while (names && strmap_next(known, &pos, &key, &value)) {

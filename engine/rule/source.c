@@ -4,6 +4,9 @@
  */
 #include "engine/rule/source.h"
 
+/* Longer lines are not copied into diagnostics. */
+enum { LINE_MAX_SHOWN = 8192 };
+
 struct source *source_new(const char *name, struct str text, struct arena *a, struct arena *names)
 {
 	struct source *src = arena_new(a, struct source);
@@ -56,11 +59,11 @@ struct str source_line(const struct source *src, uint32_t offset)
 	uint32_t from, to;
 
 	from = to = MIN(offset, t.len);
-	while (from && t.p[from - 1] != '\n')
+	while (from && t.p[from - 1] != '\n' && to - from <= LINE_MAX_SHOWN)
 		from--;
-	while (to < t.len && t.p[to] != '\n' && t.p[to] != '\r')
+	while (to < t.len && t.p[to] != '\n' && t.p[to] != '\r' && to - from <= LINE_MAX_SHOWN)
 		to++;
-	return str_sub(t, from, to);
+	return to - from > LINE_MAX_SHOWN ? STR("") : str_sub(t, from, to);
 }
 
 static void origin_add(struct origin *o, uint32_t at, const struct source *src, uint32_t from,

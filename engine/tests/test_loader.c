@@ -186,21 +186,30 @@ START_TEST(macros)
 }
 END_TEST
 
-START_TEST(macro_chain)
+/* Chains of macros in either order, up to the limit and far beyond it. */
+static void check_chain(int n, bool forward, bool good)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
 	buf_add_c(&text, "- macro: m0\n  condition: evt.type=open\n");
-	for (int i = 1; i < 20000; i++)
+	for (int i = 1; i < n; i++)
 		buf_printf(&text, "- macro: m%d\n  condition: m%d\n", i, i - 1);
-	buf_add_c(&text, RULE("r", "m19999"));
-	check_condition(text.p, "evt.type = open");
-	buf_clear(&text);
-	buf_add_c(&text, "- macro: m19999\n  condition: evt.type=open\n");
-	for (int i = 19998; i >= 0; i--)
-		buf_printf(&text, "- macro: m%d\n  condition: not m%d\n", i, i + 1);
-	buf_add_c(&text, RULE("r", "m0"));
-	check_fails(text.p, DIAG_ERR_COMPILE_CONDITION);
+	for (int i = n - 1; !forward && i > 0; i--)
+		buf_printf(&text, "- macro: m%d\n  condition: m%d\n", i, n - i > 1 ? i + 1 : 0);
+	buf_printf(&text, "- rule: r\n  desc: d\n  condition: m%d\n  output: o\n  priority: INFO\n",
+		   forward ? n - 1 : 1);
+	if (good)
+		check_condition(text.p, "evt.type = open");
+	else
+		check_fails(text.p, DIAG_ERR_COMPILE_CONDITION);
+}
+
+START_TEST(macro_chain)
+{
+	check_chain(900, true, true);
+	check_chain(900, false, true);
+	check_chain(20000, true, false);
+	check_chain(20000, false, false);
 }
 END_TEST
 
