@@ -159,11 +159,20 @@ bool decode_texts(struct loader *l, const struct place *at, const struct yaml_no
 	return good;
 }
 
-bool text_add(struct loader *l, struct text *t, struct str s, const struct source *src,
+bool text_add(struct loader *l, struct text *t, struct str s, const struct place *at,
 	      const struct yaml_node *n)
 {
-	struct piece *p = arena_new(&l->arena, struct piece);
+	const struct source *src = at->src;
+	struct piece *p;
 
+	t->len += s.len + (t->first ? 1 : 0);
+	if (limit_over(l->limits, LIMIT_CONDITION_BYTES, t->len)) {
+		t->len -= s.len;
+		report(l, DIAG_ERR_VALIDATE, at, "Text is longer than %llu bytes",
+		       (unsigned long long)l->limits->max[LIMIT_CONDITION_BYTES]);
+		return false;
+	}
+	p = arena_new(&l->arena, struct piece);
 	if (!p)
 		return oom(l);
 	*p = (struct piece){ s, src, n, NULL };

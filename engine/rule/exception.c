@@ -249,11 +249,42 @@ static bool read_values(struct loader *l, struct load_exception *e, const struct
 	return good;
 }
 
+/* Names are looked up in one map of the loader: definition of the rule, then name. */
+static struct str exception_key(struct loader *l, const struct load_rule *r, struct str name)
+{
+	buf_clear(&l->text);
+	buf_add(&l->text, &r->definition, sizeof(r->definition));
+	buf_add_str(&l->text, name);
+	if (l->text.err)
+		l->oom = true;
+	return buf_str(&l->text);
+}
+
+static struct load_exception *exception_find(struct loader *l, const struct load_rule *r,
+					     struct str name)
+{
+	return strmap_get(&l->exceptions, exception_key(l, r, name));
+}
+
+static bool exception_put(struct loader *l, struct load_rule *r, struct load_exception *e)
+{
+	struct load_exception **v = arena_grow(&l->arena, r->exceptions, &r->cap_exceptions,
+					       r->nexceptions + 1, sizeof(*v));
+	struct str key = arena_str(&l->arena, exception_key(l, r, e->pub.name.s));
+
+	if (!v || !key.p)
+		return oom(l);
+	r->exceptions = v;
+	v[r->nexceptions++] = e;
+	if (!strmap_get(&l->exceptions, key) && strmap_put(&l->exceptions, key, e))
+		return oom(l);
+	return true;
+}
+
 static bool define(struct loader *l, struct load_rule *r, struct load_exception *e,
 		   const struct yaml_node *entry)
 {
 	const struct yaml_node *values = yaml_get(entry, "values");
-	struct load_exception **v;
 
 	if (!read_fields(l, e, entry) || !read_comps(l, e, entry))
 		return r->unknown_source && !l->oom;
@@ -261,21 +292,7 @@ static bool define(struct loader *l, struct load_rule *r, struct load_exception 
 		return false;
 	if (values && !read_values(l, e, values))
 		return r->unknown_source && !l->oom;
-	v = arena_grow(&l->arena, r->exceptions, &r->cap_exceptions, r->nexceptions + 1,
-		       sizeof(*v));
-	if (!v)
-		return oom(l);
-	r->exceptions = v;
-	v[r->nexceptions++] = e;
-	return true;
-}
-
-static struct load_exception *exception_find(const struct load_rule *r, struct str name)
-{
-	for (uint32_t i = 0; i < r->nexceptions; i++)
-		if (str_eq(r->exceptions[i]->pub.name.s, name))
-			return r->exceptions[i];
-	return NULL;
+	return exception_put(l, r, e);
 }
 
 static bool append_values(struct loader *l, struct load_exception *old, const struct place *at,
@@ -336,7 +353,9 @@ static bool read_entry(struct loader *l, struct load_rule *r, const struct place
 	/* Kept after this call: hang it to the item, whose place stays. */
 	e->place.name = e->pub.name.s;
 	e->place.outer = all->outer;
-	old = exception_find(r, e->pub.name.s);
+	old = exception_find(l, r, e->pub.name.s);
+	if (l->oom)
+		return false;
 	if (op == SET_APPEND)
 		return old ? append_values(l, old, &e->place, entry)
 			   : append_new(l, e, entry) && define(l, r, e, entry);
@@ -354,8 +373,10 @@ bool exception_set(struct loader *l, struct load_rule *r, const struct setting *
 
 	all.type = "exceptions";
 	all.name = STR("");
-	if (s->op != SET_APPEND)
+	if (s->op != SET_APPEND) {
 		r->nexceptions = 0;
+		r->definition = ++l->definitions;
+	}
 	if (s->node->kind == YNODE_SCALAR && s->node->is_null)
 		return true;
 	if (s->node->kind != YNODE_SEQ) {

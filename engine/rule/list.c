@@ -40,6 +40,24 @@ static bool name_is_valid(struct str s)
 
 /* ---- definition ---------------------------------------------------------------------------- */
 
+/* Such names cannot be found by looking at words, each is searched for. */
+static bool add_odd(struct loader *l, struct load_list *list)
+{
+	struct load_list **v;
+
+	if (limit_over(l->limits, LIMIT_ODD_LISTS, l->nodd + 1)) {
+		report(l, DIAG_ERR_VALIDATE, &list->place,
+		       "Too many lists with blanks or parentheses in their names");
+		return true;
+	}
+	v = arena_grow(&l->arena, l->odd, &l->cap_odd, l->nodd + 1, sizeof(*v));
+	if (!v)
+		return oom(l);
+	l->odd = v;
+	v[l->nodd++] = list;
+	return true;
+}
+
 static struct load_list *list_new(struct loader *l, const struct item *it)
 {
 	struct load_list *list = arena_new(&l->arena, struct load_list);
@@ -59,8 +77,9 @@ static struct load_list *list_new(struct loader *l, const struct item *it)
 	list->odd_name = has_delimiter(it->name);
 	if (strmap_put(&l->lists_by_name, list->pub->name.s, list))
 		goto fail;
-	l->odd_lists += list->odd_name;
 	v[l->nlists++] = list;
+	if (list->odd_name && !add_odd(l, list))
+		goto fail;
 	return list;
 fail:
 	l->oom = true;
@@ -155,6 +174,13 @@ static bool compile_items(struct loader *l, struct load_list *list)
 		if (ref && ref != list && first_time(ref, round) &&
 		    !strs_add(l, &p->lists, &p->nlists, p->items[i]))
 			return false;
+		l->compiled_items += n;
+		if (limit_over(l->limits, LIMIT_YAML_NODES, l->compiled_items)) {
+			report(l, DIAG_ERR_VALIDATE, &list->place,
+			       "Too many items when the lists in the list are expanded");
+			list->broken = true;
+			return true;
+		}
 		for (uint32_t k = 0; k < n; k++)
 			if (!strs_add(l, &p->compiled, &p->ncompiled, items[k]))
 				return false;
@@ -259,11 +285,11 @@ static struct load_list *odd_list_at(const struct expansion *x, uint32_t at)
 {
 	struct str rest = str_sub(x->text, at, x->text.len);
 
-	for (uint32_t i = 0; x->l->odd_lists && i < x->l->nlists; i++) {
-		struct load_list *list = x->l->lists[i];
+	for (uint32_t i = 0; i < x->l->nodd; i++) {
+		struct load_list *list = x->l->odd[i];
 		uint32_t n = list->pub->name.s.len;
 
-		if (list->odd_name && usable(x, list) && str_starts(rest, list->pub->name.s) &&
+		if (usable(x, list) && str_starts(rest, list->pub->name.s) &&
 		    (n == rest.len || is_delimiter(rest.p[n])))
 			return list;
 	}

@@ -79,9 +79,10 @@ struct load_exception {
 struct load_rule {
 	struct rule *pub;
 	struct cond cond;
-	struct text output;
+	struct text output, desc;
 	struct load_exception **exceptions;
 	uint32_t nexceptions, cap_exceptions;
+	uint32_t definition;		/* number of these exceptions' definition */
 	bool unknown_source;
 	bool broken;
 	bool output_raw;		/* replaced by an override: not trimmed */
@@ -100,6 +101,8 @@ struct loader {
 	struct diags *diags;
 	struct source *sources, *last_source;
 	struct strmap lists_by_name, macros_by_name, rules_by_name;
+	struct strmap exceptions;	/* by definition and name */
+	uint32_t definitions;
 	struct strmap fields;		/* operands of plain fields by text */
 	struct load_list **lists;
 	struct load_macro **macros;
@@ -107,10 +110,12 @@ struct loader {
 	struct load_requirement *requirements;
 	uint32_t nlists, nmacros, nrules, nrequirements;
 	uint32_t cap_lists, cap_macros, cap_rules, cap_requirements;
-	uint32_t odd_lists;		/* lists with delimiters in their name */
+	struct load_list **odd;		/* lists with delimiters in their names */
+	uint32_t nodd, cap_odd;
 	uint32_t clock;			/* of visibility */
 	uint32_t round;			/* of passes over lists and trees */
 	uint32_t errors;
+	uint64_t compiled_items;	/* of all lists, lists in them expanded */
 	uint64_t expanded;		/* bytes of texts after expansion, all together */
 	struct buf text, full;		/* scratch of condition texts */
 	uint32_t hints;			/* given so far */
@@ -148,7 +153,7 @@ bool decode_u32(struct loader *l, const struct place *at, const char *key,
 /* Sequence of scalars, added to *arr. */
 bool decode_texts(struct loader *l, const struct place *at, const struct yaml_node *n,
 		  struct str **arr, uint32_t *count);
-bool text_add(struct loader *l, struct text *t, struct str s, const struct source *src,
+bool text_add(struct loader *l, struct text *t, struct str s, const struct place *at,
 	      const struct yaml_node *n);
 bool strs_add(struct loader *l, struct str **arr, uint32_t *n, struct str s);
 bool strs_have(const struct str *arr, uint32_t n, struct str s);

@@ -80,7 +80,8 @@ void macro_define(struct loader *l, struct item *it)
 		m->cond.text = (struct text){ 0 };
 		m->cond.place = it->place;
 	}
-	text_add(l, &m->cond.text, condition, it->place.src, n);
+	if (!text_add(l, &m->cond.text, condition, &it->place, n))
+		m->broken = true;
 }
 
 static const struct ast *lookup(void *ctx, struct str name)

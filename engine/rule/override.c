@@ -43,30 +43,27 @@ static bool override_entry(struct loader *l, const struct item *it, const struct
 	return true;
 }
 
-static bool in_override(const struct yaml_node *map, struct str key)
+static bool in_override(const struct override *o, uint32_t n, struct str key)
 {
-	yaml_each_pair(k, map) {
-		const struct yaml_node *n = yaml_deref(k);
-
-		if (n->kind == YNODE_SCALAR && str_eq(n->s, key))
+	for (uint32_t i = 0; i < n; i++)
+		if (str_is(key, o[i].what->name))
 			return true;
-	}
 	return false;
 }
 
 /* Every other key of the item must be named by the map. */
-static bool judge_others(struct loader *l, const struct item *it, const struct yaml_node *map,
-			 const struct item_key *keys)
+static bool judge_others(struct loader *l, const struct item *it, const struct item_key *keys,
+			 const struct override *o, uint32_t n)
 {
 	bool good = true;
 
 	yaml_each_pair(k, it->map) {
-		const struct yaml_node *n = yaml_deref(k);
-		struct str key = n->kind == YNODE_SCALAR ? n->s : STR("");
+		const struct yaml_node *name = yaml_deref(k);
+		struct str key = name->kind == YNODE_SCALAR ? name->s : STR("");
 		struct place at;
 
 		if (str_is(key, keys[0].name) || str_is(key, "override") || str_is(key, "source") ||
-		    in_override(map, key))
+		    in_override(o, n, key))
 			continue;
 		at = place_of(&it->place, "value for", key, k);
 		report(l, DIAG_ERR_YAML_VALIDATE, &at,
@@ -121,7 +118,8 @@ bool override_collect(struct loader *l, const struct item *it, const struct item
 		else
 			good = false;
 	}
-	good &= judge_others(l, it, map, keys);
+	if (good)
+		good = judge_others(l, it, keys, *ret, n);
 	*ret_n = n;
 	return good;
 }

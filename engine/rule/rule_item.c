@@ -35,7 +35,7 @@ static bool set_text(struct loader *l, struct text *t, const struct setting *s)
 		return false;
 	if (s->op != SET_APPEND)
 		*t = (struct text){ 0 };
-	return text_add(l, t, v, s->place.src, yaml_deref(s->node));
+	return text_add(l, t, v, &s->place, yaml_deref(s->node));
 }
 
 static bool set_condition(struct loader *l, struct load_rule *r, const struct setting *s)
@@ -52,20 +52,7 @@ static bool set_output(struct loader *l, struct load_rule *r, const struct setti
 
 static bool set_desc(struct loader *l, struct load_rule *r, const struct setting *s)
 {
-	struct str v;
-	const char *joined;
-
-	if (!decode_scalar(l, &s->place, s->key->name, s->node, &v))
-		return false;
-	if (s->op != SET_APPEND) {
-		r->pub->desc = v;
-		return true;
-	}
-	joined = arena_printf(&l->rs->arena, "%.*s %.*s", STR_ARG(r->pub->desc), STR_ARG(v));
-	if (!joined)
-		return oom(l);
-	r->pub->desc = str_from(joined);
-	return true;
+	return set_text(l, &r->desc, s);
 }
 
 static bool set_priority(struct loader *l, struct load_rule *r, const struct setting *s)
@@ -183,6 +170,7 @@ static struct load_rule *rule_new(struct loader *l, const struct item *it)
 	r->pub->name.s = it->name;
 	r->pub->source = STR("syscall");
 	r->pub->enabled = r->pub->warn_evttypes = true;
+	r->definition = ++l->definitions;
 	r->cond.rule = r;
 	r->cond.place = it->place;
 	r->cond.type = "rule condition";

@@ -15,6 +15,7 @@ static void loader_free(struct loader *l)
 	strmap_done(&l->macros_by_name);
 	strmap_done(&l->rules_by_name);
 	strmap_done(&l->fields);
+	strmap_done(&l->exceptions);
 	buf_done(&l->text);
 	buf_done(&l->full);
 	arena_done(&l->arena);
@@ -141,20 +142,26 @@ static struct located locate(struct loader *l, struct str s, const struct place 
 }
 
 /* A text as written, its pieces joined. */
+static struct str join_text(struct loader *l, const struct text *t)
+{
+	struct str s;
+
+	buf_clear(&l->text);
+	gen_text(&(struct gen){ &l->text, NULL }, t);
+	s = arena_str(&l->rs->arena, buf_str(&l->text));
+	if (!s.p || l->text.err)
+		l->oom = true;
+	return s;
+}
+
 static struct located locate_text(struct loader *l, const struct text *t)
 {
 	struct place at;
-	struct str s;
 
 	if (!t->first)
 		return (struct located){ STR(""), "", { 0 } };
 	at = (struct place){ "", STR(""), t->first->src, t->first->node->offset, NULL };
-	buf_clear(&l->text);
-	gen_text(&(struct gen){ &l->text, NULL }, t);
-	s = arena_str(&l->rs->arena, buf_str(&l->text));
-	if (!s.p)
-		l->oom = true;
-	return locate(l, s, &at);
+	return locate(l, join_text(l, t), &at);
 }
 
 static bool publish_arrays(struct loader *l)
@@ -193,6 +200,7 @@ static void publish(struct loader *l)
 
 		r->name = locate(l, r->name.s, &l->rules[i]->cond.place);
 		r->condition = locate_text(l, &l->rules[i]->cond.text);
+		r->desc = join_text(l, &l->rules[i]->desc);
 		r->output = locate_text(l, &l->rules[i]->output);
 		if (output.p)
 			r->output.s = output;

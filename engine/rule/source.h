@@ -38,6 +38,7 @@ struct piece {
 
 struct text {
 	struct piece *first, *last;
+	uint64_t len;		/* with the blanks between the pieces */
 };
 
 struct origin_span {
