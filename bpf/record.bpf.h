@@ -37,6 +37,9 @@ static __always_inline struct linux_binprm *call_bprm(struct call *c)
 	return c->bprm;
 }
 
+/* The compiler forgets what it knows about the value, so that it keeps the check that follows. */
+#define HIDE(x) asm volatile("" : "+r"(x))
+
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NR(regs) ((regs)->orig_ax)
 #define TS_COMPAT 2
@@ -121,8 +124,10 @@ static __always_inline void set_len(struct call *c, int i, __u64 len)
 /* Room for one more value, or NULL (counted as truncation). */
 static __always_inline __u8 *room(struct call *c)
 {
-	__u64 off = c->s->off;
+	__u64 off = *(volatile __u64 *)&c->s->off;
 
+	/* Verifier 5.10, 6.1: the register that is compared has to be the one that is used. */
+	HIDE(off);
 	if (off > DATA_MAX - 64) {
 		c->s->head.flags |= RING_TRUNCATED;
 		return NULL;
@@ -212,7 +217,10 @@ static __always_inline void put_user_mem(struct call *c, int i, const void *uptr
 		return;
 	if (len > max)
 		len = max;
-	if (bpf_probe_read_user(p, len & (2 * PATH_MAX_BYTES - 1), uptr)) {
+	/* Verifier 6.1: does not see the bound through the comparison; the compiler must not either. */
+	HIDE(len);
+	len &= PATH_MAX_BYTES - 1;
+	if (bpf_probe_read_user(p, len, uptr)) {
 		count_site(RING_SITE_USER_DATA);
 		return;
 	}

@@ -203,9 +203,8 @@ static __always_inline void put_user_area(struct call *c, int i, unsigned long s
 		len = max;
 		c->s->head.flags |= RING_TRUNCATED;
 	}
-	if (len > PATH_MAX_BYTES)
-		len = PATH_MAX_BYTES;
-	if (!len)
+	HIDE(len);
+	if (!len || len > PATH_MAX_BYTES)
 		return;
 	if (bpf_probe_read_user(p, len, (void *)start)) {
 		count_site(site);
