@@ -14,7 +14,7 @@ BUILD = os.environ.get("BUILD", "build")
 SHARED = os.environ.get("TIERCEL_SHARED", "../shared")
 COMMUNITY = os.path.join(SHARED, "corpus/falco-rules/falco_rules.yaml")
 WAIT = 10       # seconds an alert may take on a loaded machine
-CONTAINER = "c0ffee" + "0123456789abcdef" * 3 + "deadbeef00"
+CONTAINER = "%012x" % os.getpid() + "0123456789abcdef" * 3 + "beef"
 
 
 def cgroup_roots():
