@@ -10,9 +10,17 @@
 
 #define PORTS 65536
 
-static bool bit_get(const uint8_t *map, uint16_t port)
+bool state_is_listen_port(const struct state *s, uint16_t port)
 {
-	return map && (map[port / 8] >> port % 8 & 1);
+	return s->listen_ports && (s->listen_ports[port / 8] >> port % 8 & 1);
+}
+
+void state_set_listen_port(struct state *s, uint16_t port)
+{
+	if (!s->listen_ports)
+		s->listen_ports = calloc(1, PORTS / 8);
+	if (s->listen_ports)
+		s->listen_ports[port / 8] |= (uint8_t)(1 << port % 8);
 }
 
 static int load_machine(struct state *s, const struct machine_record *m)
@@ -50,14 +58,6 @@ static int load_proc(struct state *s, const struct proc_record *r)
 	return 0;
 }
 
-static void set_listen_port(struct state *s, uint16_t port)
-{
-	if (!s->listen_ports)
-		s->listen_ports = calloc(1, PORTS / 8);
-	if (s->listen_ports)
-		s->listen_ports[port / 8] |= (uint8_t)(1 << port % 8);
-}
-
 static void load_socket(struct state *s, struct fdinfo *f, const struct fd_record *r)
 {
 	f->l4 = r->l4;
@@ -67,7 +67,7 @@ static void load_socket(struct state *s, struct fdinfo *f, const struct fd_recor
 	f->tuple.dport = r->dport;
 	if (f->kind == FD_IPV4_SERVER || f->kind == FD_IPV6_SERVER) {
 		f->role = ROLE_SERVER;
-		set_listen_port(s, r->dport);
+		state_set_listen_port(s, r->dport);
 		sock_set_name(s, f, true);
 	} else {
 		f->connected = r->l4 == L4_TCP || (r->l4 == L4_UDP && r->dport != 0);
@@ -133,7 +133,7 @@ static void arrange_socket(struct state *s, struct fdinfo *f)
 	struct sock_tuple t = f->tuple;
 
 	f->snapshot_swap = false;
-	if (bit_get(s->listen_ports, t.sport)) {
+	if (state_is_listen_port(s, t.sport)) {
 		memcpy(f->tuple.sip, t.dip, sizeof(t.sip));
 		memcpy(f->tuple.dip, t.sip, sizeof(t.dip));
 		f->tuple.sport = t.dport;
@@ -159,8 +159,6 @@ static void arrange_sockets(struct state *s)
 			if (f->snapshot_swap)
 				arrange_socket(s, f);
 	}
-	free(s->listen_ports);
-	s->listen_ports = NULL;
 }
 
 static int link_all(struct state *s)

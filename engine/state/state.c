@@ -312,18 +312,26 @@ static bool is_visible(const struct event *ev)
 	}
 }
 
-static void find_fd(struct state *s, struct event_ctx *c)
+/* The fd that the event uses. Returns the name it had, as a serial number. */
+static uint64_t find_fd(struct state *s, struct event_ctx *c)
 {
 	const struct event_info *info = c->ev->info;
+	uint64_t name = s->intern.empty->serial;
+	bool known;
 
 	if (info->fd_param >= 0 && c->thread &&
 	    param_i64(c->ev, (unsigned)info->fd_param, &c->fd_num)) {
 		c->fd = thread_fd(c->thread, c->fd_num);
-		if (!c->fd)
+		if (c->fd)
+			name = c->fd->name->serial;
+		else
 			s->stats.fd_misses++;
 	}
-	if (unlikely(c->ev->kernel != NULL) && (info->flags & EF_USES_FD))
-		kernel_adopt(s, c);
+	if (likely(c->ev->kernel == NULL) || !(info->flags & EF_USES_FD))
+		return name;
+	known = c->fd != NULL;
+	kernel_adopt(s, c);
+	return known || !c->fd ? name : c->fd->name->serial;
 }
 
 /* Successful I/O shows that a stream is connected; compat: that any IP socket is. */
@@ -351,10 +359,8 @@ static void apply(struct state *s, struct event_ctx *c, const struct state_row *
 static void apply_to_fd(struct state *s, struct event_ctx *c, const struct state_row *row)
 {
 	uint16_t flags = c->ev->info->flags;
-	uint64_t name_before;
+	uint64_t name_before = find_fd(s, c);
 
-	find_fd(s, c);
-	name_before = c->fd ? c->fd->name->serial : s->intern.empty->serial;
 	s->has_res = result_of(c->ev, &s->res);
 	if (c->fd && (flags & (EF_READS_FROM_FD | EF_WRITES_TO_FD)))
 		note_io(s, c);

@@ -3,92 +3,156 @@
  * What the sensor read from kernel objects is the truth about the fd of an event: the table follows
  * it. So live operation stays right without close, dup and fcntl events, and after lost records.
  * Names of files keep the caller's view when it is known (lexically joined path); the kernel's path
- * is kept beside it.
+ * is kept beside it. Called by state.c around the handler of an event with kernel data.
  */
-#include <sys/stat.h>
-
 #include "engine/state/state_priv.h"
 
-static bool same_family(uint8_t a, uint8_t b)
+static uint8_t kind_of(const struct event_kernel *k)
 {
-	static const uint8_t server_of[] = { [FD_IPV4] = FD_IPV4_SERVER, [FD_IPV6] = FD_IPV6_SERVER };
+	return k->fd_kind == FD_FILE_V2 ? FD_FILE : k->fd_kind;
+}
 
-	if (a == b || (a < ARRAY_SIZE(server_of) && server_of[a] == b) ||
-	    (b < ARRAY_SIZE(server_of) && server_of[b] == a))
-		return true;
-	/* v4 talk on a v6 socket is kept as v4. */
-	return a >= FD_IPV4 && a <= FD_IPV6_SERVER && b >= FD_IPV4 && b <= FD_IPV6_SERVER;
+/* Kinds that the table tells apart and the kernel's object does not, or the other way round. */
+enum family { FAMILY_FILE = 100, FAMILY_INET, FAMILY_ANON };
+
+static uint8_t family_of(uint8_t kind)
+{
+	switch (kind) {
+	case FD_FILE:		/* a directory is one only if it was opened as such */
+	case FD_DIRECTORY:
+		return FAMILY_FILE;
+	case FD_IPV4:		/* v4 on a v6 socket is kept as v4 */
+	case FD_IPV6:
+	case FD_IPV4_SERVER:
+	case FD_IPV6_SERVER:
+		return FAMILY_INET;
+	case FD_FIFO:
+	case FD_UNIX:
+	case FD_NETLINK:
+	case FD_MEMFD:
+		return kind;
+	default:
+		return FAMILY_ANON;
+	}
 }
 
 /* Does the entry describe the object that the kernel saw? */
 static bool agrees(const struct fdinfo *f, const struct event_kernel *k)
 {
-	if ((k->have & KERNEL_FD_KIND) && !same_family(f->kind, k->fd_kind))
-		return false;
-	if ((k->have & KERNEL_FD_INODE) && f->ino && f->ino != k->fd_ino)
-		return false;
-	if ((k->have & KERNEL_FD_PATH) && f->realpath && !str_eq(istr_str(f->realpath), k->fd_path) &&
-	    !(k->have & KERNEL_FD_INODE))
-		return false;
-	return true;
+	if (k->have & KERNEL_FD_KIND) {
+		uint8_t kind = kind_of(k), family = family_of(kind);
+
+		if (family_of(f->kind) != family)
+			return false;
+		if (family == FAMILY_ANON && kind != FD_UNSUPPORTED && f->kind != kind)
+			return false;
+	}
+	if (k->have & KERNEL_FD_INODE)
+		return !f->ino || f->ino == k->fd_ino;
+	return !(k->have & KERNEL_FD_PATH) || !f->realpath ||
+	       str_eq(istr_str(f->realpath), k->fd_path);
+}
+
+/* The two ends of an inet tuple, own one first, as the sensor arranged them. */
+struct ends {
+	uint8_t own[16], peer[16];
+	uint16_t own_port, peer_port;
+	bool v6;
+};
+
+static void split_ends(const struct event_kernel *k, const struct wire_tuple *t, struct ends *e)
+{
+	bool server = (k->have & KERNEL_FD_ROLE) && k->fd_role == ROLE_SERVER;
+
+	memcpy(e->own, server ? t->dip : t->sip, sizeof(e->own));
+	memcpy(e->peer, server ? t->sip : t->dip, sizeof(e->peer));
+	e->own_port = server ? t->dport : t->sport;
+	e->peer_port = server ? t->sport : t->dport;
+	e->v6 = t->family == WIRE_AF_INET6;
+}
+
+static void take_listening(struct state *s, struct fdinfo *f, const struct ends *e)
+{
+	f->kind = e->v6 ? FD_IPV6_SERVER : FD_IPV4_SERVER;
+	memset(&f->tuple, 0, sizeof(f->tuple));
+	memcpy(f->tuple.dip, e->own, sizeof(e->own));
+	f->tuple.dport = e->own_port;
+	state_set_listen_port(s, e->own_port);
+	sock_set_name(s, f, true);
+}
+
+static void take_connection(struct state *s, struct fdinfo *f, const struct ends *e)
+{
+	struct sock_tuple t = { .sport = e->own_port, .dport = e->peer_port };
+
+	if (f->role == ROLE_NONE)
+		f->role = state_is_listen_port(s, e->own_port) ? ROLE_SERVER : ROLE_CLIENT;
+	memcpy(t.sip, e->own, sizeof(t.sip));
+	memcpy(t.dip, e->peer, sizeof(t.dip));
+	if (f->role == ROLE_SERVER) {
+		memcpy(t.sip, e->peer, sizeof(t.sip));
+		memcpy(t.dip, e->own, sizeof(t.dip));
+		t.sport = e->peer_port;
+		t.dport = e->own_port;
+	}
+	f->connected = true;
+	f->kind = e->v6 ? FD_IPV6 : FD_IPV4;
+	if (!memcmp(&f->tuple, &t, sizeof(t)) && f->name->len)
+		return;
+	f->tuple = t;
+	sock_set_name(s, f, false);
 }
 
 static void take_tuple(struct state *s, struct fdinfo *f, const struct event_kernel *k)
 {
 	struct wire_tuple t;
-	struct sock_tuple ends, mirror;
-	bool listening = f->kind == FD_IPV4_SERVER || f->kind == FD_IPV6_SERVER;
+	struct ends e;
 
 	if (!sock_parse_tuple(k->fd_tuple, &t))
 		return;
 	if (t.family == WIRE_AF_UNIX) {
 		f->unix_source = t.unix_source;
 		f->unix_peer = t.unix_peer;
-		if (f->name->len == 0) {
-			buf_clear(&s->text);
-			sock_print_unix(&s->text, t.unix_source, t.unix_peer, t.path);
-			state_set_text(s, &f->name, buf_str(&s->text));
-		}
+		if (f->name->len)
+			return;
+		buf_clear(&s->text);
+		sock_print_unix(&s->text, t.unix_source, t.unix_peer, t.path);
+		state_set_text(s, &f->name, buf_str(&s->text));
 		return;
 	}
-	ends = (struct sock_tuple){ .sport = t.sport, .dport = t.dport };
-	memcpy(ends.sip, t.sip, sizeof(ends.sip));
-	memcpy(ends.dip, t.dip, sizeof(ends.dip));
-	mirror = (struct sock_tuple){ .sport = t.dport, .dport = t.sport };
-	memcpy(mirror.sip, t.dip, sizeof(ends.sip));
-	memcpy(mirror.dip, t.sip, sizeof(ends.dip));
-	if (listening) {
-		f->tuple = mirror;
-	} else {
-		f->kind = t.family == WIRE_AF_INET ? FD_IPV4 : FD_IPV6;
-		/* Without a peer the socket says nothing about who talks to whom. */
-		if (t.dport == 0 ||
-		    !memcmp(&f->tuple, &ends, sizeof(ends)) ||
-		    !memcmp(&f->tuple, &mirror, sizeof(mirror)))
-			return;
-		f->tuple = f->role == ROLE_SERVER ? mirror : ends;
-		f->connected = true;
-	}
-	sock_set_name(s, f, listening);
+	split_ends(k, &t, &e);
+	if (e.peer_port)
+		take_connection(s, f, &e);
+	else if (f->l4 == L4_TCP && f->role == ROLE_SERVER && e.own_port)
+		take_listening(s, f, &e);
+	/* A datagram socket without peer: the tuples of its transfers tell the rest. */
 }
 
-static void fill(struct state *s, struct fdinfo *f, const struct event_kernel *k)
+/* Files by their path; memory files by the name they were created with. */
+static struct str shown_name(const struct fdinfo *f, struct str path)
 {
-	if (k->have & KERNEL_FD_KIND)
-		f->kind = k->fd_kind == FD_FILE_V2 ? FD_FILE : k->fd_kind;
+	struct str memfd = STR("/memfd:"), deleted = STR(" (deleted)");
+
+	if (f->kind != FD_MEMFD || !str_starts(path, memfd))
+		return path;
+	path = str_sub(path, memfd.len, path.len);
+	if (str_ends(path, deleted))
+		path.len -= deleted.len;
+	return path;
+}
+
+static void take(struct state *s, struct fdinfo *f, const struct event_kernel *k)
+{
 	if (k->have & KERNEL_FD_INODE) {
 		f->ino = k->fd_ino;
 		f->dev = k->fd_dev;
 	}
-	if (f->kind == FD_FILE && (k->have & KERNEL_FD_INODE) && S_ISDIR(k->fd_mode))
-		f->kind = FD_DIRECTORY;
-	f->l4 = k->fd_l4;
-	if (k->have & KERNEL_FD_ROLE)
-		f->role = k->fd_role;
-	if (k->have & KERNEL_FD_PATH) {
+	if (k->have & KERNEL_FD_PATH)
 		state_set_text(s, &f->realpath, k->fd_path);
-		state_set_text(s, &f->name, k->fd_path);
-	}
+	if (fd_is_ip(f) && (f->l4 == L4_UNKNOWN || f->l4 == L4_NA))
+		f->l4 = k->fd_l4;
+	if ((k->have & KERNEL_FD_ROLE) && f->role == ROLE_NONE)
+		f->role = k->fd_role;
 	if (k->have & KERNEL_FD_TUPLE)
 		take_tuple(s, f, k);
 }
@@ -105,9 +169,13 @@ void kernel_adopt(struct state *s, struct event_ctx *c)
 		kernel_complete(s, c);
 		return;
 	}
-	f = state_create_fd(s, c, c->fd_num, FD_UNKNOWN);
-	if (f)
-		fill(s, f, k);
+	f = state_create_fd(s, c, c->fd_num,
+			    k->have & KERNEL_FD_KIND ? kind_of(k) : FD_FILE);
+	if (!f)
+		return;
+	if (k->have & KERNEL_FD_PATH)
+		state_set_text(s, &f->name, shown_name(f, k->fd_path));
+	take(s, f, k);
 }
 
 static bool nothing_new(const struct fdinfo *f, const struct event_kernel *k)
@@ -123,24 +191,8 @@ static bool nothing_new(const struct fdinfo *f, const struct event_kernel *k)
 /* After the handler (created fds), and for entries that agree: add what only the kernel knows. */
 void kernel_complete(struct state *s, struct event_ctx *c)
 {
-	const struct event_kernel *k = c->ev->kernel;
-	struct fdinfo *f = c->fd;
+	struct fdinfo *f;
 
-	if (nothing_new(f, k) || !(f = state_edit_fd(s, c)))
-		return;
-	if (k->have & KERNEL_FD_INODE) {
-		f->ino = k->fd_ino;
-		f->dev = k->fd_dev;
-	}
-	if (f->kind == FD_FILE && (k->have & KERNEL_FD_INODE) && S_ISDIR(k->fd_mode) &&
-	    c->ev->info->flags & EF_USES_FD)
-		f->kind = FD_DIRECTORY;
-	if (k->have & KERNEL_FD_PATH)
-		state_set_text(s, &f->realpath, k->fd_path);
-	if (f->l4 == L4_UNKNOWN && fd_is_ip(f))
-		f->l4 = k->fd_l4;
-	if ((k->have & KERNEL_FD_ROLE) && f->role == ROLE_NONE)
-		f->role = k->fd_role;
-	if (k->have & KERNEL_FD_TUPLE)
-		take_tuple(s, f, k);
+	if (!nothing_new(c->fd, c->ev->kernel) && (f = state_edit_fd(s, c)) != NULL)
+		take(s, f, c->ev->kernel);
 }

@@ -104,7 +104,7 @@ struct state {
 	struct strmap containers;	/* id -> struct container */
 	struct cgroup_cached cgroup_cache[CGROUP_CACHE];
 	struct u64map users, user_groups;	/* see state_user.c */
-	uint8_t *listen_ports;		/* bitmap, while a snapshot is loaded */
+	uint8_t *listen_ports;		/* bitmap of ports that servers were seen on */
 	bool snapshot_done;
 };
 
@@ -238,6 +238,10 @@ struct fdinfo *state_create_fd(struct state *s, struct event_ctx *c, int64_t fd,
 struct fdinfo *state_edit_fd(struct state *s, struct event_ctx *c);
 /* A path argument; "<NA>" when it was not collected. */
 struct str state_path_param(struct event *ev, unsigned i);
+
+/* ---- snapshot.c: ports on which someone listened ---- */
+bool state_is_listen_port(const struct state *s, uint16_t port);
+void state_set_listen_port(struct state *s, uint16_t port);
 
 /* ---- names of sockets: state_sock.c ---- */
 void sock_fill_incomplete(const struct state *s, struct fdinfo *f);

@@ -114,6 +114,7 @@ ROW_FN(on_bind)
 		memcpy(f->tuple.dip, a.ip, sizeof(a.ip));
 		f->tuple.dport = a.port;
 		f->role = ROLE_SERVER;
+		state_set_listen_port(s, a.port);
 	}
 	set_addr_name(s, f, param);
 }

@@ -434,7 +434,65 @@ START_TEST(kernel_sockets)
 	f.kernel.fd_ino = 51;
 	f.kernel.fd_role = ROLE_SERVER;
 	ev_run(&f, 20);
-	ck_assert_str_view(istr_str(f.ctx.fd->name), "9.8.8.8:443->10.0.0.1:5000");
+	ck_assert_str_view(istr_str(f.ctx.fd->name), "10.0.0.1:5000->9.8.8.8:443");
+	/* A server's ends come with the peer first; here there is none: it listens. */
+	memset(tuple + 1, 0, 6);
+	f.kernel.fd_ino = 52;
+	ev_run(&f, 20);
+	ck_assert_str_view(istr_str(f.ctx.fd->name), "9.8.8.8:443");
+	ck_assert_uint_eq(f.ctx.fd->kind, FD_IPV4_SERVER);
+	/* Later connections on that port are a server's also when the sensor cannot tell. */
+	memcpy(tuple + 1, "\x09\x08\x08\x08\xbb\1\1\2\3\4\x10\0", 12);
+	f.kernel.have &= ~(uint32_t)KERNEL_FD_ROLE;
+	f.kernel.fd_ino = 53;
+	ev_run(&f, 20);
+	ck_assert_str_view(istr_str(f.ctx.fd->name), "1.2.3.4:16->9.8.8.8:443");
+	ck_assert_uint_eq(f.ctx.fd->role, ROLE_SERVER);
+}
+END_TEST
+
+START_TEST(kernel_and_connect)
+{
+	uint8_t tuple[13] = { WIRE_AF_INET, 10, 0, 0, 1, 0x88, 0x13, 8, 8, 8, 8, 0xbb, 1 };
+
+	make_socket(3, WIRE_AF_INET, 1);
+	call(EV_CONNECT_X, 0, 3, CONNECT_X_fd);
+	set_tuple(CONNECT_X_tuple, IP(10, 0, 0, 1), 5000, IP(8, 8, 8, 8), 443);
+	with_kernel(FD_IPV4, NULL, 50);
+	f.kernel.have |= KERNEL_FD_TUPLE | KERNEL_FD_ROLE;
+	f.kernel.fd_tuple = (struct str){ (const char *)tuple, sizeof(tuple) };
+	f.kernel.fd_l4 = L4_TCP;
+	f.kernel.fd_role = ROLE_CLIENT;
+	ev_run(&f, 20);
+	ck_assert_str_view(istr_str(f.ctx.fd->name), "10.0.0.1:5000->8.8.8.8:443");
+	ck_assert(f.ctx.fd_name_changed);
+}
+END_TEST
+
+START_TEST(kernel_kinds)
+{
+	ev_open(&f, 20, 3, "/tmp/dir", WO_RDONLY);
+	call(EV_FSTAT_X, 0, 3, FSTAT_X_fd);
+	with_kernel(FD_DIRECTORY, "/tmp/dir", 7);
+	ev_run(&f, 20);
+	ck_assert_uint_eq(f.ctx.fd->kind, FD_FILE);
+	call(EV_FSTAT_X, 0, 4, FSTAT_X_fd);
+	with_kernel(FD_FILE_V2, "/x", 8);
+	ev_run(&f, 20);
+	ck_assert_uint_eq(f.ctx.fd->kind, FD_FILE);
+	f.ctx.fd->upper_layer = true;
+	ev_run(&f, 20);
+	ck_assert_msg(f.ctx.fd->upper_layer, "the entry was replaced by an equal one");
+	call(EV_WRITE_X, 0, 5, WRITE_X_fd);
+	with_kernel(FD_MEMFD, "/memfd:payload (deleted)", 9);
+	ev_run(&f, 20);
+	ck_assert_str_view(istr_str(f.ctx.fd->name), "payload");
+	call(EV_READ_X, 0, 6, READ_X_fd);
+	with_kernel(FD_EVENTFD, NULL, 10);
+	ev_run(&f, 20);
+	f.kernel.fd_kind = FD_TIMERFD;
+	ev_run(&f, 20);
+	ck_assert_uint_eq(f.ctx.fd->kind, FD_TIMERFD);
 }
 END_TEST
 
@@ -505,6 +563,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, kernel_makes_unknown_fds_known);
 	tcase_add_test(t, kernel_keeps_the_name_that_was_asked_for);
 	tcase_add_test(t, kernel_sockets);
+	tcase_add_test(t, kernel_and_connect);
+	tcase_add_test(t, kernel_kinds);
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(h, setup, teardown);
 	tcase_set_timeout(h, 60);
