@@ -147,6 +147,7 @@ void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum
 static bool add_ident(struct loader *l, struct cond *c, const struct ast *a)
 {
 	struct load_macro *m = strmap_get(&l->macros_by_name, a->ident);
+	const struct ast **uses;
 	struct load_macro **v;
 
 	if (!m) {
@@ -167,9 +168,12 @@ static bool add_ident(struct loader *l, struct cond *c, const struct ast *a)
 		return true;
 	m->round = l->round;
 	v = arena_grow(&l->arena, c->macros, &c->cap_macros, c->nmacros + 1, sizeof(*v));
-	if (!v)
+	uses = arena_grow(&l->arena, c->uses, &c->cap_uses, c->nmacros + 1, sizeof(*uses));
+	if (!v || !uses)
 		return oom(l);
 	c->macros = v;
+	c->uses = uses;
+	uses[c->nmacros] = a;
 	v[c->nmacros++] = m;
 	return true;
 }

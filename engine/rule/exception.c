@@ -47,6 +47,8 @@ static bool field_is_valid(struct loader *l, struct str text)
 	struct pos pos;
 	int r;
 
+	if (strmap_get(&l->fields, text))	/* a condition has it */
+		return true;
 	scan_init(&scan, text, &l->arena);
 	e = expr_parse_left(&scan);
 	r = e ? operand_resolve(e, &l->arena, l->rs->opts.statics, &op, &message, &pos) : -EINVAL;

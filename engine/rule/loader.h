@@ -32,8 +32,9 @@ struct cond {
 	struct origin *origin;		/* of `full`, built for the first report */
 	struct ast *raw;		/* identifiers not yet replaced */
 	struct load_macro **macros;	/* distinct, in order of appearance */
+	const struct ast **uses;	/* where macros[i] appears first */
 	struct ast **checks;		/* of its own tree */
-	uint32_t nmacros, cap_macros, nchecks, cap_checks;
+	uint32_t nmacros, cap_macros, cap_uses, nchecks, cap_checks;
 	struct str *lists;		/* named directly by its own text */
 	uint32_t nlists;
 	bool checked, coarse;		/* coarse: origin is that of the text before lists */

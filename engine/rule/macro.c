@@ -110,19 +110,21 @@ bool cond_resolve(struct loader *l, struct cond *c, struct ast **ret)
 	return false;
 }
 
-static void find_invisible(struct loader *l, struct load_macro *m, const char *format,
-			   struct str name, const char *hint)
+/* The macro named at c->uses[i] cannot be put in. */
+static void find_invisible(struct loader *l, struct cond *c, uint32_t i, bool loop)
 {
-	char *message = arena_printf(&l->arena, "%s '%.*s'%s", format, STR_ARG(name),
-				     hint ? " used in filter." : "");
-	struct finding *f = NULL;
+	struct str name = c->macros[i]->pub->name.s;
+	char *message = arena_printf(&l->arena, loop ? "reference loop in macro '%.*s'" :
+				     "Undefined macro '%.*s' used in filter.", STR_ARG(name));
+	struct finding *f = message ? cond_find(l, c, DIAG_ERR_VALIDATE, message) : NULL;
 
-	if (message)
-		f = cond_find(l, &m->cond, DIAG_ERR_VALIDATE, message);
-	if (f)
-		f->hint = hint;
-	else
+	if (!f) {
 		l->oom = true;
+		return;
+	}
+	f->pos = c->uses[i]->pos;
+	f->span = MAX(c->uses[i]->span, 1u);
+	f->hint = loop ? NULL : "a macro only sees macros that are defined before it";
 }
 
 static void macro_compile(struct loader *l, struct load_macro *m, uint32_t depth);
@@ -135,14 +137,12 @@ static void resolve_users(struct loader *l, struct load_macro *m, uint32_t depth
 {
 	for (uint32_t i = 0; i < m->cond.nmacros && !l->oom; i++) {
 		struct load_macro *used = m->cond.macros[i];
-		struct str name = used->pub->name.s;
 
 		used->pub->used = true;
 		if (used->first >= m->visibility) {
-			find_invisible(l, m, "Undefined macro", name,
-				       "a macro only sees macros that are defined before it");
+			find_invisible(l, &m->cond, i, false);
 		} else if (used->state == MACRO_OPEN) {
-			find_invisible(l, m, "reference loop in macro", name, NULL);
+			find_invisible(l, &m->cond, i, true);
 		} else {
 			macro_compile(l, used, depth + 1);
 			m->broken |= used->broken;
