@@ -11,7 +11,8 @@
 
 struct compiler {
 	struct matcher *m;
-	struct strmap atoms, slots;	/* canonical text -> number + 1 */
+	struct strmap atoms, slots;	/* key -> number + 1 */
+	struct u64map checks;		/* address of a check -> number + 1 of its atom */
 	struct u64map code;		/* hash of an instruction -> number + 1 */
 	struct buf text;
 	unsigned type;			/* event type to specialise for */
@@ -28,16 +29,75 @@ static uint32_t ptr_number(const void *p)
 	return (uint32_t)((uintptr_t)p - 1);
 }
 
-static uint32_t add_slot(struct compiler *c, const struct operand *op)
+/*
+ * Keys under which operands and checks count as equal. The printed form is not enough: it shows the
+ * constant "val(proc.name)" like the field, and '' like nothing.
+ */
+static void key_text(struct buf *key, char kind, struct str s)
 {
-	struct matcher *m = c->m;
-	void *known = strmap_get(&c->slots, op->text);
-	struct slot *slots;
+	buf_add_char(key, kind);
+	buf_add(key, &s.len, sizeof(s.len));
+	buf_add_str(key, s);
+}
+
+static void key_operand(struct buf *key, const struct operand *op)
+{
+	switch (op->kind) {
+	case OPERAND_FIELD:
+		key_text(key, 'f', op->field.text);
+		return;
+	case OPERAND_CONST:
+		key_text(key, 'c', op->constant.s);
+		return;
+	case OPERAND_TRANSFORM:
+		key_text(key, op->has_index ? 'i' : 't', str_from(op->fn->name));
+		key_text(key, 'x', op->index);
+		break;
+	default:
+		buf_add_char(key, 'l');
+	}
+	buf_add(key, &op->nargs, sizeof(op->nargs));
+	for (uint32_t i = 0; i < op->nargs; i++)
+		key_operand(key, op->args[i]);
+}
+
+static void key_check(struct buf *key, const struct ast *check)
+{
+	buf_add_char(key, (char)check->op);
+	buf_add_char(key, (char)check->modifier);
+	key_operand(key, check->lhs);
+	if (check->rhs)
+		key_operand(key, check->rhs);
+	for (uint32_t i = 0; i < check->nvalues; i++)
+		key_text(key, 'v', check->values[i]->text);
+}
+
+/* Number stored under the key in c->text, or `next`, which is stored. */
+static uint32_t intern_key(struct compiler *c, struct strmap *map, uint32_t next)
+{
+	void *known = strmap_get(map, buf_str(&c->text));
+	struct str key;
 
 	if (known)
 		return ptr_number(known);
+	key = arena_str(&c->m->arena, buf_str(&c->text));
+	c->oom |= !key.p || c->text.err || strmap_put(map, key, number_ptr(next));
+	return next;
+}
+
+static uint32_t add_slot(struct compiler *c, const struct operand *op)
+{
+	struct matcher *m = c->m;
+	struct slot *slots;
+	uint32_t n;
+
+	buf_clear(&c->text);
+	key_operand(&c->text, op);
+	n = intern_key(c, &c->slots, m->nslots);
+	if (n < m->nslots || c->oom)
+		return n;
 	slots = arena_grow(&m->arena, m->slots, &m->slots_cap, m->nslots + 1, sizeof(*slots));
-	if (!slots || strmap_put(&c->slots, op->text, number_ptr(m->nslots))) {
+	if (!slots) {
 		c->oom = true;
 		return 0;
 	}
@@ -203,22 +263,28 @@ static uint32_t new_atom(struct compiler *c, const struct ast *check)
 	return m->natoms++;
 }
 
-static uint32_t add_atom(struct compiler *c, const struct ast *check)
+static uint32_t find_atom(struct compiler *c, const struct ast *check)
 {
-	struct str key;
-	void *known;
+	uint32_t n;
 
 	buf_clear(&c->text);
-	filter_print(&c->text, check);
-	known = strmap_get(&c->atoms, buf_str(&c->text));
+	key_check(&c->text, check);
+	n = intern_key(c, &c->atoms, c->m->natoms);
+	return n < c->m->natoms || c->oom ? n : new_atom(c, check);
+}
+
+/* Number of the check's atom; the checks of macros come by many times. */
+static uint32_t add_atom(struct compiler *c, const struct ast *check)
+{
+	void *known = u64map_get(&c->checks, (uintptr_t)check);
+	uint32_t atom;
+
 	if (known)
 		return ptr_number(known);
-	key = arena_str(&c->m->arena, buf_str(&c->text));
-	if (!key.p || c->text.err || strmap_put(&c->atoms, key, number_ptr(c->m->natoms))) {
+	atom = find_atom(c, check);
+	if (!c->oom && u64map_put(&c->checks, (uintptr_t)check, number_ptr(atom)))
 		c->oom = true;
-		return 0;
-	}
-	return new_atom(c, check);
+	return atom;
 }
 
 static uint32_t add_insn(struct compiler *c, uint32_t atom, uint32_t yes, uint32_t no)
@@ -415,6 +481,7 @@ int compile_rules(struct matcher *m)
 	}
 	strmap_done(&c.atoms);
 	strmap_done(&c.slots);
+	u64map_done(&c.checks);
 	u64map_done(&c.code);
 	buf_done(&c.text);
 	return r;

@@ -3,8 +3,7 @@
  * The compiled form of all active rules, shared by the compiler (compile.c), the evaluator (eval.c)
  * and the printer (dump.c).
  *
- * Atoms are the distinct checks of all rules: equal canonical text, one number, one result per
- * event. Operands likewise: each distinct field or transformer is extracted once per event. What
+ * Atoms are the distinct checks of all rules: equal meaning, one number, one result per event. Operands likewise: each distinct field or transformer is extracted once per event. What
  * combines atoms is jump code: each instruction tests one atom and goes on at one of two places;
  * conditions are specialised per event type, so checks of evt.type cost nothing at run time.
  * Equal pieces of code are shared between rules and types.
