@@ -115,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += 2;
 		size -= 2;
 		len = (uint16_t)MIN(len, size);
+		memset(&ev, 0, sizeof(ev));
 		if (event_decode(data, len, &ev) == 0) {
 			arena_reset(&w->scratch);
 			state_event(w->state, &ev, &w->ctx);
