@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 100, LOSS_REPORT_S = 10 };
+enum { POLL_MS = 100, LOSS_CHECK_S = 1, LOSS_REPORT_S = 10 };
 
 struct live {
 	const struct live_opts *opts;
@@ -150,13 +150,12 @@ static int feed_event(void *ctx, struct event *ev)
 }
 
 /* What rules ask for; a recording wants everything. */
-static int set_interest(struct live *l)
+static struct evtset interest(struct live *l)
 {
 	struct evtset all;
 
 	memset(&all, 0xff, sizeof(all));
-	return l->source->ops->set_events(l->source,
-					  l->recorder ? &all : tiercel_events(l->engine));
+	return l->recorder ? all : *tiercel_events(l->engine);
 }
 
 static int start_source(struct live *l)
@@ -164,11 +163,15 @@ static int start_source(struct live *l)
 	_cleanup_buf_ struct buf error = BUF_INIT;
 	struct source_stats stats;
 	const struct ruleset *rs;
-	int r = source_ring_open(&l->opts->source, &error, &l->source);
+	struct source_ring_opts opts = l->opts->source;
+	struct evtset events = interest(l);
+	int r;
 
+	opts.events = &events;
+	r = source_ring_open(&opts, &error, &l->source);
 	if (r < 0)
 		return cli_fail("%.*s", STR_ARG(buf_str(&error)));
-	r = set_interest(l);
+	r = l->source->ops->set_events(l->source, &events);
 	if (r == 0)
 		r = l->source->ops->snapshot(l->source, feed_snapshot, l);
 	if (r < 0)
@@ -188,6 +191,7 @@ static void report_new_losses(struct live *l)
 
 	if (now < l->next_loss_report)
 		return;
+	l->next_loss_report = now + LOSS_CHECK_S;
 	l->source->ops->stats(l->source, &s);
 	if (s.lost == l->lost_reported)
 		return;
@@ -234,6 +238,8 @@ static void summary(struct live *l)
 
 	l->source->ops->stats(l->source, &s);
 	summary_speed(tiercel_stats(l->engine)->events, summary_cpu_seconds());
+	fprintf(stderr, "produced: %" PRIu64 ", delivered: %" PRIu64 ", read: %" PRIu64 "\n", s.produced,
+		s.delivered, s.read);
 	fprintf(stderr, "lost: %" PRIu64 " (%" PRIu64 " of the process life cycle), truncated: %"
 			PRIu64 ", refused: %" PRIu64 "\n", s.lost, s.lost_life, s.truncated,
 		s.corrupt);

@@ -58,6 +58,9 @@ struct source_ring_opts {
 	uint32_t snaplen;
 	bool report_self;		/* the agent's own system calls, too */
 	const char *host_root;		/* prefix of /proc, /etc/passwd; NULL: "" */
+	/* What set_events will ask for first: only that is loaded, the rest when it is asked for.
+	 * NULL: everything. Not kept. */
+	const struct evtset *events;
 };
 
 /*

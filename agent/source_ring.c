@@ -18,10 +18,14 @@
 #define SNAPLEN_DEFAULT 80
 #define LOAD_TRIES 16		/* programs that may be left out before we give up */
 #define FAILED_MAX LOAD_TRIES
+#define LATER_MAX 8		/* the last one loads all that is left */
 
 struct source_ring {
 	struct source base;
-	struct sensor *skel;
+	struct sensor *skel;		/* maps, hooks, and the programs that were wanted first */
+	struct sensor *later[LATER_MAX];	/* programs wanted later, on the same maps */
+	uint32_t nlater;
+	struct bpf_program *programs[EVENT_TYPE_COUNT];
 	struct source_reader *reader;
 	struct bpf_link *links[4];
 	int ring_fds[2 * RINGS_MAX];
@@ -91,7 +95,57 @@ static int check_machine(struct buf *error)
 	return -ENOTSUP;
 }
 
-static struct sensor *try_load(int *ret_error)
+static bool has_failed(const char *name)
+{
+	for (uint32_t i = 0; i < load_log.nfailed; i++)
+		if (!strcmp(load_log.failed[i], name))
+			return true;
+	return false;
+}
+
+/* Event type of a program sys_<event>; EVENT_TYPE_COUNT for the others. */
+static unsigned program_event(const struct bpf_program *p)
+{
+	const char *name = bpf_program__name(p);
+	unsigned type = 0;
+
+	if (strncmp(name, "sys_", 4) != 0)
+		return EVENT_TYPE_COUNT;
+	while (type < EVENT_TYPE_COUNT && strcmp(event_infos[type].id, name + 4) != 0)
+		type++;
+	return type;
+}
+
+/* Verifying all of them costs 200 ms of CPU: only what is wanted and not there yet. */
+static void choose_programs(struct source_ring *s, struct sensor *skel, const struct evtset *wanted)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, skel->obj) {
+		unsigned event = program_event(p);
+		bool want = !s->skel;
+
+		if (event < EVENT_TYPE_COUNT)
+			want = evtset_has(wanted, event) && !s->programs[event] &&
+			       !has_failed(bpf_program__name(p));
+		bpf_program__set_autoload(p, want);
+	}
+}
+
+/* Both objects come from the same skeleton, so their maps are in the same order. */
+static int share_maps(struct source_ring *s, struct sensor *skel)
+{
+	struct bpf_map *from = NULL, *to = NULL;
+	int r = 0;
+
+	while (!r && (to = bpf_object__next_map(skel->obj, to))) {
+		from = bpf_object__next_map(s->skel->obj, from);
+		r = bpf_map__reuse_fd(to, bpf_map__fd(from));
+	}
+	return r;
+}
+
+static struct sensor *try_load(struct source_ring *s, const struct evtset *wanted, int *ret_error)
 {
 	struct sensor *skel = sensor__open();
 
@@ -99,14 +153,10 @@ static struct sensor *try_load(int *ret_error)
 		*ret_error = -errno;
 		return NULL;
 	}
-	for (uint32_t i = 0; i < load_log.nfailed; i++) {
-		struct bpf_program *p =
-			bpf_object__find_program_by_name(skel->obj, load_log.failed[i]);
-
-		if (p && !strncmp(load_log.failed[i], "sys_", 4))
-			bpf_program__set_autoload(p, false);
-	}
-	*ret_error = sensor__load(skel);
+	choose_programs(s, skel, wanted);
+	*ret_error = s->skel ? share_maps(s, skel) : 0;
+	if (!*ret_error)
+		*ret_error = sensor__load(skel);
 	if (!*ret_error)
 		return skel;
 	sensor__destroy(skel);
@@ -114,26 +164,43 @@ static struct sensor *try_load(int *ret_error)
 }
 
 /* A program that this kernel refuses is left out; its system calls are then not reported. */
-static int load(struct source_ring *s, struct buf *error)
+static int load_programs(struct source_ring *s, const struct evtset *wanted, struct sensor **ret)
 {
-	uint32_t before;
+	struct bpf_program *p;
+	struct sensor *skel = NULL;
 	int r = 0;
+
+	for (int i = 0; i < LOAD_TRIES && !skel; i++) {
+		uint32_t before = load_log.nfailed;
+
+		skel = try_load(s, wanted, &r);
+		if (!skel && (load_log.nfailed == before ||
+			      strncmp(load_log.failed[before], "sys_", 4) != 0))
+			break;
+	}
+	if (!skel)
+		return r;
+	bpf_object__for_each_program(p, skel->obj) {
+		unsigned event = program_event(p);
+
+		if (event < EVENT_TYPE_COUNT && bpf_program__fd(p) >= 0)
+			s->programs[event] = p;
+	}
+	*ret = skel;
+	return 0;
+}
+
+static int load(struct source_ring *s, const struct evtset *wanted, struct buf *error)
+{
+	int r;
 
 	memset(&load_log, 0, sizeof(load_log));
 	libbpf_set_print(on_libbpf_message);
-	for (int i = 0; i < LOAD_TRIES; i++) {
-		before = load_log.nfailed;
-		s->skel = try_load(&r);
-		if (s->skel)
-			return 0;
-		if (load_log.nfailed == before ||
-		    strncmp(load_log.failed[before], "sys_", 4) != 0)
-			break;
-	}
+	r = load_programs(s, wanted, &s->skel);
 	if (r == -EPERM)
 		buf_printf(error, "not allowed to load eBPF programs: run as root (%s)",
 			   load_log.last);
-	else
+	else if (r)
 		buf_printf(error, "kernel refuses the sensor: %s (%s)", strerror(-r),
 			   load_log.last);
 	return r;
@@ -189,44 +256,52 @@ static int make_rings(struct source_ring *s, const struct source_ring_opts *opts
 	return r;
 }
 
-/* Program of an event type, or NULL when it was left out. */
-static struct bpf_program *event_program(struct source_ring *s, unsigned event)
+static int set_program(struct bpf_map *array, uint32_t slot, struct bpf_program *p)
 {
-	char name[64];
-	struct bpf_program *p;
+	int fd = bpf_program__fd(p);
 
-	snprintf(name, sizeof(name), "sys_%s", event_infos[event].id);
-	p = bpf_object__find_program_by_name(s->skel->obj, name);
-	return p && bpf_program__fd(p) >= 0 ? p : NULL;
+	return bpf_map_update_elem(bpf_map__fd(array), &slot, &fd, BPF_ANY) ? -errno : 0;
 }
 
-static int set_program(struct bpf_map *array, uint32_t slot, struct bpf_program *p,
-		       struct buf *error)
+static int fill_programs(struct source_ring *s)
 {
-	int fd = bpf_program__fd(p), err;
-
-	if (!bpf_map_update_elem(bpf_map__fd(array), &slot, &fd, BPF_ANY))
-		return 0;
-	err = errno;
-	buf_printf(error, "cannot fill the program table: %s", strerror(err));
-	return -err;
-}
-
-static int fill_programs(struct source_ring *s, struct buf *error)
-{
-	int r = set_program(s->skel->maps.next_progs, 0, s->skel->progs.on_fd, error);
+	int r = set_program(s->skel->maps.next_progs, 0, s->skel->progs.on_fd);
 
 	for (uint32_t i = 0; !r && i < source_syscalls_count; i++) {
 		const struct source_syscall *c = &source_syscalls[i];
-		struct bpf_program *p = event_program(s, c->event);
 
-		if (!p || c->nr >= SYSCALL_SLOTS)
+		if (!s->programs[c->event] || c->nr >= SYSCALL_SLOTS)
 			continue;
-		r = set_program(s->skel->maps.syscall_progs, c->nr, p, error);
+		r = set_program(s->skel->maps.syscall_progs, c->nr, s->programs[c->event]);
 		s->skel->bss->config.kind_of[c->nr] = c->event;
 		s->skel->bss->config.sc_of[c->nr] = c->code;
 	}
 	return r;
+}
+
+/* Programs that new rules need and the old ones did not. */
+static int load_missing(struct source_ring *s, const struct evtset *needed)
+{
+	struct evtset all;
+	bool missing = false;
+	int r;
+
+	for (uint32_t i = 0; i < source_syscalls_count; i++) {
+		unsigned event = source_syscalls[i].event;
+		char name[64];
+
+		snprintf(name, sizeof(name), "sys_%s", event_infos[event].id);
+		missing = missing || (evtset_has(needed, event) && !s->programs[event] &&
+				      !has_failed(name));
+	}
+	if (!missing || s->nlater == LATER_MAX)
+		return 0;
+	memset(&all, 0xff, sizeof(all));
+	r = load_programs(s, s->nlater == LATER_MAX - 1 ? &all : needed, &s->later[s->nlater]);
+	if (r)
+		return r;
+	s->nlater++;
+	return fill_programs(s);
 }
 
 static int attach(struct source_ring *s, struct buf *error)
@@ -256,6 +331,8 @@ static void ring_close(struct source *base)
 	source_reader_free(s->reader);
 	for (uint32_t i = 0; i < s->nring_fds; i++)
 		close(s->ring_fds[i]);
+	while (s->nlater)
+		sensor__destroy(s->later[--s->nlater]);
 	sensor__destroy(s->skel);
 	free(s->host_root);
 	free(s);
@@ -279,15 +356,16 @@ static int ring_set_events(struct source *base, const struct evtset *events)
 {
 	struct source_ring *s = container_of(base, struct source_ring, base);
 	struct evtset needed = source_syscalls_needed(events);
+	int r = load_missing(s, &needed);
 
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {
 		const struct source_syscall *c = &source_syscalls[i];
 
 		if (c->nr < SYSCALL_SLOTS)
 			s->skel->bss->config.interest[c->nr] = evtset_has(&needed, c->event) &&
-							       event_program(s, c->event);
+							       s->programs[c->event];
 	}
-	return 0;
+	return r;
 }
 
 /* Sum of one per-cpu counter record, member by member. */
@@ -399,7 +477,7 @@ static const struct source_ops ring_ops = {
 int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 		     struct source **ret)
 {
-	struct evtset none = { 0 };
+	struct evtset none = { 0 }, first;
 	struct source_ring *s;
 	int r = check_machine(ret_error);
 
@@ -411,13 +489,19 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 	s->base.ops = &ring_ops;
 	s->cpus = libbpf_num_possible_cpus();
 	s->host_root = strdup(opts->host_root ? opts->host_root : "");
-	r = s->host_root ? load(s, ret_error) : -ENOMEM;
+	memset(&first, 0xff, sizeof(first));
+	if (opts->events)
+		first = source_syscalls_needed(opts->events);
+	r = s->host_root ? load(s, &first, ret_error) : -ENOMEM;
 	if (!r)
 		r = make_rings(s, opts, ret_error);
-	if (!r)
-		r = fill_programs(s, ret_error);
 	if (r)
 		goto fail;
+	r = fill_programs(s);
+	if (r) {
+		buf_printf(ret_error, "cannot fill the program table: %s", strerror(-r));
+		goto fail;
+	}
 	s->skel->bss->config.snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
 	s->skel->bss->config.own_tgid = opts->report_self ? 0 : getpid();
 	ring_set_events(&s->base, &none);
