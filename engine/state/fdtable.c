@@ -7,17 +7,44 @@
 #include "engine/state/state_priv.h"
 
 #define SLOTS_MIN 16
+#define SPARE_TABLES 64	/* kept for the next process instead of given back */
+#define SPARE_SLOTS 256
 #define SLOTS_MAX 4096	/* numbers from here on are rare: they live in the map */
 
 struct fdtable *fdtable_new(struct state *s)
 {
-	struct fdtable *t = calloc(1, sizeof(*t));
+	struct fdtable *t = s->spare_tables;
 
-	if (!t)
-		return NULL;
+	if (t) {
+		s->spare_tables = t->next_spare;
+		s->nspare_tables--;
+	} else {
+		t = calloc(1, sizeof(*t));
+		if (!t)
+			return NULL;
+		s->table_bytes += sizeof(*t);
+	}
 	t->ref = 1;
-	s->table_bytes += sizeof(*t);
 	return t;
+}
+
+static void fdtable_free(struct state *s, struct fdtable *t)
+{
+	s->table_bytes -= sizeof(*t) + t->nslots * sizeof(*t->slots);
+	free(t->slots);
+	u64map_done(&t->high);
+	free(t);
+}
+
+void fdtable_free_spare(struct state *s)
+{
+	while (s->spare_tables) {
+		struct fdtable *t = s->spare_tables;
+
+		s->spare_tables = t->next_spare;
+		fdtable_free(s, t);
+	}
+	s->nspare_tables = 0;
 }
 
 static void fdinfo_free(struct state *s, struct fdinfo *f)
@@ -39,10 +66,16 @@ void fdtable_unref(struct state *s, struct fdtable *t)
 		return;
 	while ((f = fdtable_next(t, &pos)) != NULL)
 		fdinfo_free(s, f);
-	s->table_bytes -= sizeof(*t) + t->nslots * sizeof(*t->slots);
-	free(t->slots);
-	u64map_done(&t->high);
-	free(t);
+	if (s->nspare_tables >= SPARE_TABLES || t->nslots > SPARE_SLOTS || t->high.mask) {
+		fdtable_free(s, t);
+		return;
+	}
+	if (t->nslots)
+		memset(t->slots, 0, t->nslots * sizeof(*t->slots));
+	t->count = 0;
+	t->next_spare = s->spare_tables;
+	s->spare_tables = t;
+	s->nspare_tables++;
 }
 
 struct fdtable *fdtable_share(struct fdtable *t)

@@ -204,6 +204,7 @@ void state_free(struct state *s)
 	if (!s)
 		return;
 	state_clear_tables(s);
+	fdtable_free_spare(s);
 	istr_unref(s->hostname);
 	u64map_done(&s->threads);
 	u64map_done(&s->groups);

@@ -42,6 +42,7 @@ struct fdtable {
 	uint32_t nslots;
 	struct fdinfo **slots;	/* by number */
 	struct u64map high;	/* negative and large numbers */
+	struct fdtable *next_spare;
 };
 
 #define EXIT_RING 8192
@@ -78,6 +79,8 @@ struct state {
 	struct u64map groups;		/* pid -> struct group */
 	struct thread *last;		/* most recent look-up */
 	struct pool thread_pool, group_pool, fd_pool;
+	struct fdtable *spare_tables;
+	uint32_t nspare_tables;
 	size_t table_bytes;		/* fd tables, containers, users */
 	struct exit_record *exits;
 	struct istr **recent;		/* references that keep young texts alive */
@@ -207,6 +210,7 @@ void group_set_cwd(struct state *s, struct group *g, struct str cwd);
 
 /* ---- fdtable.c ---- */
 struct fdtable *fdtable_new(struct state *s);
+void fdtable_free_spare(struct state *s);
 void fdtable_unref(struct state *s, struct fdtable *t);
 struct fdtable *fdtable_share(struct fdtable *t);
 struct fdinfo *fdtable_get(const struct fdtable *t, int64_t fd);

@@ -386,7 +386,7 @@ static struct str cached_line(struct state *s, struct thread *t, struct istr **c
 			      const struct istr *head)
 {
 	if (!*cache)
-		*cache = intern_get(&s->intern, join_args(s, t, istr_str(head)));
+		state_set_text(s, cache, join_args(s, t, istr_str(head)));
 	return *cache ? istr_str(*cache) : istr_str(head);
 }
 

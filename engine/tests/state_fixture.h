@@ -17,6 +17,8 @@ struct fixture {
 	struct event ev;
 	struct event_kernel kernel;
 	bool with_kernel;
+	const unsigned long *alloc_calls;	/* counter of the allocator, or NULL */
+	unsigned long allocs;			/* of these, made by state_event() */
 	uint64_t ts;
 	enum event_type type;
 	struct str params[EVENT_PARAMS_MAX];
@@ -105,7 +107,9 @@ static inline void ev_run(struct fixture *f, int64_t tid)
 	f->ev.flags = 0;
 	f->ev.kernel = f->with_kernel ? &f->kernel : NULL;
 	arena_reset(&f->scratch);
+	f->allocs -= f->alloc_calls ? *f->alloc_calls : 0;
 	state_event(f->state, &f->ev, &f->ctx);
+	f->allocs += f->alloc_calls ? *f->alloc_calls : 0;
 }
 
 /* An event that changes nothing: applies the removals of the one before. */
