@@ -234,7 +234,7 @@ static const struct {
 };
 
 static const char *const values[][8] = {
-	[K_TEXT] = { "cat", "bash", "/etc/shadow", "f", "sshd", "/usr/bin/cat", "host", "''" },
+	[K_TEXT] = { "cat", "bash", "/etc/shadow", "f", "'val(proc.name)'", "/usr/bin/cat", "host", "''" },
 	[K_NUMBER] = { "0", "1", "-1", "4", "443", "1000", "30", "20" },
 	[K_BOOL] = { "true", "false", "true", "false", "true", "false", "true", "false" },
 	[K_IP] = { "10.0.0.1", "1.2.3.4", "8.8.8.8", "::1", "10.0.0.2", "1.2.3.5", "0.0.0.0",

@@ -278,7 +278,7 @@ static const struct {
 	{ "scap", MODE_STABLE, false },		{ "scap", MODE_ALL, false },
 	{ "behaviours", MODE_STABLE, false },	{ "behaviours", MODE_ALL, false },
 	{ "behaviours", MODE_ALL, true },	{ "bench", MODE_STABLE, false },
-	{ "bench", MODE_ALL, false },
+	{ "bench", MODE_ALL, false },		{ "bench", MODE_ALL, true },
 };
 
 START_TEST(alerts_are_the_references)
