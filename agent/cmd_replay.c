@@ -4,23 +4,20 @@
  * events. One engine for all traces given; each trace starts with empty state.
  */
 #include "agent/cmd.h"
-#include "agent/host.h"
 #include "agent/print_event.h"
 #include "agent/recorder.h"
-#include "agent/rules_load.h"
+#include "agent/rule_options.h"
 #include "agent/summary.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPT_RULES, OPT_MATCHING, OPT_PRINT, OPT_JSON, OPT_FIELDS, OPT_FORMAT, OPT_FILTER, OPT_WRITE,
-       OPT_REDACT, OPT_QUIET, OPT_WARNINGS };
+enum { OPT_PRINT = RULE_OPTION_COUNT, OPT_JSON, OPT_FIELDS, OPT_FORMAT, OPT_FILTER, OPT_WRITE,
+       OPT_REDACT, OPT_QUIET };
 
 static const struct cli_option options[] = {
-	[OPT_RULES] = { 'r', "rules", "FILE|DIR", "rules to evaluate, repeatable" },
-	[OPT_MATCHING] = { 0, "rule-matching", "first|all",
-			   "one alert per event (default) or one per matching rule" },
+	RULE_OPTIONS,
 	[OPT_PRINT] = { 0, "print", NULL, "print events instead of evaluating rules" },
 	[OPT_JSON] = { 0, "json", NULL, "with --print: one JSON object per event" },
 	[OPT_FIELDS] = { 0, "fields", "all|F1,F2", "with --json: fields to show" },
@@ -30,7 +27,6 @@ static const struct cli_option options[] = {
 					      "state right) to a trace" },
 	[OPT_REDACT] = { 0, "redact", "KIND[=GLOB]", "with -w: mask env, args or paths, repeatable" },
 	[OPT_QUIET] = { 'q', "quiet", NULL, "no summary on stderr" },
-	[OPT_WARNINGS] = { 0, "warnings", NULL, "show warnings of the rules too" },
 	{ 0 },
 };
 
@@ -48,8 +44,8 @@ const struct command cmd_replay = {
 };
 
 struct replay {
-	struct io_names rules;
-	bool match_all, print, quiet, warnings;
+	struct rule_options rules;
+	bool print, quiet;
 	struct event_printer_opts printer_opts;
 	struct event_printer *printer;
 	struct limits limits;
@@ -87,16 +83,13 @@ static int parse_options(struct replay *r, struct cli *cli)
 	int opt, e;
 
 	while ((opt = cli_next(cli, &arg)) >= 0) {
-		switch (opt) {
-		case OPT_RULES:
-			if (rules_add_path(&r->rules, arg) < 0)
-				return EXIT_FAILED;
-			break;
-		case OPT_MATCHING:
-			e = cli_rule_matching(cli->cmd, arg, &r->match_all);
+		if (opt < RULE_OPTION_COUNT) {
+			e = rule_options_take(&r->rules, cli->cmd, opt, arg);
 			if (e != EXIT_OK)
 				return e;
-			break;
+			continue;
+		}
+		switch (opt) {
 		case OPT_PRINT:
 			r->print = true;
 			break;
@@ -123,46 +116,17 @@ static int parse_options(struct replay *r, struct cli *cli)
 		case OPT_QUIET:
 			r->quiet = true;
 			break;
-		case OPT_WARNINGS:
-			r->warnings = true;
-			break;
 		}
 	}
 	if (opt != CLI_DONE)
 		return opt == CLI_HELP ? CLI_HELP : EXIT_USAGE;
 	if (cli->noperands == 0)
 		return cli_usage(cli->cmd, "no TRACE given");
-	if (!r->print && r->rules.n == 0 && !r->write_path)
+	if (!r->print && r->rules.files.n == 0 && !r->write_path)
 		return cli_usage(cli->cmd, "nothing to do: give rules (-r), --print or -w FILE");
 	if (r->redact && !r->write_path)
 		return cli_usage(cli->cmd, "--redact goes with -w FILE");
 	return EXIT_OK;
-}
-
-static int load_rules(struct replay *r)
-{
-	struct ruleset_opts opts;
-	struct ruleset *rs;
-	struct diags diags;
-	int e = 0;
-
-	diags_init(&diags);
-	tiercel_ruleset_opts(&opts);
-	opts.match_all = r->match_all;
-	if (rules_load(&r->rules, &opts, &r->limits, &diags, &rs) < 0) {
-		diags_done(&diags);
-		return cli_fail("out of memory while loading rules");
-	}
-	rules_print_diags(&diags, r->warnings);
-	if (!rs->ok) {
-		e = cli_fail("the rules do not load (%u errors)", diags.errors);
-		ruleset_free(rs);
-	} else if (tiercel_set_rules(r->engine, rs) < 0) {
-		ruleset_free(rs);
-		e = cli_fail("out of memory while compiling rules");
-	}
-	diags_done(&diags);
-	return e;
 }
 
 static void show_progress(struct replay *r, const struct scap_stats *s)
@@ -286,11 +250,11 @@ static int end_recorder(struct replay *r)
 
 static int replay_all(struct replay *r, struct cli *cli, struct arena *a)
 {
-	struct tiercel_opts opts = { .match_all = r->match_all, .ctx = r };
+	struct tiercel_opts opts = { .match_all = r->rules.match_all, .ctx = r };
 	double start;
 	int e = EXIT_OK;
 
-	host_alert_opts(&opts.alert);
+	rule_options_alert(&r->rules, &opts.alert);
 	opts.on_alert = on_alert;
 	opts.on_event = r->print || r->write_path ? on_event : NULL;
 	if (r->print || r->printer_opts.filter) {
@@ -302,8 +266,11 @@ static int replay_all(struct replay *r, struct cli *cli, struct arena *a)
 	r->engine = tiercel_new(&opts, &r->limits);
 	if (!r->engine)
 		return cli_fail("out of memory");
-	if (r->rules.n && !r->print && load_rules(r) != 0)
-		return EXIT_FAILED;
+	if (r->rules.files.n && !r->print) {
+		e = rule_options_load(&r->rules, r->engine, &r->limits);
+		if (e != EXIT_OK)
+			return e;
+	}
 	if (r->write_path) {
 		e = start_recorder(r, a);
 		if (e != EXIT_OK)
@@ -335,6 +302,7 @@ static int replay_run(const struct command *cmd, int argc, char **argv)
 
 	cli_init(&cli, cmd, argc, argv);
 	arena_init(&arena, 4096, 0);
+	rule_options_init(&r.rules);
 	limits_init(&r.limits);
 	out_init(&r.out, STDOUT_FILENO);
 	e = parse_options(&r, &cli);
@@ -345,7 +313,7 @@ static int replay_run(const struct command *cmd, int argc, char **argv)
 	arena_done(&arena);
 	tiercel_free(r.engine);
 	event_printer_free(r.printer);
-	io_names_done(&r.rules);
+	rule_options_done(&r.rules);
 	out_done(&r.out);
 	return e == CLI_HELP ? EXIT_OK : e;
 }

@@ -6,16 +6,13 @@
 #include "agent/live.h"
 
 /* Options of both commands; those from OPT_WRITE on belong to record. */
-enum { OPT_RULES, OPT_MATCHING, OPT_SECONDS, OPT_RING, OPT_WARNINGS, OPT_WRITE, OPT_FILTER,
-       OPT_EVENTS, OPT_SIZE, OPT_FILES, OPT_REDACT };
+enum { OPT_SECONDS = RULE_OPTION_COUNT, OPT_RING, OPT_WRITE, OPT_FILTER, OPT_EVENTS, OPT_SIZE,
+       OPT_FILES, OPT_REDACT };
 
 #define COMMON_OPTIONS                                                                            \
-	[OPT_RULES] = { 'r', "rules", "FILE|DIR", "rules to evaluate, repeatable" },              \
-	[OPT_MATCHING] = { 0, "rule-matching", "first|all",                                       \
-			   "one alert per event (default) or one per matching rule" },            \
+	RULE_OPTIONS,                                                                             \
 	[OPT_SECONDS] = { 'M', "seconds", "N", "stop after N seconds" },                          \
-	[OPT_RING] = { 0, "ring-size", "KIB", "data ring of each CPU, a power of two" },          \
-	[OPT_WARNINGS] = { 0, "warnings", NULL, "show warnings of the rules too" }
+	[OPT_RING] = { 0, "ring-size", "KIB", "data ring of each CPU, a power of two" }
 
 static const struct cli_option run_options[] = { COMMON_OPTIONS, { 0 } };
 
@@ -73,11 +70,9 @@ static int parse_option(const struct command *cmd, int opt, const char *arg, str
 	uint64_t number = 0;
 	int e = EXIT_OK;
 
+	if (opt < RULE_OPTION_COUNT)
+		return rule_options_take(&o->rules, cmd, opt, arg);
 	switch (opt) {
-	case OPT_RULES:
-		return rules_add_path(&o->rules, arg) < 0 ? EXIT_FAILED : EXIT_OK;
-	case OPT_MATCHING:
-		return cli_rule_matching(cmd, arg, &o->match_all);
 	case OPT_SECONDS:
 		return parse_number(cmd, name, arg, UINT32_MAX, &o->max_seconds);
 	case OPT_RING:
@@ -86,9 +81,6 @@ static int parse_option(const struct command *cmd, int opt, const char *arg, str
 			return cli_usage(cmd, "--ring-size takes a power of two from 4 to 1048576");
 		o->source.data_ring_bytes = (uint32_t)number << 10;
 		return e;
-	case OPT_WARNINGS:
-		o->warnings = true;
-		return EXIT_OK;
 	case OPT_WRITE:
 		o->record_path = arg;
 		return EXIT_OK;
@@ -128,7 +120,7 @@ static int parse_options(const struct command *cmd, int argc, char **argv, struc
 		return opt == CLI_HELP ? CLI_HELP : EXIT_USAGE;
 	if (cli.noperands)
 		return cli_usage(cmd, "unexpected operand '%s'", cli.operands[0]);
-	if (cmd == &cmd_run && o->rules.n == 0)
+	if (cmd == &cmd_run && o->rules.files.n == 0)
 		return cli_usage(cmd, "no rules given (-r FILE or DIR)");
 	if (cmd == &cmd_record && !o->record_path)
 		return cli_usage(cmd, "no trace to write (-w FILE)");
@@ -140,11 +132,13 @@ static int parse_options(const struct command *cmd, int argc, char **argv, struc
 static int live_command(const struct command *cmd, int argc, char **argv)
 {
 	struct live_opts opts = { 0 };
-	int e = parse_options(cmd, argc, argv, &opts);
+	int e;
 
+	rule_options_init(&opts.rules);
+	e = parse_options(cmd, argc, argv, &opts);
 	if (e == EXIT_OK)
 		e = live_run(&opts);
 	redact_free(opts.redact);
-	io_names_done(&opts.rules);
+	rule_options_done(&opts.rules);
 	return e == CLI_HELP ? EXIT_OK : e;
 }

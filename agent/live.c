@@ -5,7 +5,6 @@
  */
 #include "agent/live.h"
 #include "agent/cmd.h"
-#include "agent/host.h"
 #include "agent/out.h"
 #include "agent/print_event.h"
 #include "agent/summary.h"
@@ -69,42 +68,19 @@ static void on_event(void *ctx, struct event_ctx *ev)
 	recorder_visible(l->recorder, ev);
 }
 
-static int load_rules(struct live *l)
-{
-	struct ruleset_opts opts;
-	struct ruleset *rs;
-	struct diags diags;
-	int e = EXIT_OK;
-
-	diags_init(&diags);
-	tiercel_ruleset_opts(&opts);
-	opts.match_all = l->opts->match_all;
-	if (rules_load(&l->opts->rules, &opts, &l->limits, &diags, &rs) < 0) {
-		diags_done(&diags);
-		return cli_fail("out of memory while loading rules");
-	}
-	rules_print_diags(&diags, l->opts->warnings);
-	if (!rs->ok)
-		e = cli_fail("the rules do not load (%u errors)", diags.errors);
-	else if (tiercel_set_rules(l->engine, rs) < 0)
-		e = cli_fail("out of memory while compiling rules");
-	if (e != EXIT_OK)
-		ruleset_free(rs);
-	diags_done(&diags);
-	return e;
-}
-
 static int start_engine(struct live *l)
 {
-	struct tiercel_opts opts = { .match_all = l->opts->match_all, .on_alert = on_alert,
+	struct tiercel_opts opts = { .match_all = l->opts->rules.match_all, .on_alert = on_alert,
 				     .ctx = l };
 
-	host_alert_opts(&opts.alert);
+	rule_options_alert(&l->opts->rules, &opts.alert);
 	opts.on_event = l->opts->record_path ? on_event : NULL;
 	l->engine = tiercel_new(&opts, &l->limits);
 	if (!l->engine)
 		return cli_fail("out of memory");
-	return l->opts->rules.n ? load_rules(l) : EXIT_OK;
+	if (l->opts->rules.files.n == 0)
+		return EXIT_OK;
+	return rule_options_load(&l->opts->rules, l->engine, &l->limits);
 }
 
 static int start_recorder(struct live *l)

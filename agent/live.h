@@ -7,12 +7,11 @@
 #define TIERCEL_LIVE_H
 
 #include "agent/recorder.h"
-#include "agent/rules_load.h"
+#include "agent/rule_options.h"
 #include "agent/source.h"
 
 struct live_opts {
-	struct io_names rules;		/* may be empty for record */
-	bool match_all, warnings;
+	struct rule_options rules;	/* may be without files for record */
 	const char *record_path;	/* NULL: nothing is recorded */
 	const char *record_filter;
 	struct recorder_opts record;	/* path, filter and redact are filled by live_run */

@@ -85,6 +85,26 @@ else
 fi
 expect "run without rules" 2 'no rules' "$tiercel" run
 
+expect "wrong priority" 2 'informational or debug' "$tiercel" replay --priority err -r rules/system x
+expect "static without a value" 2 'NAME=TEXT' "$tiercel" replay --static x -r rules/system x
+printf -- '- required_plugin_versions:\n    - name: k8saudit\n      version: 0.1.0\n' >"$tmp/plugin.yaml"
+expect "missing plugin" 1 'k8saudit' "$tiercel" replay -r "$tmp/plugin.yaml" "$tmp/text.scap"
+
+shadow=${TIERCEL_SHARED:-../shared}/corpus/behaviours/read_shadow.scap.gz
+if [ -f "$shadow" ]; then
+	expect "selection, text, static fields, appended output" 0 \
+		'^[0-9T:-]*\.[0-9]{9}\+0000: Warning Account secrets read .* static_site=lab at lab$' \
+		env TZ=UTC "$tiercel" replay --text --iso8601 --static site=lab \
+		--append-output 'at %static.site' -D '*' --enable 'Account*' -r rules/system "$shadow"
+	expect "disabled rules are silent" 0 '^alerts: 0$' "$tiercel" replay -T credential_access \
+		-r rules/system "$shadow"
+	expect "priority threshold" 0 '^alerts: 0$' "$tiercel" replay --priority error \
+		-r rules/system "$shadow"
+else
+	n=$((n + 1))
+	echo "ok $n - rule options on a trace # SKIP no shared reference data"
+fi
+
 corpus=${TIERCEL_SHARED:-../shared}/corpus/scap
 if [ -f "$corpus/libs-sample.scap" ]; then
 	head -c 130000 "$corpus/libs-sample.scap" >"$tmp/cut.scap"

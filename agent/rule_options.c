@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options about rules, and loading of rules as they say. The options own what they collect; it must
+ * live as long as the engine runs, because fields defined with --static are looked up in it.
+ */
+#include "agent/rule_options.h"
+#include "agent/host.h"
+
+void rule_options_init(struct rule_options *o)
+{
+	*o = (struct rule_options){ .priority = PRIO_DEBUG };
+	arena_init(&o->arena, 4096, 0);
+}
+
+void rule_options_done(struct rule_options *o)
+{
+	io_names_done(&o->files);
+	strmap_done(&o->statics.values);
+	arena_done(&o->arena);
+}
+
+static int select_rules(struct rule_options *o, bool enable, struct str rule, struct str tag)
+{
+	struct rule_selection *s = arena_grow(&o->arena, o->selections, &o->cap_selections,
+					      o->nselections + 1, sizeof(*s));
+
+	if (!s)
+		return cli_fail("out of memory");
+	o->selections = s;
+	s[o->nselections++] = (struct rule_selection){ .enable = enable, .rule_pattern = rule,
+						       .tag = tag };
+	return EXIT_OK;
+}
+
+static int append_output(struct rule_options *o, struct output_append append)
+{
+	struct output_append *a = arena_grow(&o->arena, o->appends, &o->cap_appends,
+					     o->nappends + 1, sizeof(*a));
+
+	if (!a)
+		return cli_fail("out of memory");
+	o->appends = a;
+	a[o->nappends++] = append;
+	return EXIT_OK;
+}
+
+static int define_static(struct rule_options *o, const struct command *cmd, const char *arg)
+{
+	const char *eq = strchr(arg, '=');
+
+	if (!eq || eq == arg)
+		return cli_usage(cmd, "--static takes NAME=TEXT, not '%s'", arg);
+	if (strmap_put(&o->statics.values, (struct str){ arg, (uint32_t)(eq - arg) },
+		       (void *)(eq + 1)) < 0)
+		return cli_fail("out of memory");
+	return EXIT_OK;
+}
+
+static int set_priority(struct rule_options *o, const struct command *cmd, const char *arg)
+{
+	if (priority_parse(str_from(arg), &o->priority) < 0)
+		return cli_usage(cmd, "--priority takes emergency, alert, critical, error, warning, "
+				      "notice, informational or debug, not '%s'", arg);
+	return EXIT_OK;
+}
+
+int rule_options_take(struct rule_options *o, const struct command *cmd, int opt, const char *arg)
+{
+	struct str text = str_from(arg);
+
+	switch ((enum rule_option_id)opt) {
+	case RULE_OPTION_FILES:
+		return rules_add_path(&o->files, arg) < 0 ? EXIT_FAILED : EXIT_OK;
+	case RULE_OPTION_MATCHING:
+		return cli_rule_matching(cmd, arg, &o->match_all);
+	case RULE_OPTION_PRIORITY:
+		return set_priority(o, cmd, arg);
+	case RULE_OPTION_ENABLE:
+	case RULE_OPTION_DISABLE:
+		return select_rules(o, opt == RULE_OPTION_ENABLE, text, STR_NONE);
+	case RULE_OPTION_ENABLE_TAG:
+	case RULE_OPTION_DISABLE_TAG:
+		return select_rules(o, opt == RULE_OPTION_ENABLE_TAG, STR_NONE, text);
+	case RULE_OPTION_APPEND:
+		return append_output(o, (struct output_append){ .extra_output = text });
+	case RULE_OPTION_STATIC:
+		return define_static(o, cmd, arg);
+	case RULE_OPTION_NO_SUGGESTED:
+		o->no_suggested = true;
+		return EXIT_OK;
+	case RULE_OPTION_TEXT:
+		o->text = true;
+		return EXIT_OK;
+	case RULE_OPTION_ISO8601:
+		o->iso8601 = true;
+		return EXIT_OK;
+	case RULE_OPTION_WARNINGS:
+		o->warnings = true;
+		return EXIT_OK;
+	case RULE_OPTION_COUNT:
+		break;
+	}
+	return EXIT_USAGE;
+}
+
+void rule_options_alert(const struct rule_options *o, struct alert_opts *ret_opts)
+{
+	host_alert_opts(ret_opts);
+	ret_opts->json_output = !o->text;
+	ret_opts->iso8601 = o->iso8601;
+}
+
+/* The suggested fields come first, as the incumbent's default configuration has them. */
+static int ruleset_options(const struct rule_options *o, struct arena *a,
+			   struct ruleset_opts *ret_opts)
+{
+	struct ruleset_opts opts;
+	struct output_append *all;
+	uint32_t n = 0;
+
+	tiercel_ruleset_opts(&opts);
+	all = arena_array(a, (size_t)opts.nappends + o->nappends + 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < opts.nappends && !o->no_suggested; i++)
+		all[n++] = opts.appends[i];
+	for (uint32_t i = 0; i < o->nappends; i++)
+		all[n++] = o->appends[i];
+	opts.appends = all;
+	opts.nappends = n;
+	opts.match_all = o->match_all;
+	opts.min_priority = o->priority;
+	opts.selections = o->selections;
+	opts.nselections = o->nselections;
+	opts.statics = &o->statics;
+	opts.require_plugins = true;
+	*ret_opts = opts;
+	return 0;
+}
+
+int rule_options_load(const struct rule_options *o, struct tiercel *engine, struct limits *limits)
+{
+	struct ruleset_opts opts;
+	struct ruleset *rs = NULL;
+	struct diags diags;
+	struct arena a;
+	int e = EXIT_OK;
+
+	arena_init(&a, 1024, 0);
+	diags_init(&diags);
+	if (ruleset_options(o, &a, &opts) < 0 ||
+	    rules_load(&o->files, &opts, limits, &diags, &rs) < 0)
+		e = cli_fail("out of memory while loading rules");
+	if (rs) {
+		rules_print_diags(&diags, o->warnings);
+		if (!rs->ok)
+			e = cli_fail("the rules do not load (%u errors)", diags.errors);
+		else if (tiercel_set_rules(engine, rs) < 0)
+			e = cli_fail("out of memory while compiling rules");
+		if (e != EXIT_OK)
+			ruleset_free(rs);
+	}
+	diags_done(&diags);
+	arena_done(&a);
+	return e;
+}
