@@ -55,14 +55,21 @@ void container_done(struct container *c)
 	free_mounts(c);
 }
 
+/* Memory of a container besides its strings, which the interner counts. */
+static size_t container_bytes(const struct container *c)
+{
+	return sizeof(*c) + c->nmounts * sizeof(*c->mounts) +
+	       ((size_t)c->nlabels + c->npod_labels) * sizeof(*c->labels);
+}
+
 static void container_free(struct state *s, struct container *c)
 {
+	s->table_bytes -= container_bytes(c);
 	strmap_remove(&s->containers, istr_str(c->id));
 	for (size_t i = 0; i < CGROUP_CACHE; i++)
 		if (s->cgroup_cache[i].container == c)
 			s->cgroup_cache[i] = (struct cgroup_cached){ 0 };
 	container_done(c);
-	s->table_bytes -= sizeof(*c);
 	s->stats.containers--;
 	free(c);
 }
@@ -111,7 +118,7 @@ struct container *container_get(struct state *s, struct str id)
 		free(c);
 		return NULL;
 	}
-	s->table_bytes += sizeof(*c);
+	s->table_bytes += container_bytes(c);
 	s->stats.containers++;
 	return c;
 }
@@ -123,8 +130,8 @@ void containers_clear(struct state *s)
 	void *v;
 
 	while (strmap_next(&s->containers, &pos, &id, &v)) {
+		s->table_bytes -= container_bytes(v);
 		container_done(v);
-		s->table_bytes -= sizeof(struct container);
 		s->stats.containers--;
 		free(v);
 	}
@@ -132,39 +139,45 @@ void containers_clear(struct state *s)
 	memset(s->cgroup_cache, 0, sizeof(s->cgroup_cache));
 }
 
-static struct container *resolve(struct state *s, struct str cgroups)
+/* False when there is no room for the container now. */
+static bool resolve(struct state *s, struct str cgroups, struct container **ret)
 {
 	struct cgroup_match m;
 	struct container *c;
 	bool known;
 
-	if (!cgroup_container(cgroups, &m))
-		return NULL;
+	if (!cgroup_container(cgroups, &m)) {
+		*ret = NULL;
+		return true;
+	}
 	known = container_find(s, m.id) != NULL;
 	c = container_get(s, m.id);
 	if (!c)
-		return NULL;
+		return false;
 	if (!c->full_id)
 		state_set_text(s, &c->full_id, m.full_id);
 	if (!c->type)
 		state_set_text(s, &c->type, str_from(m.type));
 	if (!known && s->opts.hooks.container_new)
 		s->opts.hooks.container_new(s->opts.hooks.ctx, c);
-	return c;
+	*ret = c;
+	return true;
 }
 
 void container_attach(struct state *s, struct thread *t)
 {
 	struct cgroup_cached *cached = &s->cgroup_cache[t->cgroups->serial % CGROUP_CACHE];
-	struct container *c;
+	struct container *c = cached->container;
 
-	if (cached->serial != t->cgroups->serial)
-		*cached = (struct cgroup_cached){ t->cgroups->serial,
-						  resolve(s, istr_str(t->cgroups)) };
-	if (t->container == cached->container)
+	if (cached->serial != t->cgroups->serial) {
+		if (resolve(s, istr_str(t->cgroups), &c))
+			*cached = (struct cgroup_cached){ t->cgroups->serial, c };
+		else
+			c = NULL;
+	}
+	if (t->container == c)
 		return;
 	/* Joining first: leaving may free the other container and with it cache entries. */
-	c = cached->container;
 	if (c)
 		c->threads++;
 	container_detach(s, t);
@@ -236,8 +249,9 @@ int state_container_metadata(struct state *s, const struct container *filled)
 	if (!filled->id || filled->id->len == 0)
 		return -EINVAL;
 	c = container_get(s, istr_str(filled->id));
-	if (!c)
+	if (!c || state_full(s))
 		return -EOVERFLOW;
+	s->table_bytes -= container_bytes(c);
 	for (size_t i = 0; i < ARRAY_SIZE(text_members); i++)
 		if (text_members[i] != offsetof(struct container, id) && *text_slot(&from, i))
 			istr_set(text_slot(c, i), *text_slot(&from, i));
@@ -252,6 +266,7 @@ int state_container_metadata(struct state *s, const struct container *filled)
 				  filled->npod_labels);
 	if (ret == 0)
 		ret = copy_mounts(c, filled);
+	s->table_bytes += container_bytes(c);
 	container_touch(s, c);
 	return ret;
 }

@@ -154,7 +154,8 @@ struct group_entry {
 };
 
 struct state_stats {
-	uint64_t threads, threads_added, threads_removed, threads_fake, threads_refused;
+	uint64_t threads, threads_added, threads_removed, threads_refused;
+	uint64_t threads_fake;	/* stand-ins that are in the table now */
 	uint64_t fds, fds_added, fds_removed, fds_refused;
 	uint64_t thread_misses, fd_misses, fd_failed_lookups;
 	uint64_t containers, users, container_documents_bad;

@@ -8,7 +8,7 @@
 
 #define STALE_NS (1800 * NS_PER_S)
 #define SWEEP_EVERY_NS (1200 * NS_PER_S)
-#define SWEEP_STEP 16
+#define SWEEP_STEP 4
 
 struct thread *state_thread(const struct state *s, int64_t tid)
 {
@@ -172,6 +172,8 @@ void thread_remove(struct state *s, struct thread *t)
 	if (s->gone == t)
 		s->gone = NULL;
 	s->stats.threads_removed++;
+	if (thread_is_fake(t))
+		s->stats.threads_fake--;
 	pool_put(&s->thread_pool, t);
 }
 
