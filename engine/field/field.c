@@ -18,13 +18,21 @@ static uint32_t prefix_len(const char *name, struct str text)
 static const struct field_info *longest_prefix(struct str text, uint32_t *ret_len)
 {
 	const struct field_info *best = NULL;
-	uint32_t best_len = 0;
+	uint32_t best_len = 0, start;
 
+	/* Every name is longer than four bytes, and most differ from the text in these. */
+	*ret_len = 0;
+	if (text.len <= sizeof(start))
+		return NULL;
+	start = load_u32(text.p);
 	for (uint32_t c = 0; c < field_class_count; c++) {
 		for (uint32_t i = 0; i < field_classes[c]->count; i++) {
 			const struct field_info *f = &field_classes[c]->fields[i];
-			uint32_t n = prefix_len(f->name, text);
+			uint32_t n;
 
+			if (load_u32(f->name) != start)
+				continue;
+			n = prefix_len(f->name, text);
 			if (n > best_len) {
 				best = f;
 				best_len = n;
