@@ -5,6 +5,7 @@
  */
 #include "engine/field/arg.h"
 #include "engine/field/field_evt.h"
+#include "engine/field/field_fd.h"
 #include "engine/field/time_text.h"
 
 bool field_evt_result(struct event_ctx *ctx, int64_t *ret_res)
@@ -222,6 +223,18 @@ static bool get_lost_before(const struct field_ref *f, struct event_ctx *ctx, st
 	return true;
 }
 
+/* A path that the caller named and the kernel found elsewhere: a link, or a rewritten argument. */
+static bool get_path_mismatch(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+{
+	struct str real = fd_realpath_of(ctx);
+	const struct fdinfo *fd = ctx->fd;
+
+	if (!real.len || !fd || (fd->kind != FD_FILE && fd->kind != FD_DIRECTORY))
+		return false;
+	*ret = value_bool(!str_eq(istr_str(fd->name), real));
+	return true;
+}
+
 #define DATE_TIME (TIME_TEXT_DATE | TIME_TEXT_CLOCK)
 #define EVT(n, t, g, h) .name = "evt." n, .type = PT_##t, .get = g, .help = h
 
@@ -380,6 +393,10 @@ static const struct field_info fields[] = {
 	  .flags = FIELD_OURS },
 	{ EVT("lost_before", UINT64, get_lost_before,
 	      "events that were lost on this CPU just before this one"),
+	  .flags = FIELD_OURS },
+	{ EVT("path_mismatch", BOOL, get_path_mismatch,
+	      "true if the path that the caller gave is not where the kernel found the file: a symbolic "
+	      "link, another root, or an argument that was rewritten during the call"),
 	  .flags = FIELD_OURS },
 };
 

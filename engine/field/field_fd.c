@@ -163,14 +163,19 @@ static bool get_dev_minor(const struct field_ref *f, struct event_ctx *ctx, stru
 }
 
 /* Where the kernel found the file, after symbolic links: read at this event, or when it was opened. */
-static bool get_realpath(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+struct str fd_realpath_of(const struct event_ctx *ctx)
 {
 	const struct event_kernel *k = ctx->ev->kernel;
 	const struct fdinfo *fd = field_fd(ctx);
 
 	if (ctx->has_fd && k && (k->have & KERNEL_FD_PATH))
-		return text_value(k->fd_path, ret);
-	return fd && text_value(istr_str(fd->realpath), ret);
+		return k->fd_path;
+	return fd ? istr_str(fd->realpath) : STR_NONE;
+}
+
+static bool get_realpath(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
+{
+	return text_value(fd_realpath_of(ctx), ret);
 }
 
 static void reverse(uint8_t *p, uint32_t n)

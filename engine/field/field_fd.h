@@ -23,6 +23,8 @@ bool fd_is_listener(const struct fdinfo *fd);
 /* Name of the fd of the event; made from its parameters when the fd is not in the table. */
 bool fd_name_of(struct event_ctx *ctx, struct value *ret);
 bool fd_nameraw_of(struct event_ctx *ctx, struct value *ret);
+/* Where the kernel found the file of the event; STR_NONE if it did not tell. */
+struct str fd_realpath_of(const struct event_ctx *ctx);
 /* `path` below the directory `dirfd`, absolute and normalised. */
 bool fd_path_at(struct event_ctx *ctx, int64_t dirfd, struct str path, struct value *ret);
 

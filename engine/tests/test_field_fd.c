@@ -232,9 +232,15 @@ START_TEST(kernel_path)
 	struct event_kernel k = { .have = KERNEL_FD_PATH, .fd_path = STR("/real") };
 
 	read_from(FD_OF_FILE);
+	ck_field(&fx, "evt.path_mismatch", "(none)");
 	fx.ev.kernel = &k;
 	ck_field(&fx, "fd.realpath", "/real");
 	ck_field(&fx, "fd.name", "/etc/passwd");
+	ck_field(&fx, "evt.path_mismatch", "true");
+	k.fd_path = STR("/etc/passwd");
+	ck_field(&fx, "evt.path_mismatch", "false");
+	read_from(FD_OF_PIPE);
+	ck_field(&fx, "evt.path_mismatch", "(none)");
 }
 END_TEST
 
