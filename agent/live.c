@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS = 100, LOSS_CHECK_S = 1, LOSS_REPORT_S = 10 };
+enum { POLL_MS = 100, LAST_POLL_MS = 5, LOSS_CHECK_S = 1, LOSS_REPORT_S = 10 };
 
 struct live {
 	const struct live_opts *opts;
@@ -195,7 +195,9 @@ static int loop(struct live *l)
 		report_new_losses(l);
 	}
 	/* What is in the rings when the signal comes is evaluated, too. */
-	l->source->ops->poll(l->source, 0, feed_event, l);
+	l->source->ops->stop(l->source);
+	while (l->source->ops->poll(l->source, LAST_POLL_MS, feed_event, l) > 0)
+		;
 	out_flush(&l->out);
 	r = l->recorder ? recorder_flush(l->recorder) : 0;
 	return r < 0 ? cli_fail("recording stopped: %s", strerror(-r)) : EXIT_OK;

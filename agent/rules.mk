@@ -3,6 +3,6 @@
 $(BUILD)/agent/tests/actor: agent/tests/actor.c
 	$(call msg,LINK,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O1 -Wall -Wextra -Wno-unused-parameter -o $@ $< -lutil
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O1 -Wall -Wextra -Wno-unused-parameter -o $@ $< -lutil -lpthread
 
 unit: $(BUILD)/agent/tests/actor

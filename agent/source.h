@@ -45,6 +45,8 @@ struct source_ops {
 	int (*set_events)(struct source *s, const struct evtset *events);
 	void (*stats)(struct source *s, struct source_stats *ret);
 	void (*counters)(struct source *s, source_counter_fn fn, void *ctx);
+	/* From now on nothing happens any more; poll delivers what has arrived. */
+	void (*stop)(struct source *s);
 	void (*close)(struct source *s);
 };
 

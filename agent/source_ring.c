@@ -322,12 +322,21 @@ static int attach(struct source_ring *s, struct buf *error)
 	return 0;
 }
 
+static void ring_stop(struct source *base)
+{
+	struct source_ring *s = container_of(base, struct source_ring, base);
+
+	for (size_t i = ARRAY_SIZE(s->links); i-- > 0;) {
+		bpf_link__destroy(s->links[i]);
+		s->links[i] = NULL;
+	}
+}
+
 static void ring_close(struct source *base)
 {
 	struct source_ring *s = container_of(base, struct source_ring, base);
 
-	for (size_t i = ARRAY_SIZE(s->links); i-- > 0;)
-		bpf_link__destroy(s->links[i]);
+	ring_stop(base);
 	source_reader_free(s->reader);
 	for (uint32_t i = 0; i < s->nring_fds; i++)
 		close(s->ring_fds[i]);
@@ -471,6 +480,7 @@ static const struct source_ops ring_ops = {
 	.set_events = ring_set_events,
 	.stats = ring_stats,
 	.counters = ring_counters,
+	.stop = ring_stop,
 	.close = ring_close,
 };
 

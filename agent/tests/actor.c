@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/ethernet.h>
+#include <pthread.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -167,6 +169,59 @@ static int act_read(char **argv)
 	return open(argv[0], O_RDONLY) < 0;
 }
 
+/* dirfd DIR NAME: below a directory that was opened before. */
+static int act_dirfd(char **argv)
+{
+	int dir = open(argv[0], O_RDONLY | O_DIRECTORY);
+
+	return dir < 0 || openat(dir, argv[1], O_RDONLY) < 0;
+}
+
+/* flood SECONDS: open and close as fast as it goes. */
+static int act_flood(char **argv)
+{
+	time_t end = time(NULL) + atoi(argv[0]);
+
+	while (time(NULL) < end)
+		for (int i = 0; i < 1000; i++)
+			close(open("/dev/null", O_RDONLY));
+	return 0;
+}
+
+static char path_of_open[4096];
+
+static void *open_path(void *arg)
+{
+	return (void *)(long)open(path_of_open, O_RDONLY);
+}
+
+/*
+ * rewrite FILE LIE: open FILE; while the kernel is inside the call, its path argument becomes LIE.
+ * A lease on FILE holds the call up for as long as that takes.
+ */
+static int act_rewrite(char **argv)
+{
+	struct timespec patience = { .tv_sec = 20 };
+	int fd = open(argv[0], O_RDWR), failed;
+	pthread_t thread;
+	void *opened;
+	sigset_t io;
+
+	sigemptyset(&io);
+	sigaddset(&io, SIGIO);
+	pthread_sigmask(SIG_BLOCK, &io, NULL);
+	snprintf(path_of_open, sizeof(path_of_open), "%s", argv[0]);
+	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+		return 3;
+	if (pthread_create(&thread, NULL, open_path, NULL))
+		return 1;
+	failed = sigtimedwait(&io, NULL, &patience) < 0;
+	strcpy(path_of_open, argv[1]);
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	pthread_join(thread, &opened);
+	return failed || (long)opened < 0;
+}
+
 static int act_quiet(char **argv)
 {
 	return 0;
@@ -184,7 +239,8 @@ static const struct {
 	{ "packet", 0, act_packet },	 { "redirect", 1, act_redirect },
 	{ "module", 0, act_module },	 { "write", 1, act_write },
 	{ "append", 1, act_append },	 { "read", 1, act_read },
-	{ "quiet", 0, act_quiet },
+	{ "quiet", 0, act_quiet },	 { "dirfd", 2, act_dirfd },
+	{ "flood", 1, act_flood },	 { "rewrite", 2, act_rewrite },
 };
 
 int main(int argc, char **argv)
