@@ -304,6 +304,19 @@ static int load_missing(struct source_ring *s, const struct evtset *needed)
 	return fill_programs(s);
 }
 
+/* 32-bit numbers lead to the native ones; the programs are the same. */
+static void fill_numbers32(struct sensor_config *config)
+{
+	for (uint32_t i = 0; i < source_syscalls32_count; i++) {
+		const struct source_syscall *c = &source_syscalls32[i];
+
+		if (c->nr < SYSCALL_SLOTS)
+			config->native_of[c->nr] = source_syscalls_native(c);
+	}
+	for (unsigned i = 0; i < SOCKETCALL_SLOTS; i++)
+		config->socketcall[i] = source_syscalls_socketcall(i);
+}
+
 static int attach(struct source_ring *s, struct buf *error)
 {
 	struct bpf_program *programs[] = { s->skel->progs.on_fork, s->skel->progs.on_exec,
@@ -512,6 +525,7 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 		buf_printf(ret_error, "cannot fill the program table: %s", strerror(-r));
 		goto fail;
 	}
+	fill_numbers32(&s->skel->bss->config);
 	s->skel->bss->config.snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
 	s->skel->bss->config.own_tgid = opts->report_self ? 0 : getpid();
 	ring_set_events(&s->base, &none);

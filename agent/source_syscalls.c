@@ -11,6 +11,48 @@ const struct source_syscall source_syscalls[] = {
 };
 const uint32_t source_syscalls_count = ARRAY_SIZE(source_syscalls);
 
+static uint16_t native_by_name(struct str name)
+{
+	for (uint32_t i = 0; i < source_syscalls_count; i++)
+		if (str_is(name, sc_infos[source_syscalls[i].code].name))
+			return source_syscalls[i].nr + 1;
+	return 0;
+}
+
+uint16_t source_syscalls_native(const struct source_syscall *c)
+{
+	struct str name = str_from(sc_infos[c->code].name);
+	uint16_t nr = native_by_name(name);
+
+	/* setuid32, fcntl64 and the like do what the native call without the number does. */
+	if (!nr && (str_ends(name, STR("32")) || str_ends(name, STR("64"))))
+		nr = native_by_name(str_sub(name, 0, name.len - 2));
+	return nr;
+}
+
+static uint16_t native_by_event(unsigned event)
+{
+	for (uint32_t i = 0; i < source_syscalls_count; i++)
+		if (source_syscalls[i].event == event)
+			return source_syscalls[i].nr + 1;
+	return 0;
+}
+
+uint16_t source_syscalls_socketcall(unsigned which)
+{
+	static const uint16_t events[] = {
+		[1] = EV_SOCKET_X, [2] = EV_BIND_X, [3] = EV_CONNECT_X, [4] = EV_LISTEN_X,
+		[5] = EV_ACCEPT_5_X, [6] = EV_GETSOCKNAME_X, [7] = EV_GETPEERNAME_X,
+		[8] = EV_SOCKETPAIR_X, [9] = EV_SENDTO_X, [10] = EV_RECVFROM_X,
+		[11] = EV_SENDTO_X, [12] = EV_RECVFROM_X, [13] = EV_SHUTDOWN_X,
+		[14] = EV_SETSOCKOPT_X, [15] = EV_GETSOCKOPT_X, [16] = EV_SENDMSG_X,
+		[17] = EV_RECVMSG_X, [18] = EV_ACCEPT4_6_X, [19] = EV_RECVMMSG_X,
+		[20] = EV_SENDMMSG_X,
+	};
+
+	return which < ARRAY_SIZE(events) && events[which] ? native_by_event(events[which]) : 0;
+}
+
 /* Identity, session, directory and limits of a process, whatever the rules ask for. */
 static const uint16_t process_needs[] = {
 	EV_CHDIR_X, EV_FCHDIR_X, EV_CHROOT_X, EV_SETUID_X, EV_SETGID_X, EV_SETREUID_X,

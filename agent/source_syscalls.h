@@ -17,6 +17,15 @@ struct source_syscall {
 extern const struct source_syscall source_syscalls[];
 extern const uint32_t source_syscalls_count;
 
+/* The same for 32-bit programs on this machine; empty where there are none. */
+extern const struct source_syscall source_syscalls32[];
+extern const uint32_t source_syscalls32_count;
+
+/* Native number + 1 of the call that does the same; 0: none. */
+uint16_t source_syscalls_native(const struct source_syscall *c);
+/* Native number + 1 of a sub-function of the 32-bit call socketcall. */
+uint16_t source_syscalls_socketcall(unsigned which);
+
 /* `wanted` plus what the state needs to keep processes and sockets right. */
 struct evtset source_syscalls_needed(const struct evtset *wanted);
 

@@ -317,6 +317,7 @@ struct unix_sock {
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long di, si, dx, r10, r8, r9, orig_ax;
+	unsigned long bx, cx, bp;	/* arguments of 32-bit calls, with dx, si, di */
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {

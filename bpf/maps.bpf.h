@@ -36,6 +36,8 @@ struct scratch {
 	struct file_info info;
 	__u32 busy;
 	__u32 lane;
+	__u64 compat;		/* native number + 1 of a 32-bit call on its way to its body */
+	__u64 args[6];		/* its arguments */
 	struct ring_head head;
 	__u8 data[DATA_MAX + DATA_SLACK - 64];
 };

@@ -16,6 +16,7 @@ struct call {
 	struct task_struct *task;
 	struct linux_binprm *bprm;	/* sched_process_exec only */
 	long ret;
+	__u64 compat;		/* as in the scratch; 0: native call */
 	__u32 type, lane;
 	struct file *file;	/* the event is about this file, or NULL */
 	struct file_info info;	/* of file */
@@ -42,18 +43,9 @@ static __always_inline struct linux_binprm *call_bprm(struct call *c)
 
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NR(regs) ((regs)->orig_ax)
-#define TS_COMPAT 2
-static __always_inline bool task_is_compat(struct task_struct *t)
-{
-	return BPF_CORE_READ(t, thread_info.status) & TS_COMPAT;
-}
 
-static __always_inline unsigned long call_arg(struct call *c, int n)
+static __always_inline unsigned long native_arg(struct pt_regs *r, int n)
 {
-	struct pt_regs *r = c->regs;
-
-	if (!r)
-		return 0;
 	switch (n) {
 	case 0: return r->di;
 	case 1: return r->si;
@@ -65,21 +57,37 @@ static __always_inline unsigned long call_arg(struct call *c, int n)
 }
 #else
 #define SYSCALL_NR(regs) ((regs)->syscallno)
-#define TIF_32BIT (1UL << 22)
-static __always_inline bool task_is_compat(struct task_struct *t)
-{
-	return BPF_CORE_READ(t, thread_info.flags) & TIF_32BIT;
-}
 
-static __always_inline unsigned long call_arg(struct call *c, int n)
+static __always_inline unsigned long native_arg(struct pt_regs *r, int n)
 {
-	struct pt_regs *r = c->regs;
-
-	if (!r)
-		return 0;
 	return n ? r->regs[n] : r->orig_x0;
 }
 #endif
+
+static __always_inline unsigned long call_arg(struct call *c, int n)
+{
+	unsigned long v;
+
+	if (!c->regs)
+		return 0;
+	v = native_arg(c->regs, n);
+	/* Verifier: one load instruction must not serve both kinds of pointers. */
+	HIDE(v);
+	return c->compat ? c->s->args[n] : v;
+}
+
+static __always_inline __u64 call_nr(struct call *c)
+{
+	if (!c->regs)
+		return 0;
+	return c->compat ? c->compat - 1 : SYSCALL_NR(c->regs);
+}
+
+/* A successful exec has no arguments left at exit: sched_process_exec reports it. */
+static __always_inline bool reported_by_hook(struct call *c)
+{
+	return c->regs && c->ret >= 0 && (c->type == EV_EXECVE_19_X || c->type == EV_EXECVEAT_X);
+}
 
 static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams, __u32 lane)
 {
@@ -87,11 +95,16 @@ static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams,
 	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
 	__u64 id = bpf_get_current_pid_tgid();
 
-	if (lane == LANE_DATA && id >> 32 == config.own_tgid)
+	c->type = type;
+	c->compat = 0;
+	if (s && c->regs) {
+		c->compat = s->compat;
+		s->compat = 0;
+	}
+	if (reported_by_hook(c) || (lane == LANE_DATA && id >> 32 == config.own_tgid))
 		return -1;
 	if (k)
 		k->produced += 1;
-	c->type = type;
 	c->lane = lane;
 	c->file = NULL;
 	c->s = s;
@@ -109,6 +122,7 @@ static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams,
 		.type = type,
 		.nparams = nparams,
 		.cpu = bpf_get_smp_processor_id(),
+		.flags = c->compat ? RING_COMPAT32 : 0,
 	};
 	/* Zero before fill: a parameter that nobody puts is empty. */
 	__builtin_memset(s->data, 0, 2 * nparams);

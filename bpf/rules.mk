@@ -25,12 +25,20 @@ $(BUILD)/bpf/syscall_nr.h: engine/event/sc.def
 	$(Q)mkdir -p $(@D)
 	$(Q)sed -nE 's/^SC\(([0-9]+), (\w+), (\w+)\)/#ifdef __NR_\2\nNR(__NR_\2, \1, EV_\3)\n#endif/p' $< > $@
 
-$(BUILD)/agent/source_syscalls.o: $(BUILD)/bpf/syscall_nr.h
+$(BUILD)/agent/source_syscalls.o $(BUILD)/agent/source_syscalls32.o: $(BUILD)/bpf/syscall_nr.h
 
 $(BUILD)/agent/tests/live_events: $(BUILD)/agent/tests/live_events.o $(BUILD)/agent/source_ring.o \
 		$(BUILD)/agent/source_reader.o $(BUILD)/agent/source_syscalls.o \
+		$(BUILD)/agent/source_syscalls32.o \
 		$(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/snapshot_*.c)) $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)
 
 unit: $(BUILD)/agent/tests/live_events
+
+$(BUILD)/agent/tests/calls32: agent/tests/calls32.c
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -o $@ $<
+
+unit: $(BUILD)/agent/tests/calls32

@@ -4,6 +4,7 @@
  * from that row, and three hooks of the process life cycle. Loaded and attached by
  * agent/source_ring.c.
  */
+#include "bpf/compat32.bpf.h"
 #include "bpf/source.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -24,8 +25,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 			.task = (void *)bpf_get_current_task(),                             \
 		}, *c = &call;                                                              \
 		const __u32 lane = LANE_OF(category, flags);                                \
-		if (reported_by_hook(EV_##id, c->ret))                                      \
-			return 0;                                                           \
 		if (call_begin(c, EV_##id, id##_NPARAMS, lane))                             \
 			return 0;
 #define P(ev, name, type, fmt, ref, source)                                                 \
@@ -34,12 +33,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 		SRC_##source                                                                \
 	}
 #define END(id) call_end(c); return 0; }
-
-/* A successful exec never comes here with its arguments intact: sched_process_exec reports it. */
-static __always_inline bool reported_by_hook(__u32 type, long ret)
-{
-	return (type == EV_EXECVE_19_X || type == EV_EXECVEAT_X) && ret >= 0;
-}
 
 #include "engine/event/syscalls.def"
 #undef SYSCALL
@@ -70,14 +63,14 @@ int on_sys_exit(__u64 *ctx)
 	struct pt_regs *regs = (void *)ctx[0];
 	__u64 nr = SYSCALL_NR(regs);
 
-	if (nr >= SYSCALL_SLOTS || !config.interest[nr])
+	if (current_is_compat())
+		nr = compat_call(regs, nr);
+	if (!is_wanted(nr))
 		return 0;
-	if (task_is_compat((void *)bpf_get_current_task())) {
-		count_lost(EV_GENERIC_X, LANE_DATA, RING_LOST_COMPAT32);
-		return 0;
-	}
 	bpf_tail_call(ctx, &syscall_progs, nr);
-	count_lost(config.kind_of[nr], LANE_DATA, RING_LOST_TAIL_CALL);
+	HIDE(nr);
+	if (nr < SYSCALL_SLOTS)
+		count_lost(config.kind_of[nr], LANE_DATA, RING_LOST_TAIL_CALL);
 	return 0;
 }
 

@@ -9,6 +9,8 @@
 #include "bpf/flags.bpf.h"
 
 #define ARG_OF(n) call_arg(c, n)
+/* Structures that look different in 32-bit programs are not read there: the parameter is empty. */
+#define NATIVE(put) if (!c->compat) { put }
 
 #define SRC_NONE
 #define SRC_RET put_num(c, idx, ptype, c->ret);
@@ -26,14 +28,14 @@
 /* Memory of the caller: as many bytes as the call returned, or as an argument says. */
 #define SRC_BUF_RET(n) put_buf(c, idx, ARG_OF(n), c->ret);
 #define SRC_BUF_ARG(n, len) put_buf(c, idx, ARG_OF(n), ARG_OF(len));
-#define SRC_IOV_RET(n, cnt) put_iov(c, idx, ARG_OF(n), ARG_OF(cnt), c->ret);
-#define SRC_IOV_ARG(n, cnt) put_iov(c, idx, ARG_OF(n), ARG_OF(cnt), ~0ULL);
-#define SRC_IOV_SIZE(n, cnt) put_num(c, idx, ptype, iov_size(ARG_OF(n), ARG_OF(cnt)));
-#define SRC_MSG_DATA(n) put_msg_data(c, idx, ARG_OF(n), c->ret);
-#define SRC_MSG_DATA1(n) put_msg_data(c, idx, ARG_OF(n), c->ret > 0 ? SNAPLEN_MAX : 0);
-#define SRC_MSG_SIZE(n) put_num(c, idx, ptype, msg_size(ARG_OF(n)));
-#define SRC_MSG_CONTROL(n) put_msg_control(c, idx, ARG_OF(n));
-#define SRC_MSG_TUPLE(n, dir) call_use_fd(c, ARG_OF(0)); put_msg_tuple(c, idx, ARG_OF(n), DIR_##dir);
+#define SRC_IOV_RET(n, cnt) NATIVE(put_iov(c, idx, ARG_OF(n), ARG_OF(cnt), c->ret);)
+#define SRC_IOV_ARG(n, cnt) NATIVE(put_iov(c, idx, ARG_OF(n), ARG_OF(cnt), ~0ULL);)
+#define SRC_IOV_SIZE(n, cnt) NATIVE(put_num(c, idx, ptype, iov_size(ARG_OF(n), ARG_OF(cnt)));)
+#define SRC_MSG_DATA(n) NATIVE(put_msg_data(c, idx, ARG_OF(n), c->ret);)
+#define SRC_MSG_DATA1(n) NATIVE(put_msg_data(c, idx, ARG_OF(n), c->ret > 0 ? SNAPLEN_MAX : 0);)
+#define SRC_MSG_SIZE(n) NATIVE(put_num(c, idx, ptype, msg_size(ARG_OF(n)));)
+#define SRC_MSG_CONTROL(n) NATIVE(put_msg_control(c, idx, ARG_OF(n));)
+#define SRC_MSG_TUPLE(n, dir) call_use_fd(c, ARG_OF(0)); put_msg_tuple(c, idx, c->compat ? 0 : ARG_OF(n), DIR_##dir);
 #define SRC_SOCKADDR(n, len) put_sockaddr(c, idx, (void *)ARG_OF(n), ARG_OF(len));
 /* Ends of the socket behind the fd named before; the address argument fills what it leaves open. */
 #define SRC_TUPLE(dir) put_tuple(c, idx, NULL, 0, DIR_##dir);
@@ -50,12 +52,12 @@
 #define SRC_OPEN_MODE(flags, n) put_num(c, idx, ptype, open_mode(ARG_OF(flags), ARG_OF(n)));
 #define SRC_CREAT_LAYER put_num(c, idx, ptype, layer_flags(c) >> 15);
 /* 64-bit member number k of the structure an argument points to (rlimit, open_how). */
-#define SRC_MEMBER64(n, k) put_member64(c, idx, ptype, ARG_OF(n), k);
+#define SRC_MEMBER64(n, k) NATIVE(put_member64(c, idx, ptype, ARG_OF(n), k);)
 #define SRC_MEMBER32(n, k) put_member32(c, idx, ptype, ARG_OF(n), k);
 #define SRC_HOW(conv, k) put_num(c, idx, ptype, conv_##conv(user_u64(ARG_OF(2), k)));
 #define SRC_HOW_FLAGS put_num(c, idx, ptype, open_flags(c, user_u64(ARG_OF(2), 0)));
 #define SRC_HOW_MODE put_num(c, idx, ptype, open_mode(user_u64(ARG_OF(2), 0), user_u64(ARG_OF(2), 1)));
-#define SRC_TIMESPEC(n) put_num(c, idx, ptype, user_u64(ARG_OF(n), 0) * NSEC_PER_SEC + user_u64(ARG_OF(n), 1));
+#define SRC_TIMESPEC(n) NATIVE(put_num(c, idx, ptype, user_u64(ARG_OF(n), 0) * NSEC_PER_SEC + user_u64(ARG_OF(n), 1));)
 #define SRC_PAIR(n, k) put_pair(c, idx, ptype, ARG_OF(n), k);
 #define SRC_PAIR_SOURCE put_num(c, idx, ptype, (__u64)call_sock(c));
 #define SRC_PAIR_PEER put_num(c, idx, ptype, (__u64)sock_peer(call_sock(c)));
@@ -104,7 +106,7 @@
 #define SRC_EXE_PATH put_exe_path(c, idx);
 #define SRC_EXEC_NAME put_exec_name(c, idx);
 /* Of the system call that has no event of its own. */
-#define SRC_NR put_num(c, idx, ptype, c->regs ? SYSCALL_NR(c->regs) : 0);
+#define SRC_NR put_num(c, idx, ptype, call_nr(c));
 #define SRC_SC_CODE put_num(c, idx, ptype, sc_code(c));
 
 enum cap_set { CAPS_INHERITABLE, CAPS_PERMITTED, CAPS_EFFECTIVE };

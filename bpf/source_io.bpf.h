@@ -141,7 +141,9 @@ static __always_inline void put_msg_tuple(struct call *c, int i, unsigned long u
 {
 	struct user_msghdr m;
 
-	if (!read_msg(&m, uptr))
+	if (!uptr)
+		put_tuple(c, i, NULL, 0, dir);
+	else if (!read_msg(&m, uptr))
 		put_tuple(c, i, (void *)m.name, m.namelen, dir);
 }
 

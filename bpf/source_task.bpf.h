@@ -128,7 +128,7 @@ static __always_inline __u64 task_exe_flags(struct call *c)
 
 static __always_inline __u64 sc_code(struct call *c)
 {
-	__u64 nr = c->regs ? SYSCALL_NR(c->regs) : 0;
+	__u64 nr = call_nr(c);
 
 	return nr < SYSCALL_SLOTS ? config.sc_of[nr] : 0;
 }
@@ -177,12 +177,13 @@ static __always_inline unsigned long exec_vector(struct call *c, int which)
 static __always_inline long append_vector_str(struct call *c, unsigned long vec, int k)
 {
 	__u8 *p = room(c);
-	unsigned long uptr = 0;
+	__u32 size = c->compat ? 4 : 8;
+	__u64 uptr = 0;
 	long n;
 
 	if (!p || !vec)
 		return 0;
-	if (bpf_probe_read_user(&uptr, sizeof(uptr), (void *)(vec + k * sizeof(uptr))) || !uptr)
+	if (bpf_probe_read_user(&uptr, size, (void *)(vec + k * size)) || !uptr)
 		return 0;
 	n = bpf_probe_read_user_str(p, 1024, (void *)uptr);
 	if (n <= 0 || n > 1024) {

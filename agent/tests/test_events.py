@@ -18,6 +18,7 @@ import time
 BUILD = os.environ.get("BUILD", "build")
 LIVE = os.path.join(BUILD, "agent/tests/live_events")
 AT_FDCWD = -100
+START = os.getcwd()
 libc = ctypes.CDLL(None, use_errno=True)
 NR = dict(openat2=437, setresuid=117, memfd_create=319, pidfd_open=434, pidfd_getfd=438, userfaultfd=323,
           io_uring_setup=425, renameat=264, renameat2=316, unshare=272, setns=308, finit_module=313,
@@ -286,7 +287,23 @@ def processes(x, d):
     x.add("PROCEXIT_1_E", status=15, ret=0, sig=15)
 
 
-GROUPS = [files, identity, fds, sockets, processes]
+def calls32(x, d):
+    """32-bit system calls of a 64-bit program."""
+    f = os.path.join(d, "low")
+    open(f, "w").close()
+    out = subprocess.run([os.path.join(START, BUILD, "agent/tests/calls32"), f], stdout=subprocess.PIPE)
+    res = dict(line.split() for line in out.stdout.decode().splitlines())
+    if int(res.get("open", -38)) < 0:
+        return      # this kernel has no 32-bit calls
+    x.add("OPEN_X", fd=int(res["open"]), name=text(f), flags=0x1, path=f)
+    x.add("OPENAT_2_X", fd=int(res["openat"]), dirfd=AT_FDCWD, name=text(f), path=f)
+    x.add("SOCKET_X", fd=int(res["socket"]), domain=2, type=1, proto=0)
+    x.add("CONNECT_X", res=-111, fd=int(res["socket"]), addr=inet(9))
+    x.add("SETUID_X", res=0, uid=0)
+    x.add("EXECVE_19_X", res=-2, exe=text(f), args='"/nonexistent32\\x00"', filename=text("/nonexistent32"))
+
+
+GROUPS = [calls32, files, identity, fds, sockets, processes]
 EVENTS = ("open openat openat2 creat dup dup2 dup3 fchmod chmod fchmodat chown lchown fchown fchownat link linkat "
           "symlink symlinkat rename renameat renameat2 unlink unlinkat mkdir mkdirat rmdir mknodat chdir fchdir chroot "
           "mount umount2 flock lseek fcntl close_range setresuid setgid setuid setreuid setsid prctl unshare setns kill "

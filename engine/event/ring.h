@@ -57,7 +57,7 @@ enum ring_lane { LANE_LIFE, LANE_DATA, LANE_COUNT };
 /* Why a record that was wanted did not reach the ring. LOST(id, name) */
 #define RING_LOST_REASONS(LOST)                                                             \
 	LOST(RING_FULL, "ring_full") LOST(NO_RING, "no_ring") LOST(NO_SCRATCH, "no_scratch") \
-	LOST(NESTED, "nested") LOST(TAIL_CALL, "tail_call") LOST(COMPAT32, "compat32")
+	LOST(NESTED, "nested") LOST(TAIL_CALL, "tail_call")
 
 enum ring_lost {
 #define LOST(id, name) RING_LOST_##id,
@@ -97,11 +97,15 @@ struct ring_kind_counters {
 #define RINGS_MAX 64		/* rings per lane; cpus beyond share them */
 #define SYSCALL_SLOTS 512	/* above the highest number of any architecture we serve */
 
+#define SOCKETCALL_SLOTS 21
+
 /* Switches of the kernel side, written by userspace at any time. */
 struct sensor_config {
 	uint8_t interest[SYSCALL_SLOTS];	/* by system call number: event wanted */
 	uint16_t kind_of[SYSCALL_SLOTS];	/* by number: event type, for counting what is not decoded */
 	uint16_t sc_of[SYSCALL_SLOTS];	/* by number: code on the wire of calls without own event */
+	uint16_t native_of[SYSCALL_SLOTS];	/* by 32-bit number: native number + 1, 0 none */
+	uint16_t socketcall[SOCKETCALL_SLOTS];	/* by first argument of socketcall: the same */
 	uint32_t rings;			/* rings per lane */
 	uint32_t own_tgid;			/* the agent itself: not reported */
 	uint32_t snaplen;			/* bytes of I/O data */
