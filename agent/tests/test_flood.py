@@ -6,7 +6,6 @@ Prints TAP. Losses are provoked by stopping the sensor, not by hoping that it is
 """
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -87,8 +86,8 @@ def test_flood(work, results):
                     None if re.search(r"data (openat|close): ring_full", log) else log))
 
 
-def churn_until(stop):
-    """Forks, execs and opens on all CPUs until the event is set."""
+def churn():
+    """Forks, execs and opens on all CPUs, for about two seconds."""
     return [subprocess.Popen([ACTOR, "flood", "2"]),
             subprocess.Popen(["sh", "-c", "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done"])]
 
@@ -100,7 +99,7 @@ def test_stop(work, results):
         ready = sensor.wait_ready()
         results.append(("stop: the sensor starts", None if ready else sensor.messages()))
         if ready:
-            load = churn_until(None)
+            load = churn()
             sensor.process.send_signal(signal.SIGSTOP)
             end = time.time() + STOP_S
             for m in marks:
