@@ -32,6 +32,15 @@ struct source_counter {
 	uint64_t count;
 };
 
+/* What the kernel side could load and attach: a hook, or the program of an event. */
+struct source_part {
+	const char *name;	/* hook, or event name */
+	bool is_hook;
+	bool active;
+	const char *why;	/* not active: what the kernel said */
+};
+
+typedef void (*source_part_fn)(void *ctx, const struct source_part *part);
 typedef void (*source_counter_fn)(void *ctx, const struct source_counter *c);
 
 struct source;
@@ -45,6 +54,7 @@ struct source_ops {
 	int (*set_events)(struct source *s, const struct evtset *events);
 	void (*stats)(struct source *s, struct source_stats *ret);
 	void (*counters)(struct source *s, source_counter_fn fn, void *ctx);
+	void (*parts)(struct source *s, source_part_fn fn, void *ctx);
 	/* From now on nothing happens any more; poll delivers what has arrived. */
 	void (*stop)(struct source *s);
 	void (*close)(struct source *s);

@@ -317,6 +317,9 @@ static void fill_numbers32(struct sensor_config *config)
 		config->socketcall[i] = source_syscalls_socketcall(i);
 }
 
+static const char *const hook_names[] = { "sched_process_fork", "sched_process_exec",
+					  "sched_process_exit", "sys_exit" };
+
 static int attach(struct source_ring *s, struct buf *error)
 {
 	struct bpf_program *programs[] = { s->skel->progs.on_fork, s->skel->progs.on_exec,
@@ -486,6 +489,29 @@ static void ring_counters(struct source *base, source_counter_fn fn, void *ctx)
 	}
 }
 
+static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
+{
+	struct source_ring *s = container_of(base, struct source_ring, base);
+	bool seen[EVENT_TYPE_COUNT] = { false };
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->links); i++)
+		fn(ctx, &(struct source_part){ .name = hook_names[i], .is_hook = true,
+					       .active = s->links[i] != NULL });
+	for (uint32_t i = 0; i < source_syscalls_count; i++) {
+		unsigned event = source_syscalls[i].event;
+		struct source_part part = { .name = event_infos[event].name };
+		char name[64];
+
+		snprintf(name, sizeof(name), "sys_%s", event_infos[event].id);
+		part.active = s->programs[event] != NULL;
+		if (!part.active)
+			part.why = has_failed(name) ? "refused by the verifier" : "not loaded";
+		if (!seen[event])
+			fn(ctx, &part);
+		seen[event] = true;
+	}
+}
+
 static const struct source_ops ring_ops = {
 	.name = "ring",
 	.snapshot = ring_snapshot,
@@ -493,6 +519,7 @@ static const struct source_ops ring_ops = {
 	.set_events = ring_set_events,
 	.stats = ring_stats,
 	.counters = ring_counters,
+	.parts = ring_parts,
 	.stop = ring_stop,
 	.close = ring_close,
 };
