@@ -56,7 +56,8 @@ static __always_inline unsigned long native_arg(struct pt_regs *r, int n)
 	}
 }
 #else
-#define SYSCALL_NR(regs) ((regs)->syscallno)
+/* Zero-extended: verifier 6.1 loses the bound of a signed number. */
+#define SYSCALL_NR(regs) ((__u64)(__u32)(regs)->syscallno)
 
 static __always_inline unsigned long native_arg(struct pt_regs *r, int n)
 {
