@@ -63,7 +63,7 @@ TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 FUZZ_SRC := $(wildcard engine/tests/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TEST_SCRIPTS := $(wildcard .ci/tests/*.sh agent/tests/test_*.sh agent/tests/test_*.py engine/tests/test_*.sh rules/tests/*.sh \
-		bench/tests/*.sh bpf/tests/test_*.sh)
+		bench/tests/*.sh bpf/tests/test_*.sh kernel-tests/test_*.sh)
 
 $(BUILD)/engine/tests/%: $(BUILD)/engine/tests/%.o $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)

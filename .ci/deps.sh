@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what .ci/packages lists and is missing. Silent when there is nothing to do.
+# Installs what .ci/packages, or the list given, names and is missing. Silent when there is nothing to do.
+# usage: deps.sh [LIST]
 set -eu
-cd "$(dirname "$0")"
+list=${1:-$(dirname "$0")/packages}
 missing=
-for p in $(sed 's/#.*//' packages); do
+for p in $(sed 's/#.*//' "$list"); do
 	dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0

@@ -303,9 +303,16 @@ static void run_mknodat(struct want *w)
 	want_num(w, MKNODAT_X_mode, S_IFREG | 0644);
 }
 
+/* What is mounted from now on is seen by this process only. */
+static void private_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_PRIVATE | MS_REC, NULL))
+		perror("private mounts");
+}
+
 static void run_mount(struct want *w)
 {
-	unshare(CLONE_NEWNS);
+	private_mounts();
 	mkdir("mnt", 0700);
 	call(w, "ktest", "mnt", "tmpfs", MS_NOSUID | MS_NOEXEC, NULL);
 	want_text(w, MOUNT_X_dev, "ktest");
@@ -316,9 +323,8 @@ static void run_mount(struct want *w)
 
 static void run_umount2(struct want *w)
 {
-	unshare(CLONE_NEWNS);
+	private_mounts();
 	mkdir("mnt2", 0700);
-	mount("none", "/", NULL, MS_PRIVATE | MS_REC, NULL);
 	mount("ktest", "mnt2", "tmpfs", 0, NULL);
 	call(w, "mnt2", MNT_DETACH);
 	want_text(w, UMOUNT2_X_name, "mnt2");

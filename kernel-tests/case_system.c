@@ -33,12 +33,11 @@ static void run_init_module(struct want *w)
 
 static void run_finit_module(struct want *w)
 {
-	int fd;
 	char args[] = "debug=2";
+	int fd;
 
 	close(case_file("module.ko", "not a module"));
 	fd = open("module.ko", O_RDONLY);
-
 	call(w, fd, args, 2);	/* MODULE_INIT_IGNORE_VERMAGIC */
 	want_num(w, FINIT_MODULE_X_fd, fd);
 	want_text(w, FINIT_MODULE_X_uargs, "debug=2");

@@ -4,6 +4,7 @@
  * so that the same file runs on the host and as the only program of a guest; prints TAP.
  * usage: ktest [CASE...]   (needs root). Every case runs in a child; the parent reads the events.
  */
+#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -195,16 +196,27 @@ static void on_counter(void *ctx, const struct source_counter *c)
 		       c->reason, (unsigned long long)c->count);
 }
 
-/* Cases leave files behind; they run in a directory that is removed by the caller of ktest. */
+/* Cases leave files behind. */
+static char work_dir[] = "/tmp/ktest.XXXXXX";
+
 static int enter_directory(void)
 {
-	static char dir[] = "/tmp/ktest.XXXXXX";
-
-	if (!mkdtemp(dir) || chdir(dir)) {
-		printf("Bail out! %s: %s\n", dir, strerror(errno));
+	if (!mkdtemp(work_dir) || chdir(work_dir)) {
+		printf("Bail out! %s: %s\n", work_dir, strerror(errno));
 		return -1;
 	}
 	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void remove_directory(void)
+{
+	if (chdir("/") || nftw(work_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
+		perror(work_dir);
 }
 
 int main(int argc, char **argv)
@@ -234,6 +246,7 @@ int main(int argc, char **argv)
 	r.source->ops->counters(r.source, on_counter, NULL);
 	printf("1..%d\n# %lld ms\n", r.number, (long long)(now_ms() - start));
 	r.source->ops->close(r.source);
+	remove_directory();
 	munmap(r.want, sizeof(*r.want));
 	buf_done(&r.why);
 	buf_done(&error);
