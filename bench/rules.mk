@@ -5,3 +5,16 @@ $(BUILD)/bench/gen_trace: $(BUILD)/bench/gen_trace.o $(BUILD)/libtiercel.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ENGINE_LIBS)
 
 -include $(BUILD)/bench/gen_trace.d
+
+# The loops of `make bench-live`.
+$(BUILD)/bench/live_ops: bench/live_ops.c
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -o $@ $<
+
+ROUNDS ?= 5
+bench-live: deps ## what the live sensor adds to system calls, and its own cost (root)
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/live_ops
+	$(Q)bench/live.py --build $(BUILD) --rounds $(ROUNDS) --json $(BUILD)/bench-live.json
+
+.PHONY: bench-live
