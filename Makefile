@@ -58,7 +58,7 @@ $(BUILD)/%.o: %.cc
 
 # ---- tests ----------------------------------------------------------------------------------
 # Every test program prints TAP; engine/tests/run_tests.sh sums them into one closing line.
-TEST_SRC := $(wildcard engine/tests/test_*.c agent/tests/test_*.c)
+TEST_SRC := $(wildcard engine/tests/test_*.c agent/tests/test_*.c bpf/tests/test_*.c)
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 FUZZ_SRC := $(wildcard engine/tests/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)

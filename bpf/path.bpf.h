@@ -25,11 +25,15 @@ static __always_inline bool prepend(struct scratch *s, struct walk_buf *w, const
 	__u64 off = *(volatile __u64 *)&s->path_off;
 
 	len &= NAME_MASK;
-	if (off > PATH_MASK || off < len + 1)
+	if (off > PATH_MASK || off < len + 1) {
+		count_site(RING_SITE_PATH_LENGTH);
+		s->head.flags |= RING_TRUNCATED;
 		return false;
+	}
 	off -= len;
 	if (bpf_probe_read_kernel(&w->path[off & PATH_MASK], len, name)) {
 		count_site(RING_SITE_DENTRY_NAME);
+		s->head.flags |= RING_TRUNCATED;
 		return false;
 	}
 	if (slash) {

@@ -42,3 +42,36 @@ $(BUILD)/agent/tests/calls32: agent/tests/calls32.c
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -o $@ $<
 
 unit: $(BUILD)/agent/tests/calls32
+
+# ---- tests: the helpers by test-run, and the size of every program ---------------------------
+$(BUILD)/bpf/tests/helpers.bpf.o: bpf/tests/helpers.bpf.c bpf/tests/helpers.h $(BPF_SRC)
+	$(call msg,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+
+$(BUILD)/bpf/tests/helpers.skel.h: $(BUILD)/bpf/tests/helpers.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name helpers > $@.tmp && mv $@.tmp $@
+
+BPF_TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/tests/*.c))
+$(filter-out %.bpf.o,$(BPF_TEST_OBJ)): $(BUILD)/bpf/tests/helpers.skel.h $(BUILD)/bpf/sensor.skel.h
+
+$(BUILD)/bpf/tests/test_%: $(BUILD)/bpf/tests/test_%.o $(BUILD)/bpf/tests/helper_run.o
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lcheck -lsubunit -lrt -lpthread -lm
+
+$(BUILD)/bpf/tests/insns: $(BUILD)/bpf/tests/insns.o
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf
+
+unit: $(BUILD)/bpf/tests/insns
+
+# One file per architecture and kernel series; commit it with the change that moved the numbers.
+INSNS_CSV := bpf/insns/$(shell uname -m)-$(shell uname -r | cut -d. -f1,2).csv
+insns: $(BUILD)/bpf/tests/insns ## measure the verified instructions of every program (root)
+	$(Q)mkdir -p bpf/insns
+	$(Q)$< > $(INSNS_CSV).tmp && mv $(INSNS_CSV).tmp $(INSNS_CSV)
+	$(Q)sort -t, -k2nr $(INSNS_CSV) | head -n 5
+
+.PHONY: insns

@@ -78,6 +78,7 @@ enum ring_lost {
 	SITE(KERNEL_STR, "kernel string", "probe_read_kernel_str")                          \
 	SITE(DENTRY_NAME, "name of a directory entry", "probe_read_kernel")                 \
 	SITE(PATH_DEPTH, "path deeper than the walk", "walk")                               \
+	SITE(PATH_LENGTH, "path longer than 4096 bytes", "walk")                            \
 	SITE(CGROUP_DEPTH, "cgroup deeper than the walk", "walk")                           \
 	SITE(COPY, "copy inside the scratch", "probe_read_kernel")
 
