@@ -134,6 +134,12 @@ static struct evtset interest(struct live *l)
 	return l->recorder ? all : *tiercel_events(l->engine);
 }
 
+static void warn_refused(void *ctx, const struct source_part *part)
+{
+	if (part->refused)
+		cli_warn("%s is not seen: %s; see 'tiercel doctor'", part->name, part->why);
+}
+
 static int start_source(struct live *l)
 {
 	_cleanup_buf_ struct buf error = BUF_INIT;
@@ -153,6 +159,7 @@ static int start_source(struct live *l)
 	if (r < 0)
 		return cli_fail("cannot start the sensor: %s", strerror(-r));
 	rs = tiercel_rules(l->engine);
+	l->source->ops->parts(l->source, warn_refused, NULL);
 	l->source->ops->stats(l->source, &stats);
 	fprintf(stderr, "tiercel: sensor running: %u rules, %u system calls watched, %u rings of "
 			"%" PRIu64 " KiB together\n", rs ? rs->nactive : 0, stats.syscalls,

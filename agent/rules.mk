@@ -6,3 +6,8 @@ $(BUILD)/agent/tests/actor: agent/tests/actor.c
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O1 -Wall -Wextra -Wno-unused-parameter -o $@ $< -lutil -lpthread
 
 unit: $(BUILD)/agent/tests/actor
+
+SOURCE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/source_*.c agent/snapshot_*.c))
+$(BUILD)/agent/tests/test_source: $(BUILD)/agent/tests/test_source.o $(SOURCE_OBJ) $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)

@@ -37,7 +37,8 @@ struct source_part {
 	const char *name;	/* hook, or event name */
 	bool is_hook;
 	bool active;
-	const char *why;	/* not active: what the kernel said */
+	bool refused;		/* by this kernel; else nobody asked for it */
+	const char *why;	/* not active: one of these, in words */
 };
 
 typedef void (*source_part_fn)(void *ctx, const struct source_part *part);

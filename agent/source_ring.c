@@ -504,8 +504,9 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 
 		snprintf(name, sizeof(name), "sys_%s", event_infos[event].id);
 		part.active = s->programs[event] != NULL;
+		part.refused = !part.active && has_failed(name);
 		if (!part.active)
-			part.why = has_failed(name) ? "refused by the verifier" : "not loaded";
+			part.why = part.refused ? "refused by the verifier" : "not asked for";
 		if (!seen[event])
 			fn(ctx, &part);
 		seen[event] = true;

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The live source follows what is asked of it: events that nobody wants do not come, events wanted
+ * later come without opening the source again. Prints TAP; needs root and BTF.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/source.h"
+
+#define MARK "/tmp/tiercel-source-test-mark"
+
+static int tests, failures;
+
+static void ok(bool good, const char *what)
+{
+	printf("%sok %d - %s\n", good ? "" : "not ", ++tests, what);
+	failures += !good;
+}
+
+struct search {
+	unsigned type;
+	struct source *source;
+	uint32_t seen;
+};
+
+static int on_event(void *ctx, struct event *ev)
+{
+	struct search *s = ctx;
+
+	s->seen += ev->type == s->type && ev->tid == getpid();
+	return 0;
+}
+
+/* Events of this type that we made ourselves with `calls` calls of each kind. */
+static uint32_t events_seen(struct source *source, unsigned type, uint32_t calls)
+{
+	struct search s = { .type = type };
+	time_t end = time(NULL) + 10;
+
+	for (uint32_t i = 0; i < calls; i++) {
+		mkdirat(AT_FDCWD, MARK, 0700);
+		unlinkat(AT_FDCWD, MARK, AT_REMOVEDIR);
+	}
+	do
+		source->ops->poll(source, 50, on_event, &s);
+	while (s.seen < calls && time(NULL) < end && calls);
+	return s.seen;
+}
+
+static struct evtset only(unsigned type)
+{
+	struct evtset s = { 0 };
+
+	if (type < EVENT_TYPE_COUNT)
+		s.w[type / 64] |= 1ULL << (type % 64);
+	return s;
+}
+
+struct census {
+	uint32_t hooks, loaded, absent;
+};
+
+static void on_part(void *ctx, const struct source_part *part)
+{
+	struct census *c = ctx;
+
+	if (part->is_hook)
+		c->hooks += part->active;
+	else if (part->active)
+		c->loaded++;
+	else
+		c->absent++;
+}
+
+static struct census census_of(struct source *s)
+{
+	struct census c = { 0 };
+
+	s->ops->parts(s, on_part, &c);
+	return c;
+}
+
+static void test_swap(struct source *s)
+{
+	struct evtset makes = only(EV_MKDIRAT_X), removes = only(EV_UNLINKAT_2_X);
+	struct evtset none = only(EVENT_TYPE_COUNT);
+	struct census first = census_of(s), later;
+
+	ok(first.hooks >= 4, "hooks are attached");
+	ok(first.loaded < first.absent, "only what was asked for is loaded");
+	s->ops->set_events(s, &makes);
+	ok(events_seen(s, EV_MKDIRAT_X, 20) == 20, "what was asked for first arrives");
+	ok(s->ops->set_events(s, &removes) == 0, "asking for another event");
+	later = census_of(s);
+	ok(later.loaded == first.loaded + 1 && later.hooks == first.hooks,
+	   "its program is loaded beside the others");
+	ok(events_seen(s, EV_UNLINKAT_2_X, 20) == 20, "it arrives");
+	s->ops->set_events(s, &none);
+	events_seen(s, EV_UNLINKAT_2_X, 0);
+	s->ops->set_events(s, &makes);
+	ok(events_seen(s, EV_MKDIRAT_X, 20) == 20, "the first one again");
+	for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++) {
+		struct evtset one = only(type);
+
+		if (s->ops->set_events(s, &one))
+			ok(false, event_infos[type].name);
+	}
+	ok(census_of(s).absent == 0, "asked for one by one, everything gets loaded");
+}
+
+static void test_stop(struct source *s)
+{
+	struct search search = { .type = EVENT_TYPE_COUNT };
+	struct source_stats stats;
+
+	s->ops->stop(s);
+	while (s->ops->poll(s, 20, on_event, &search) > 0)
+		;
+	s->ops->stats(s, &stats);
+	ok(stats.produced == stats.delivered + stats.lost, "produced = delivered + lost");
+	ok(stats.read == stats.delivered, "everything delivered was read");
+	ok(s->ops->poll(s, 20, on_event, &search) == 0, "nothing comes after the stop");
+}
+
+int main(void)
+{
+	struct evtset first = only(EV_MKDIRAT_X);
+	struct source_ring_opts opts = { .report_self = true, .events = &first };
+	_cleanup_buf_ struct buf error = BUF_INIT;
+	struct source *s;
+
+	if (geteuid() != 0 || access("/sys/kernel/btf/vmlinux", R_OK)) {
+		printf("1..1\nok 1 - live source # SKIP needs root and BTF\n");
+		return 0;
+	}
+	if (source_ring_open(&opts, &error, &s) < 0) {
+		ok(false, "the source opens");
+		printf("# %.*s\n", STR_ARG(buf_str(&error)));
+	} else {
+		test_swap(s);
+		test_stop(s);
+		s->ops->close(s);
+	}
+	printf("1..%d\n", tests);
+	return failures != 0;
+}
