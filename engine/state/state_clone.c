@@ -107,7 +107,9 @@ static void inherit_process(struct state *s, struct thread *t, const struct thre
 	if (!g || !parent || g == parent)
 		return;
 	istr_set(&g->cwd, parent->cwd);
-	istr_set(&g->env, parent->env);
+	/* Only the entry of a leader has an environment, as in the process list. */
+	if (from->tid == from->pid)
+		istr_set(&g->env, parent->env);
 	fdtable_unref(s, g->fds);
 	g->fds = fdtable_share(parent->fds);
 }

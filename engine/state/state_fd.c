@@ -11,8 +11,7 @@
 #define FD_CLOEXEC_BIT 1
 #define CLOSE_RANGE_CLOEXEC_WIRE 4
 #define MFD_CLOEXEC_WIRE 1
-#define BPF_CMD_MAP_CREATE 0
-#define BPF_CMD_PROG_LOAD 5
+#define DIRFD_ABSENT INT64_MIN	/* not collected: the path stays as it is */
 #define CREAT_UPPER_LAYER 1
 #define CREAT_LOWER_LAYER 2
 
@@ -67,6 +66,8 @@ static struct str dir_base(const struct thread *t, int64_t dirfd, char *tmp, siz
 
 	if (dirfd == WIRE_AT_FDCWD)
 		return thread_cwd(t);
+	if (dirfd == DIRFD_ABSENT)
+		return STR("");
 	f = thread_fd(t, dirfd);
 	if (!f)
 		return STR("<UNKNOWN>");
@@ -150,8 +151,8 @@ ROW_FN(on_open)
 	struct fdinfo *f;
 
 	a.name = state_path_param(c->ev, row->p[0]);
-	if (row->p[1] != NO_PARAM)
-		param_i64(c->ev, row->p[1], &a.dirfd);
+	if (row->p[1] != NO_PARAM && !param_i64(c->ev, row->p[1], &a.dirfd))
+		a.dirfd = DIRFD_ABSENT;
 	prefer_enter(c, &a, c->ev->type != EV_CREAT_X);
 	if (s->res < 0)
 		return;
@@ -201,12 +202,6 @@ ROW_FN(on_new_fd)
 {
 	struct fdinfo *f;
 
-	if (c->ev->type == EV_BPF_2_X) {
-		uint32_t cmd = get_flags(c->ev, BPF_2_X_cmd);
-
-		if (cmd != BPF_CMD_MAP_CREATE && cmd != BPF_CMD_PROG_LOAD)
-			return;
-	}
 	f = state_create_fd(s, c, s->res, row->kind);
 	if (!f)
 		return;

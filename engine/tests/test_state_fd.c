@@ -168,6 +168,30 @@ START_TEST(closing)
 }
 END_TEST
 
+START_TEST(openat_without_directory)
+{
+	ev_new(&f, EV_OPENAT_2_X);
+	ev_num(&f, OPENAT_2_X_fd, 30);
+	ev_text(&f, OPENAT_2_X_name, "a/../b");
+	ev_run(&f, 20);
+	ck_assert_str_eq(fd_name(&f, 20, 30), "b");
+	ev_new(&f, EV_OPENAT_2_X);
+	ev_num(&f, OPENAT_2_X_fd, 31);
+	ev_run(&f, 20);
+	ck_assert_str_eq(fd_name(&f, 20, 31), "<NA>");
+}
+END_TEST
+
+START_TEST(any_bpf_command_makes_an_fd)
+{
+	ev_new(&f, EV_BPF_2_X);
+	ev_num(&f, BPF_2_X_fd, 30);
+	ev_num(&f, BPF_2_X_cmd, 7);
+	ev_run(&f, 20);
+	ck_assert_uint_eq(get(30)->kind, FD_BPF);
+}
+END_TEST
+
 START_TEST(other_kinds)
 {
 	static const struct { enum event_type type; uint8_t kind; } rows[] = {
@@ -551,6 +575,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, name_at_entry_wins);
 	tcase_add_test(t, copies);
 	tcase_add_test(t, closing);
+	tcase_add_test(t, openat_without_directory);
+	tcase_add_test(t, any_bpf_command_makes_an_fd);
 	tcase_add_test(t, other_kinds);
 	tcase_add_test(t, tcp_client_and_server);
 	tcase_add_test(t, failed_connect);

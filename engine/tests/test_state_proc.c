@@ -63,6 +63,17 @@ START_TEST(fork_in_both_orders)
 }
 END_TEST
 
+START_TEST(environment_comes_from_leaders)
+{
+	ev_clone(&f, EV_CLONE3_X, 11, 0, 10, 1, CL_THREAD_FLAGS);
+	ev_clone(&f, EV_CLONE_20_X, 11, 30, 10, 1, 0);
+	ck_assert_str_view(thread_env(get(30)), "");
+	ck_assert_str_view(thread_cwd(get(30)), "/root/");
+	ev_clone(&f, EV_CLONE_20_X, 10, 31, 10, 1, 0);
+	ck_assert_str_view(thread_env(get(31)), "A=1");
+}
+END_TEST
+
 START_TEST(fork_tables_are_independent)
 {
 	fork_by(0);
@@ -382,6 +393,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, snapshot_links);
 	tcase_add_loop_test(t, fork_in_both_orders, 0, 2);
+	tcase_add_test(t, environment_comes_from_leaders);
 	tcase_add_test(t, fork_tables_are_independent);
 	tcase_add_test(t, vfork_leaves_it_to_the_child);
 	tcase_add_test(t, late_caller_does_not_revive);
