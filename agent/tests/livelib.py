@@ -51,6 +51,12 @@ class Sensor:
             time.sleep(0.05)
         return False
 
+    def wait_message(self, text):
+        end = time.time() + WAIT
+        while time.time() < end and text not in self.messages():
+            time.sleep(0.05)
+        return text in self.messages()
+
     def read(self):
         with open(self.out.name) as f:
             f.seek(self.offset)
@@ -73,7 +79,7 @@ class Sensor:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(30)
+            return self.process.wait(120)   # a full ring is evaluated first
         except subprocess.TimeoutExpired:
             self.process.kill()
             return None

@@ -94,7 +94,7 @@ def mixed_load(s):
         p.wait(60)
     # what is still missing in events, in many small steps
     run("python3", "-c", CHURN, cwd=s.path("load"))
-    run("sh", "-c", "dd if=/dev/zero of=big bs=64 count=30000; rm -f big", cwd=s.path("load"))
+    run("sh", "-c", "dd if=/dev/zero of=big bs=64 count=60000; rm -f big", cwd=s.path("load"))
 
 
 def first_difference(live, replayed):
