@@ -213,6 +213,8 @@ static __always_inline void put_kernel_str(struct call *c, int i, const void *kp
 		count_site(RING_SITE_KERNEL_STR);
 		return;
 	}
+	if (n == PATH_MAX_BYTES)
+		c->s->head.flags |= RING_TRUNCATED;
 	c->s->off += n;
 	set_len(c, i, n);
 }

@@ -34,9 +34,11 @@ struct any_addr {
 			__u32 flowinfo;
 			__u8 ip[16];
 		} __attribute__((packed)) v6;
-		char path[UNIX_PATH_MAX];
+		char path[UNIX_PATH_MAX + 1];	/* a full one has no NUL of its own */
 	};
 } __attribute__((packed));
+
+#define ADDR_MAX (sizeof(struct any_addr) - 1)
 
 static __always_inline __u16 host_port(__be16 port)
 {
@@ -49,8 +51,8 @@ static __always_inline int addr_from_user(struct any_addr *a, const void *uaddr,
 	__builtin_memset(a, 0, sizeof(*a));
 	if (!uaddr || len < sizeof(a->family))
 		return -1;
-	if (len > sizeof(*a))
-		len = sizeof(*a);
+	if (len > ADDR_MAX)
+		len = ADDR_MAX;
 	if (bpf_probe_read_user(a, len, uaddr)) {
 		count_site(RING_SITE_USER_ADDR);
 		return -1;
@@ -68,8 +70,8 @@ static __always_inline __u64 append_unix_path(struct call *c, const char *path)
 		return 0;
 	if (!path[0])
 		path++;
-	n = bpf_probe_read_kernel_str(p, UNIX_PATH_MAX, path);
-	if (n <= 0 || n > UNIX_PATH_MAX) {
+	n = bpf_probe_read_kernel_str(p, UNIX_PATH_MAX + 1, path);
+	if (n <= 0 || n > UNIX_PATH_MAX + 1) {
 		count_site(RING_SITE_KERNEL_STR);
 		return 0;
 	}
@@ -168,11 +170,18 @@ static __always_inline bool append_unix_name(struct call *c, struct sock *sk)
 {
 	struct unix_address *ua = sk ? BPF_CORE_READ((struct unix_sock *)sk, addr) : NULL;
 	struct any_addr a = {};
+	__u64 len = ua ? BPF_CORE_READ(ua, len) : 0;
 
-	if (!ua || BPF_CORE_READ(ua, len) <= (int)sizeof(a.family))
+	/* Behind the name of an abstract address is whatever was there before. */
+	HIDE(len);
+	if (len <= sizeof(a.family) || len > ADDR_MAX + 1)
 		return false;
-	if (bpf_core_read(a.path, sizeof(a.path), &ua->name[0].sun_path))
+	len -= sizeof(a.family);
+	HIDE(len);
+	if (len > sizeof(a.path) || bpf_core_read(a.path, len, &ua->name[0].sun_path)) {
+		count_site(RING_SITE_KERNEL_STR);
 		return false;
+	}
 	return append_unix_path(c, a.path) > 0;
 }
 

@@ -173,23 +173,38 @@ static __always_inline unsigned long exec_vector(struct call *c, int which)
 	return exec_arg_base(c) ? call_arg(c, 1 + which) : call_arg(c, which);
 }
 
+#define VECTOR_STR_MAX 1024
+
+/* Entry k of a user vector; 0 at the end. */
+static __always_inline __u64 vector_entry(struct call *c, unsigned long vec, int k)
+{
+	__u32 size = c->compat ? 4 : 8;
+	__u64 uptr = 0;
+
+	if (vec && bpf_probe_read_user(&uptr, size, (void *)(vec + k * size)))
+		count_site(RING_SITE_USER_ARGV);
+	return uptr;
+}
+
 /* One string of a user vector. Bytes with NUL, 0 at the end or when unreadable. */
 static __always_inline long append_vector_str(struct call *c, unsigned long vec, int k)
 {
 	__u8 *p = room(c);
-	__u32 size = c->compat ? 4 : 8;
-	__u64 uptr = 0;
+	__u64 uptr;
 	long n;
 
-	if (!p || !vec)
+	if (!p)
 		return 0;
-	if (bpf_probe_read_user(&uptr, size, (void *)(vec + k * size)) || !uptr)
+	uptr = vector_entry(c, vec, k);
+	if (!uptr)
 		return 0;
-	n = bpf_probe_read_user_str(p, 1024, (void *)uptr);
-	if (n <= 0 || n > 1024) {
+	n = bpf_probe_read_user_str(p, VECTOR_STR_MAX, (void *)uptr);
+	if (n <= 0 || n > VECTOR_STR_MAX) {
 		count_site(RING_SITE_USER_ARGV);
 		return 0;
 	}
+	if (n == VECTOR_STR_MAX)
+		c->s->head.flags |= RING_TRUNCATED;
 	c->s->off += n;
 	return n;
 }
@@ -201,9 +216,11 @@ static __always_inline void put_vector(struct call *c, int i, unsigned long vec,
 
 #pragma clang loop unroll(disable)
 	for (k = from; k < max; k++)
-		if (!append_vector_str(c, vec, k) || c->s->off - start > PATH_MAX_BYTES - 1024)
+		if (!append_vector_str(c, vec, k) ||
+		    c->s->off - start > PATH_MAX_BYTES - VECTOR_STR_MAX)
 			break;
-	if (k < max && c->s->off - start > PATH_MAX_BYTES - 1024)
+	if ((k < max && c->s->off - start > PATH_MAX_BYTES - VECTOR_STR_MAX) ||
+	    (k == FAILED_EXEC_ARGS && vector_entry(c, vec, k)))
 		c->s->head.flags |= RING_TRUNCATED;
 	set_len(c, i, c->s->off - start);
 }
