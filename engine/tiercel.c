@@ -302,6 +302,12 @@ uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index)
 	return t->gen && rule_index < t->gen->rules->nrules ? t->gen->hits[rule_index] : 0;
 }
 
+void tiercel_explain(struct tiercel *t, const struct rule *rule, struct buf *out)
+{
+	if (t->gen)
+		matcher_dump_rule(t->gen->matcher, rule, out);
+}
+
 const struct evtset *tiercel_events(const struct tiercel *t)
 {
 	static const struct evtset none;

@@ -73,6 +73,8 @@ const struct tiercel_stats *tiercel_stats(const struct tiercel *t);
 struct state *tiercel_state(struct tiercel *t);
 /* Alerts of a rule so far (index = rule->index). */
 uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index);
+/* How one of the active rules was compiled, as text (`tiercel explain --plan`). */
+void tiercel_explain(struct tiercel *t, const struct rule *rule, struct buf *out);
 /* Event types the active rules can match. */
 const struct evtset *tiercel_events(const struct tiercel *t);
 

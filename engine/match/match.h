@@ -39,5 +39,7 @@ bool match_ast(const struct ast *ast, struct event_ctx *ctx);
 
 /* Printed program, stable: golden tests and `explain --plan`. */
 void matcher_dump(const struct matcher *m, struct buf *out);
+/* The part of the program that is one rule: per event type its jump code and what rules it out. */
+void matcher_dump_rule(struct matcher *m, const struct rule *rule, struct buf *out);
 
 #endif
