@@ -8,9 +8,8 @@
 #include "agent/recorder.h"
 #include "agent/rule_options.h"
 #include "agent/summary.h"
+#include "agent/trace_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OPT_PRINT = RULE_OPTION_COUNT, OPT_JSON, OPT_FIELDS, OPT_FORMAT, OPT_FILTER, OPT_WRITE,
@@ -184,21 +183,18 @@ static int feed(struct replay *r, struct scap_reader *reader)
 
 static int replay_trace(struct replay *r, const char *path)
 {
-	bool is_stdin = strcmp(path, "-") == 0;
-	_cleanup_(io_close) int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	struct snapshot_item reset = { .kind = SNAP_RESET };
 	struct scap_reader *reader;
-	struct stat st;
+	struct trace_file *file;
 	struct diags diags;
-	int e;
+	int e = trace_file_open(path, &file);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return cli_fail("cannot open trace '%s': %s", path, strerror(errno));
-	if (S_ISDIR(st.st_mode))
-		return cli_fail("cannot read trace '%s': is a directory", path);
+	if (e < 0)
+		return cli_fail("cannot open trace '%s': %s", path, strerror(-e));
 	diags_init(&diags);
-	reader = scap_reader_new((struct byte_source){ io_read_fd, &fd }, &r->limits, &diags);
+	reader = scap_reader_new(trace_file_source(file), &r->limits, &diags);
 	if (!reader) {
+		trace_file_close(file);
 		diags_done(&diags);
 		return cli_fail("out of memory");
 	}
@@ -217,6 +213,7 @@ static int replay_trace(struct replay *r, const char *path)
 	if (!r->quiet)
 		summary_trace(scap_reader_stats(reader));
 	scap_reader_free(reader);
+	trace_file_close(file);
 	diags_done(&diags);
 	return e;
 }

@@ -42,7 +42,7 @@ expect "replay without rules" 2 'nothing to do' "$tiercel" replay x.scap
 expect "wrong rule matching" 2 "'first' or 'all'" "$tiercel" replay --rule-matching some -r rules/system x
 expect "missing rules" 1 'No such file' "$tiercel" replay -r "$tmp/none.yaml" x.scap
 expect "missing trace" 1 'No such file' "$tiercel" replay -r rules/system "$tmp/none.scap"
-expect "trace is a directory" 1 'is a directory' "$tiercel" replay -r rules/system "$tmp"
+expect "trace is a directory" 1 'Is a directory' "$tiercel" replay -r rules/system "$tmp"
 
 printf 'this is not a capture, not at all' >"$tmp/text.scap"
 expect "not a capture" 1 'TRACE_ERR_FORMAT' "$tiercel" replay -r rules/system "$tmp/text.scap"

@@ -23,10 +23,27 @@
 #include "engine/event/event.h"
 #include "engine/event/snapshot.h"
 
+/* How bytes of a capture end. */
+enum scap_input_status {
+	INPUT_MORE,
+	INPUT_END,
+	INPUT_CUT,	/* gzip ends inside a member: the writer was stopped */
+	INPUT_BAD,	/* not valid gzip from here on */
+	INPUT_FAILED,	/* the source failed */
+};
+
+struct byte_source_end {
+	enum scap_input_status status;	/* INPUT_END, _CUT or _BAD */
+	const char *problem;		/* with INPUT_BAD; as long-lived as the source */
+	bool trailing;			/* bytes after the last gzip member were ignored */
+};
+
 /* Bytes read (0 = end) or -errno. May return fewer than n. */
 struct byte_source {
 	long (*read)(void *ctx, void *buf, size_t n);
 	void *ctx;
+	/* Set: the source undoes gzip itself; how that ended, asked after read() gave 0. */
+	void (*ended)(void *ctx, struct byte_source_end *ret_end);
 };
 
 /* 0 or -errno; all n bytes are taken. */

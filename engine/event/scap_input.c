@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plain or gzip bytes of a capture. Called by the trace reader only. gzip members that follow each
+ * Plain or gzip bytes of a capture. Called by the trace reader and the agent. gzip members that follow each
  * other are one stream; a member that ends early yields everything up to the cut.
  */
 #include "engine/event/scap_input.h"
@@ -49,6 +49,8 @@ static bool at_gzip(const struct scap_input *in)
 static void detect(struct scap_input *in)
 {
 	in->detected = true;
+	if (in->src.ended)
+		return;
 	refill(in, 2);
 	if (in->status == INPUT_FAILED || !at_gzip(in))
 		return;
@@ -61,6 +63,18 @@ static void detect(struct scap_input *in)
 	in->in_member = true;
 }
 
+/* The source gave its last byte. */
+static void set_end(struct scap_input *in)
+{
+	struct byte_source_end end = { .status = INPUT_END };
+
+	if (in->src.ended)
+		in->src.ended(in->src.ctx, &end);
+	in->status = end.status;
+	in->problem = end.problem;
+	in->trailing = end.trailing;
+}
+
 static size_t read_plain(struct scap_input *in, uint8_t *buf, size_t n)
 {
 	size_t have = MIN(n, in->len - in->pos);
@@ -68,7 +82,7 @@ static size_t read_plain(struct scap_input *in, uint8_t *buf, size_t n)
 	if (have == 0) {
 		have = source_read(in, buf, n);
 		if (in->source_end)
-			in->status = INPUT_END;
+			set_end(in);
 		return have;
 	}
 	memcpy(buf, in->in + in->pos, have);

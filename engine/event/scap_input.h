@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes of a capture, gzip undone. Used by the trace reader, embedded in it.
+ * Bytes of a capture, gzip undone. Embedded in the trace reader; the agent has its own to inflate
+ * on another thread.
  */
 #ifndef TIERCEL_SCAP_INPUT_H
 #define TIERCEL_SCAP_INPUT_H
@@ -8,14 +9,6 @@
 #include <zlib.h>
 
 #include "engine/event/scap.h"
-
-enum scap_input_status {
-	INPUT_MORE,
-	INPUT_END,
-	INPUT_CUT,	/* gzip ends inside a member: the writer was stopped */
-	INPUT_BAD,	/* not valid gzip from here on */
-	INPUT_FAILED,	/* the source failed */
-};
 
 struct scap_input {
 	struct byte_source src;
