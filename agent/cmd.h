@@ -32,8 +32,8 @@ struct command {
 	int (*run)(const struct command *cmd, int argc, char **argv);
 };
 
-extern const struct command cmd_run, cmd_record, cmd_replay, cmd_check, cmd_rules, cmd_fields, cmd_events,
-	cmd_paths, cmd_doctor;
+extern const struct command cmd_run, cmd_record, cmd_replay, cmd_check, cmd_rules, cmd_explain,
+	cmd_bench, cmd_fields, cmd_events, cmd_paths, cmd_doctor;
 
 /*
  * Option parsing over a command's table. cli_next() returns the index of the next option in the

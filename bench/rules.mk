@@ -4,6 +4,9 @@ $(BUILD)/bench/gen_trace: $(BUILD)/bench/gen_trace.o $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ENGINE_LIBS)
 
+# agent/tests/test_bench.sh makes its trace with it.
+unit: $(BUILD)/bench/gen_trace
+
 -include $(BUILD)/bench/gen_trace.d
 
 # The loops of `make bench-live`.
