@@ -34,7 +34,7 @@ struct kcase_table {
 };
 
 extern const struct kcase_table case_path, case_fd, case_io, case_net, case_process, case_user,
-	case_memory, case_ipc, case_system;
+	case_memory, case_ipc, case_system, case_compat32;
 
 /* Make the call under test; its result must be the first parameter. */
 long case_call(struct want *w, long a, long b, long c, long d, long e, long f);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Puts one kernel of the table `kernels` into the cache: NAME/vmlinux (what qemu boots) and
-# NAME/version. Prints the version. Exit code 3: the mirror has no such kernel now.
+# Puts one kernel of the table `kernels` into the cache: NAME/vmlinux (what qemu boots), NAME/version
+# and the overlay module, where the package has it. Prints the version. Exit code 3: the mirror has no such kernel now.
 # usage: fetch.sh NAME        KT_REFRESH=1 looks for a newer one even when there is one in the cache
 set -eu -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,7 +31,8 @@ candidates() {
 
 unpack() {
 	local deb=$1
-	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work" --wildcards --no-anchored 'vmlinuz*' 2>/dev/null
+	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work" --wildcards --no-anchored \
+		'vmlinuz*' 'overlay.ko*' 2>/dev/null || true	# one of them is often missing
 	find "$work" -type f -name 'vmlinuz*' | head -n 1
 }
 
@@ -53,6 +54,7 @@ while read -r version package; do
 	amd64) "$here/extract_vmlinux.py" "$image" "$out/vmlinux.tmp" ;;
 	*) cp "$image" "$out/vmlinux.tmp" ;;
 	esac
+	find "$work" -type f -name 'overlay.ko*' -exec cp {} "$out/" \;
 	echo "$version" >"$out/version"
 	mv "$out/vmlinux.tmp" "$out/vmlinux"
 	echo "$version"

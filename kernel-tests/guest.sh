@@ -1,21 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Boots one kernel of the cache with a static ktest in an initramfs and leaves OUT.tap (TAP) and
+# Boots one kernel with the folder ROOT as initramfs (its /init is PID 1) and leaves OUT.tap (TAP) and
 # OUT.console. Exit code 0: booted and switched off in time, whatever the tests say.
-# usage: guest.sh ARCH VMLINUX BUSYBOX KTEST OUT     KT_LIMIT=seconds KT_MEM=MiB KT_APPEND=...
+# usage: guest.sh ARCH VMLINUX ROOT OUT     KT_LIMIT=seconds KT_MEM=MiB KT_APPEND=...
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-arch=$1 kernel=$2 busybox=$3 ktest=$4 out=$5
-
-root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
-mkdir -p "$root/bin"
-cp "$busybox" "$root/bin/busybox"
-cp "$ktest" "$root/ktest"
-install -m 755 "$here/init.sh" "$root/init"
-(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$out.initramfs"
+arch=$1 kernel=$2 root=$3 out=$4
 
 rm -f "$out.tap" "$out.console"
+(cd "$root" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$out.initramfs"
 common=(-accel tcg,thread=multi -m "${KT_MEM:-512}" -smp 2 -nographic -no-reboot -nodefaults
 	-kernel "$kernel" -initrd "$out.initramfs")
 # Level 5 shows warnings; mitigations only slow the emulation down.

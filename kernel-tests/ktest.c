@@ -23,7 +23,7 @@
 
 static const struct kcase_table *const tables[] = {
 	&case_path, &case_fd, &case_io, &case_net, &case_process,
-	&case_user, &case_memory, &case_ipc, &case_system,
+	&case_user, &case_memory, &case_ipc, &case_system, &case_compat32,
 };
 
 struct run {

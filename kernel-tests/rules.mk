@@ -34,18 +34,20 @@ kernel-tests-arm64:
 		LDFLAGS=-L$(KT_ROOT)/usr/lib/aarch64-linux-gnu $(KT_ARM)/kernel-tests/ktest
 
 # ---- the matrix -------------------------------------------------------------------------------
-# K="5.10 newest" chooses kernels (host: the one we are on), ALL=1 takes all of kernel-tests/kernels.
-K ?= $(shell awk '!/^#/ && ($$4 == "core" || "$(ALL)" != "") { print $$1 }' kernel-tests/kernels)
+# K="5.10 newest" chooses kernels (host: the one we are on; container: a container in a guest), ALL=1
+# takes all of kernel-tests/kernels.
+K ?= container $(shell awk '!/^#/ && ($$4 == "core" || "$(ALL)" != "") { print $$1 }' kernel-tests/kernels)
 
 kernel-tests: deps ## run the sensor's cases on real kernels in QEMU: K="5.10 6.12-arm64 host", or ALL=1
 	$(Q).ci/deps.sh kernel-tests/packages
 	$(Q)$(MAKE) --no-print-directory kernel-tests-run K='$(K)'
 
-kernel-tests-run: $(BUILD)/kernel-tests/ktest $(if $(filter %arm64,$(K)),kernel-tests-arm64)
-	$(Q)KT_CACHE=$(KT_CACHE) KTEST_amd64=$(BUILD)/kernel-tests/ktest BUSYBOX_amd64=/bin/busybox \
+kernel-tests-run: $(BUILD)/kernel-tests/ktest $(if $(filter container,$(K)),$(BUILD)/tiercel) $(if $(filter %arm64,$(K)),kernel-tests-arm64)
+	$(Q)KT_CACHE=$(KT_CACHE) TIERCEL=$(BUILD)/tiercel KTEST_amd64=$(BUILD)/kernel-tests/ktest BUSYBOX_amd64=/bin/busybox \
 		KTEST_arm64=$(KT_ARM)/kernel-tests/ktest BUSYBOX_arm64=$(KT_ROOT)/bin/busybox \
 		kernel-tests/run.sh $(BUILD)/kernel-tests/results $(K)
 
-unit: $(BUILD)/kernel-tests/ktest
+# Sanitizers cannot be linked statically.
+unit: $(if $(SAN),,$(BUILD)/kernel-tests/ktest)
 
 .PHONY: kernel-tests kernel-tests-run kernel-tests-arm64

@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the test program on kernels and prints a matrix. Exit code 1 when a case fails, a kernel
 # complains, a guest does not finish, or a kernel of the core set cannot be had.
-# usage: run.sh RESULTS-DIR NAME...     with KTEST_amd64, KTEST_arm64, BUSYBOX_amd64, BUSYBOX_arm64
-# NAME: a row of the table `kernels`, or "host" for the kernel we are on.
+# usage: run.sh RESULTS-DIR NAME...     with KTEST_ARCH and BUSYBOX_ARCH per architecture, and TIERCEL
+# NAME: a row of the table `kernels`, "host" for the kernel we are on, "container" for a container in a guest
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 results=$1
 shift
 mkdir -p "$results"
+cache=${KT_CACHE:-build/kernels}
+container_kernel=6.12
 bad=0 missing=0
 ran=()
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 row() {
 	awk -v n="$1" -v f="$2" '$1 == n { print $f }' "$here/kernels"
@@ -21,27 +25,12 @@ fail() {
 	bad=$((bad + 1))
 }
 
-# Is the TAP complete and without failures? Prints what is wrong. `finished` is the last line of a guest.
-judge() {
-	local tap=$1 finished=$2 plan got
-	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$tap")
-	got=$(grep -acE '^(not )?ok ' "$tap")
-	grep -a '^Bail out!' "$tap" && return 1
-	grep -aA 1 '^not ok' "$tap"
-	if [ "${plan:-0}" -eq 0 ] || [ "$plan" != "$got" ]; then
-		echo "incomplete: plan ${plan:-missing}, $got results"
-		return 1
-	fi
-	[ -z "$finished" ] || grep -aq "$finished" "$tap" || { echo "no closing line"; return 1; }
-	! grep -aq '^not ok' "$tap"
-}
-
 run_host() {
 	local start=$SECONDS
 	"$KTEST_amd64" >"$results/host.tap"
 	ran+=(host)
 	uname -r >"$results/host.version"
-	judge "$results/host.tap" "" || fail host "see above"
+	"$here/judge.sh" "$results/host.tap" || fail host "see above"
 	summary host $((SECONDS - start))
 }
 
@@ -49,34 +38,57 @@ summary() {
 	printf '%-13s %-32s %4d ok %2d failed %2d skipped  %3ds  attach %s\n' "$1" \
 		"$(cat "$results/$1.version")" "$(grep -a '^ok' "$results/$1.tap" | grep -cv '# SKIP')" \
 		"$(grep -ac '^not ok' "$results/$1.tap")" "$(grep -ac '^ok.*# SKIP' "$results/$1.tap")" "$2" \
-		"$(sed -n 's/.*sensor attached in \(.*\)/\1/p' "$results/$1.tap")"
+		"$(sed -n 's/.*sensor attached in \(.*\)/\1/p' "$results/$1.tap" | grep . || echo -)"
 }
 
-run_kernel() {
-	local name=$1 arch start=$SECONDS ktest busybox status
-	arch=$(row "$name" 2)
-	[ -n "$arch" ] || { fail "$name" "no such row in kernel-tests/kernels"; return; }
-	rm -f "$results/$name".*
-	if ! "$here/fetch.sh" "$name" >"$results/$name.version"; then
-		missing=$((missing + 1))
-		if [ "$(row "$name" 4)" = core ]; then
-			fail "$name" "the kernel cannot be had"
-		else
-			echo "MISSING $name"
-		fi
-		return
+# fetch NAME KERNEL: its version goes to the results.
+fetch() {
+	rm -f "$results/$1".*
+	"$here/fetch.sh" "$2" >"$results/$1.version" && return
+	missing=$((missing + 1))
+	if [ "$(row "$2" 4)" = core ]; then
+		fail "$1" "the kernel cannot be had"
+	else
+		echo "MISSING $1"
 	fi
-	ktest=KTEST_$arch busybox=BUSYBOX_$arch
-	status=0
-	"$here/guest.sh" "$arch" "${KT_CACHE:-build/kernels}/$name/vmlinux" "${!busybox}" "${!ktest}" \
-		"$results/$name" || status=$?
+	return 1
+}
+
+# boot NAME KERNEL ROOT: run the guest and judge it.
+boot() {
+	local name=$1 status=0
+	"$here/guest.sh" "$(row "$2" 2)" "$cache/$2/vmlinux" "$3" "$results/$name" || status=$?
 	touch "$results/$name.tap" "$results/$name.console"
 	sed -i 's/\r//' "$results/$name.tap"
 	ran+=("$name")
 	[ $status -eq 0 ] || fail "$name" "qemu ended with $status: $(tail -n 1 "$results/$name.qemu")"
-	judge "$results/$name.tap" '^# guest finished status 0' || fail "$name" "see above"
+	"$here/judge.sh" "$results/$name.tap" '^# guest finished status 0' || fail "$name" "see above"
 	"$here/splat.sh" "$results/$name.console" || fail "$name" "the kernel complained, see $results/$name.console"
+}
+
+run_kernel() {
+	local name=$1 arch ktest busybox start=$SECONDS root=$work/$1
+	arch=$(row "$name" 2)
+	[ -n "$arch" ] || { fail "$name" "no such row in kernel-tests/kernels"; return; }
+	fetch "$name" "$name" || return
+	ktest=KTEST_$arch busybox=BUSYBOX_$arch
+	mkdir -p "$root/bin"
+	cp "${!busybox}" "$root/bin/busybox"
+	cp "${!ktest}" "$root/ktest"
+	install -m 755 "$here/init.sh" "$root/init"
+	boot "$name" "$name" "$root"
 	summary "$name" $((SECONDS - start))
+}
+
+# The whole agent beside containerd with a real container, cgroup v2 only.
+run_container() {
+	local start=$SECONDS root=$work/container
+	ls "$cache/$container_kernel"/overlay.ko* >/dev/null 2>&1 || local -x KT_REFRESH=1
+	fetch container $container_kernel || return
+	"$here/container_root.sh" "$root" "$TIERCEL" "$cache/$container_kernel" ||
+		{ fail container "containerd cannot be had"; return; }
+	KT_MEM=1536 boot container $container_kernel "$root"
+	summary container $((SECONDS - start))
 }
 
 matrix() {
@@ -91,13 +103,15 @@ matrix() {
 			sub(/^(not )?ok [0-9]+ - /, ""); sub(/ # SKIP.*/, "")
 			if (!($0 in seen)) { seen[$0] = 1; order[++cases] = $0 }
 			cell[$0, kernels] = mark
+			if (length($0) > width) width = length($0)
 		}
 		END {
-			printf "%-24s", "case"
+			left = "%-" width "s"
+			printf left, "case"
 			for (k = 1; k <= kernels; k++) printf " %12s", title[k]
 			print ""
 			for (c = 1; c <= cases; c++) {
-				printf "%-24s", order[c]
+				printf left, order[c]
 				for (k = 1; k <= kernels; k++)
 					printf " %12s", ((order[c], k) in cell) ? cell[order[c], k] : "."
 				print ""
@@ -106,7 +120,10 @@ matrix() {
 }
 
 for name in "$@"; do
-	if [ "$name" = host ]; then run_host; else run_kernel "$name"; fi
+	case $name in
+	host | container) "run_$name" ;;
+	*) run_kernel "$name" ;;
+	esac
 done
 if [ ${#ran[@]} -gt 0 ]; then
 	matrix >"$results/matrix.txt"

@@ -196,5 +196,9 @@ bool want_matches(const struct want *w, struct event *ev, struct buf *ret_why)
 			return false;
 		}
 	}
+	if ((ev->flags & w->flags) != w->flags) {
+		buf_printf(ret_why, "event flags: want %#x, got %#x", w->flags, ev->flags);
+		return false;
+	}
 	return kernel_matches(w, ev, ret_why);
 }

@@ -41,6 +41,7 @@ struct want {
 	char skip[WANT_NOTE_MAX];	/* why this machine cannot do it */
 	char path[256];		/* of the kernel's object behind the fd; empty: any */
 	uint8_t kind;		/* of the same, enum fd_kind; FD_UNKNOWN: any */
+	uint8_t flags;		/* enum event_view_flags that must be set */
 	struct want_param params[WANT_PARAMS_MAX];
 	char bytes[WANT_BYTES_MAX];
 };
