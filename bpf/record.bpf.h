@@ -41,6 +41,16 @@ static __always_inline struct linux_binprm *call_bprm(struct call *c)
 /* The compiler forgets what it knows about the value, so that it keeps the check that follows. */
 #define HIDE(x) asm volatile("" : "+r"(x))
 
+/*
+ * A function of its own keeps programs small. 5.10 on arm64 refuses programs that have one and end
+ * in a tail call, as those of system calls on fds do.
+ */
+#if defined(__TARGET_ARCH_arm64)
+#define SUBPROG static __always_inline
+#else
+#define SUBPROG static __noinline
+#endif
+
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NR(regs) ((regs)->orig_ax)
 

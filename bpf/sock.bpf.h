@@ -203,7 +203,7 @@ static __always_inline void append_unix(struct call *c, struct sock *sk, const s
 }
 
 /* Tuple of a socket at the end of the record; number of bytes, 0 for other families. */
-static __noinline __u64 append_tuple(struct call *c, struct sock *sk, const struct any_addr *a,
+SUBPROG __u64 append_tuple(struct call *c, struct sock *sk, const struct any_addr *a,
 				     enum tuple_dir dir)
 {
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
