@@ -178,47 +178,6 @@ static bool get_realpath(const struct field_ref *f, struct event_ctx *ctx, struc
 	return text_value(fd_realpath_of(ctx), ret);
 }
 
-static void reverse(uint8_t *p, uint32_t n)
-{
-	for (uint32_t i = 0; i < n / 2; i++) {
-		uint8_t tmp = p[i];
-
-		p[i] = p[n - 1 - i];
-		p[n - 1 - i] = tmp;
-	}
-}
-
-/*
- * The order of fd.types is that of a hash table which puts new entries in front and turns its chain
- * around each time it grows: what users of other tools are used to see.
- */
-static const uint16_t table_sizes[] = { 13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10273 };
-
-/* Kinds of all fds in that order, the last one first. The fd that the event made is the newest. */
-static uint8_t *fd_kinds(const struct event_ctx *ctx, uint32_t *ret_n)
-{
-	uint32_t max = thread_fd_count(ctx->thread) + 1, n = 0, pos = 0, grown = 0;
-	const struct fdinfo *made = ctx->ev->info->flags & EF_CREATES_FD ? ctx->fd : NULL;
-	uint8_t *kinds = arena_alloc(ctx->scratch, max);
-	struct fdinfo *fd;
-
-	if (!kinds)
-		return NULL;
-	while ((fd = thread_next_fd(ctx->thread, &pos)) && n < max - 1) {
-		if (fd == made)
-			continue;
-		if (grown < ARRAY_SIZE(table_sizes) && n == table_sizes[grown]) {
-			reverse(kinds, n);
-			grown++;
-		}
-		kinds[n++] = fd->kind;
-	}
-	if (ctx->fd && (made || !n))
-		kinds[n++] = ctx->fd->kind;
-	*ret_n = n;
-	return kinds;
-}
-
 static void add_type(struct value_list *l, uint8_t kind)
 {
 	const struct fdinfo fd = { .kind = kind };
@@ -235,9 +194,8 @@ static void add_type(struct value_list *l, uint8_t kind)
 static bool all_types(const struct field_ref *f, struct event_ctx *ctx, struct value_list *ret)
 {
 	struct value_list l = { 0 };
-	struct fdinfo *fd;
-	uint8_t *kinds;
-	uint32_t n;
+	struct fdinfo *fd, **fds;
+	uint32_t n = 0;
 
 	if (!ctx->has_fd || !ctx->thread)
 		return false;
@@ -250,9 +208,11 @@ static bool all_types(const struct field_ref *f, struct event_ctx *ctx, struct v
 			return false;
 		add_type(&l, fd->kind);
 	} else {
-		kinds = fd_kinds(ctx, &n);
-		while (kinds && n > 0)
-			add_type(&l, kinds[--n]);
+		fds = fd_order(ctx, &n);
+		for (uint32_t i = 0; i < n; i++)
+			add_type(&l, fds[i]->kind);
+		if (!n && ctx->fd)
+			add_type(&l, ctx->fd->kind);
 	}
 	*ret = l;
 	return true;

@@ -28,6 +28,9 @@ struct str fd_realpath_of(const struct event_ctx *ctx);
 /* `path` below the directory `dirfd`, absolute and normalised. */
 bool fd_path_at(struct event_ctx *ctx, int64_t dirfd, struct str path, struct value *ret);
 
+/* field_fd_order.c: all fds of the thread in the order of fd.types; NULL when memory is short. */
+struct fdinfo **fd_order(const struct event_ctx *ctx, uint32_t *ret_n);
+
 /* field_fd_sock.c */
 FD_GETTER(fd_get_cip) FD_GETTER(fd_get_sip) FD_GETTER(fd_get_lip) FD_GETTER(fd_get_rip)
 FD_GETTER(fd_get_cport) FD_GETTER(fd_get_sport) FD_GETTER(fd_get_lport) FD_GETTER(fd_get_rport)

@@ -73,6 +73,7 @@ void fdtable_unref(struct state *s, struct fdtable *t)
 	if (t->nslots)
 		memset(t->slots, 0, t->nslots * sizeof(*t->slots));
 	t->count = 0;
+	t->last_order = 0;
 	t->next_spare = s->spare_tables;
 	s->spare_tables = t;
 	s->nspare_tables++;
@@ -177,6 +178,7 @@ static bool unshare(struct state *s, struct fdtable **slot)
 		fdtable_unref(s, t);
 		return false;
 	}
+	t->last_order = old->last_order;
 	fdtable_unref(s, old);
 	*slot = t;
 	return true;
@@ -215,6 +217,9 @@ refused:
 /* Put `f` into the table in place of what is there. Takes `f`. */
 static struct fdinfo *replace(struct state *s, struct fdtable *t, struct fdinfo *f)
 {
+	const struct fdinfo *old = fdtable_get(t, f->fd);
+
+	f->order = old ? old->order : ++t->last_order;
 	detach(s, t, f->fd);
 	if (insert(s, t, f))
 		return f;

@@ -37,6 +37,7 @@ struct fdinfo {
 	bool from_snapshot;
 	uint32_t open_flags;	/* enum wire_open_flags */
 	uint32_t dev;
+	uint32_t order;		/* numbers of a table rise in the order in which they were added */
 	uint64_t ino;
 	struct istr *name;	/* never NULL, "" when none */
 	struct istr *nameraw;	/* as given by the caller, or NULL */
@@ -57,6 +58,8 @@ struct group {
 	uint32_t alive;			/* threads not marked dead */
 	bool reaper;
 	struct fdtable *fds;		/* never NULL */
+	uint32_t fd_mark;		/* fdinfo.order up to which fds were inherited */
+	uint32_t fd_passes;		/* how often those were copied, by fork after fork */
 	struct istr *cwd;		/* ends in "/" */
 	struct istr *env;		/* NUL-separated */
 };

@@ -12,6 +12,7 @@ SAME_PARAM(CLONE_20_X_pidns_init_start_ts, FORK_20_X_pidns_init_start_ts);
 SAME_PARAM(CLONE_20_X_pidns_init_start_ts, VFORK_20_X_pidns_init_start_ts);
 SAME_PARAM(CLONE_20_X_pidns_init_start_ts, CLONE3_X_pidns_init_start_ts);
 
+#define FD_PASSES_MAX 4
 #define YOUNG_NS (2 * NS_PER_S)
 
 static struct exit_record *exit_slot(struct state *s, int64_t tid)
@@ -112,6 +113,9 @@ static void inherit_process(struct state *s, struct thread *t, const struct thre
 		istr_set(&g->env, parent->env);
 	fdtable_unref(s, g->fds);
 	g->fds = fdtable_share(parent->fds);
+	g->fd_mark = parent->fds->last_order;
+	/* For the order of fd.types: two more copies of a long chain bring it back. */
+	g->fd_passes = parent->fd_passes + (parent->fd_passes < FD_PASSES_MAX ? 1 : -1);
 }
 
 static void inherit(struct state *s, struct thread *t, const struct thread *from)

@@ -40,6 +40,7 @@ struct fdtable {
 	uint32_t ref;		/* shared between processes until one of them changes it */
 	uint32_t count;
 	uint32_t nslots;
+	uint32_t last_order;	/* fdinfo.order of the newest entry */
 	struct fdinfo **slots;	/* by number */
 	struct u64map high;	/* negative and large numbers */
 	struct fdtable *next_spare;

@@ -32,7 +32,6 @@ static const struct intended {
 	{ "fd.containerdirectory", 78, "the golden values were made without container ids" },
 	{ "fs.path.name", 1, "missing for a failed open" },
 	{ "fs.path.nameraw", 1, "missing for a failed open" },
-	{ "fd.types", 3, "order of fds that were not opened by rising number" },
 };
 
 struct column {
