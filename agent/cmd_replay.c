@@ -203,7 +203,7 @@ static int replay_trace(struct replay *r, const char *path)
 	if (e < 0 && e != -EBADMSG)
 		cli_fail("%s: %s", r->recorder ? "writing the trace failed" : "replay stopped",
 			 strerror(-e));
-	e = e < 0 ? EXIT_FAILED : EXIT_OK;
+	e = e < 0 || diags.errors ? EXIT_FAILED : EXIT_OK;
 	if (r->progress)
 		fputc('\r', stderr);
 	out_flush(&r->out);

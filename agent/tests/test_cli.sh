@@ -112,6 +112,8 @@ if [ -f "$corpus/libs-sample.scap" ]; then
 		"$tiercel" replay --print "$tmp/cut.scap"
 	expect "events before the cut are printed" 1 ' switch next=' "$tiercel" replay --print "$tmp/cut.scap"
 	{ head -c 130000 "$corpus/libs-sample.scap"; head -c 400 /dev/zero; } >"$tmp/zero.scap"
+	gzip -c "$corpus/libs-sample.scap" | head -c 9000 >"$tmp/cut.scap.gz"
+	expect "truncated gzip capture" 1 'TRACE_CUT' "$tiercel" replay --print "$tmp/cut.scap.gz"
 	expect "corrupt capture" 1 'TRACE_ERR' "$tiercel" replay --print "$tmp/zero.scap"
 else
 	n=$((n + 1))

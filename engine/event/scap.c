@@ -535,7 +535,7 @@ static int read_event(struct scap_reader *r, const struct block_type *t, uint32_
 			return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged event");
 		if (err == -EBADMSG) {
 			r->stats.corrupt_events++;
-			report(r, DIAG_TRACE_SKIPPED, at, "damaged event skipped");
+			report(r, DIAG_TRACE_ERR_EVENT, at, "damaged event skipped");
 		}
 	}
 	r->pos += len;

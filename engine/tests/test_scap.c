@@ -337,7 +337,7 @@ START_TEST(test_truncated_gzip)
 		struct run run = simple_run((struct str){ trace.p, n });
 
 		if (run.result == SCAP_END) {
-			ck_assert_uint_eq(run.warnings, 1);
+			ck_assert_uint_eq(run.errors, 1);
 			ck_assert_int_eq(run.code, DIAG_TRACE_CUT);
 			ck_assert_uint_eq(run.items[SNAP_DONE], 1);
 		}
@@ -360,7 +360,7 @@ START_TEST(test_bit_flips)
 		run = run_over(buf_str(&trace), 0, false, false);
 		ck_assert(run.result == SCAP_END || run.result == -EBADMSG);
 		if (run.result == -EBADMSG)
-			ck_assert_uint_eq(run.errors, 1);
+			ck_assert_uint_ge(run.errors, 1);
 		trace.p[at] ^= 1 << (at % 8);
 	}
 	buf_done(&trace);
@@ -459,7 +459,7 @@ START_TEST(test_damaged_event_in_sound_block)
 	ck_assert_uint_eq(run.stats.corrupt_events, 2);
 	ck_assert_uint_eq(run.params_over, 1);
 	ck_assert_uint_eq(run.stats.unknown_events, 1);
-	ck_assert_int_eq(run.code, DIAG_TRACE_SKIPPED);
+	ck_assert_int_eq(run.code, DIAG_TRACE_ERR_EVENT);
 	ck_assert_uint_eq(run.stats.events, TRACE_EVENTS);
 	buf_done(&trace);
 }
