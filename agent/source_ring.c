@@ -538,7 +538,7 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 	if (!s)
 		return -ENOMEM;
 	s->base.ops = &ring_ops;
-	s->cpus = libbpf_num_possible_cpus();
+	s->cpus = MAX(libbpf_num_possible_cpus(), 1);
 	s->host_root = strdup(opts->host_root ? opts->host_root : "");
 	memset(&first, 0xff, sizeof(first));
 	if (opts->events)
