@@ -46,10 +46,20 @@ static unsigned type_bits(enum param_type t)
 	return bytes && bytes < 8 ? bytes * 8 : 64;
 }
 
+/* Blanks before a number are skipped, behind it they are junk, as the incumbent has it. */
+static struct str skip_blanks(struct str s)
+{
+	uint32_t skip = 0;
+
+	while (skip < s.len && (s.p[skip] == ' ' || (s.p[skip] >= '\t' && s.p[skip] <= '\r')))
+		skip++;
+	return str_sub(s, skip, s.len);
+}
+
 /* Decimal with optional sign; the range is the caller's business. */
 static int parse_decimal(struct parse *p, struct str s, bool *ret_negative, uint64_t *ret_abs)
 {
-	struct str digits = str_trim(s);
+	struct str digits = skip_blanks(s);
 	bool negative = false;
 	uint64_t u = 0;
 	int r;
@@ -131,7 +141,7 @@ static int parse_bool(struct parse *p, struct value *v)
 static int parse_double(struct parse *p, struct value *v)
 {
 	char digits[64], *end;
-	struct str s = str_trim(p->text);
+	struct str s = skip_blanks(p->text);
 
 	/* No names ("inf", "nan") and no hex, which strtod would take. */
 	for (uint32_t i = 0; i < s.len; i++) {

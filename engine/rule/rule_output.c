@@ -15,8 +15,8 @@ static struct place output_place(const struct load_rule *r)
 }
 
 /* Built again with origins, only for a report. */
-static void report_at(struct loader *l, struct load_rule *r, enum diag_code code, uint32_t at,
-		      const char *message)
+static struct diag *report_at(struct loader *l, struct load_rule *r, enum diag_code code,
+			      uint32_t at, const char *message)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct origin map = { .arena = &l->arena };
@@ -27,7 +27,18 @@ static void report_at(struct loader *l, struct load_rule *r, enum diag_code code
 	expr.type = "rule output expression";
 	expr.outer = &item;
 	origin_find(&map, at, &expr.src, &expr.offset);
-	report(l, code, &expr, "%s", message);
+	return report(l, code, &expr, "%s", message);
+}
+
+/* The name is taken from the message: the judge of the template knows which one it tried. */
+static void hint_field(struct loader *l, struct diag *g, const char *message)
+{
+	static const char mark[] = "nonexistent field ";
+	const char *name = strstr(message, mark);
+	const char *near = name ? field_nearest(str_from(name + strlen(mark))) : NULL;
+
+	if (near && strcmp(near, name + strlen(mark)) != 0)
+		diag_hint(l->diags, g, "did you mean %s?", near);
 }
 
 /* "%container.info" goes; containers have fields of their own. */
@@ -223,9 +234,9 @@ void rule_output(struct loader *l, struct load_rule *r, bool good)
 	if (!message || l->oom)
 		return;
 	if (r->pub->skip_if_unknown_filter && message_is_unknown_filter(message) && good) {
-		report_at(l, r, DIAG_UNKNOWN_FILTER, pos.offset, message);
+		hint_field(l, report_at(l, r, DIAG_UNKNOWN_FILTER, pos.offset, message), message);
 		r->pub->skipped = true;
 	} else {
-		report_at(l, r, DIAG_ERR_COMPILE_OUTPUT, pos.offset, message);
+		hint_field(l, report_at(l, r, DIAG_ERR_COMPILE_OUTPUT, pos.offset, message), message);
 	}
 }

@@ -148,7 +148,8 @@ END_TEST
 
 START_TEST(bad_numbers_are_refused)
 {
-	static const char *const bad[] = { "", "-", "+", "abc", "1x", "0x10", "1.0", "--1", "1 2" };
+	static const char *const bad[] = { "", "-", "+", "abc", "1x", "0x10", "1.0", "--1", "1 2",
+					  "1 ", "1\n" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		ck_assert_msg(strstr(refusal(bad[i], PT_INT64), "is not a valid number"), "%s",
