@@ -20,12 +20,6 @@
 #define CAP_DAC_OVERRIDE_BIT (1ULL << 1)
 #define CAP_FOWNER_BIT (1ULL << 3)
 
-/* Clone marks of the process list, flags/clone_flags_all.def. */
-enum proc_marks {
-	MARK_THREAD = 0x1 | 0x2 | 0x800 | 0x2000 | 0x8000,
-	MARK_IN_PIDNS = 0x20000000,
-};
-
 /* Working memory of one record. */
 struct proc_scratch {
 	struct buf stat, status, args, env, cgroups, text;
@@ -147,9 +141,9 @@ static void take_status(const struct buf *status, struct proc_record *r)
 	r->sid = line_last(status_line(status, "NSsid"), &depth);
 	r->pgid = line_number(status_line(status, "NSpgid"), 0, 10);
 	if (depth > 1)
-		r->flags |= MARK_IN_PIDNS;
+		r->flags |= SNAP_MARK_IN_PIDNS;
 	if (r->tid != r->pid)
-		r->flags |= MARK_THREAD;
+		r->flags |= SNAP_MARK_THREAD;
 	r->cap_inheritable = line_number(status_line(status, "CapInh"), 0, 16);
 	r->cap_permitted = line_number(status_line(status, "CapPrm"), 0, 16);
 	r->cap_effective = line_number(status_line(status, "CapEff"), 0, 16);
@@ -184,16 +178,13 @@ static void take_stat(const struct snap *s, const struct buf *stat, char *comm, 
 }
 
 /* exe is the first string of the argument area, args the rest. */
-static void take_args(struct buf *args, struct proc_record *r)
+void snap_args(struct str cmdline, struct proc_record *r)
 {
-	size_t exe;
+	size_t len = MIN(cmdline.len, SNAP_TEXT_MAX), exe = len ? strnlen(cmdline.p, len) : 0;
 
-	if (args->len > SNAP_TEXT_MAX)
-		args->len = SNAP_TEXT_MAX;
-	exe = strnlen(args->p, args->len);
-	r->exe = (struct str){ args->p, exe };
-	if (exe + 1 < args->len)
-		r->args = (struct str){ args->p + exe + 1, args->len - exe - 1 };
+	r->exe = (struct str){ cmdline.p, exe };
+	if (exe + 1 < len)
+		r->args = (struct str){ cmdline.p + exe + 1, len - exe - 1 };
 }
 
 static void add_cgroup(struct buf *out, struct str name, struct str path)
@@ -341,7 +332,7 @@ static void take_shared(struct snap *s, const struct pidns_list *ns, const char 
 
 	snprintf(path, sizeof(path), "%s/cmdline", dir);
 	if (snap_read(s, path, &w->args))
-		take_args(&w->args, r);
+		snap_args(buf_str(&w->args), r);
 	snprintf(path, sizeof(path), "%s/environ", dir);
 	if (snap_read(s, path, &w->env))
 		r->env = (struct str){ w->env.p, MIN(w->env.len, SNAP_TEXT_MAX) };
@@ -355,7 +346,7 @@ static void take_shared(struct snap *s, const struct pidns_list *ns, const char 
 	snprintf(path, sizeof(path), "%s/root", dir);
 	r->root = snap_link(s, path, w->root, sizeof(w->root));
 	r->fdlimit = fd_limit(pid);
-	r->pidns_init_start_ts = r->flags & MARK_IN_PIDNS ? pidns_start(s, ns, pid) : s->boot_ns;
+	r->pidns_init_start_ts = r->flags & SNAP_MARK_IN_PIDNS ? pidns_start(s, ns, pid) : s->boot_ns;
 	take_exe(s, dir, w, r);
 }
 
@@ -462,14 +453,16 @@ static void scratch_free(struct proc_scratch *w)
 	free(w);
 }
 
-static int snap_processes(struct snap *s)
+static int snap_processes(struct snap *s, void *arg)
 {
 	struct proc_scratch *w = calloc(1, sizeof(*w));
 	struct pidns_list ns = { 0 };
 	DIR *d = open_dir(s, ".");
 	struct dirent *e;
-	int r = w && d ? 0 : -ENOMEM;
+	int r;
 
+	s->socks = snap_socks_new();
+	r = w && d && s->socks ? 0 : -ENOMEM;
 	while (!r && (e = readdir(d)))
 		if (entry_number(e) > 0)
 			note_pidns(s, &ns, entry_number(e), w);
@@ -482,6 +475,7 @@ static int snap_processes(struct snap *s)
 		closedir(d);
 	free(ns.items);
 	scratch_free(w);
+	snap_socks_free(s->socks);
 	return r;
 }
 
@@ -494,20 +488,10 @@ static uint64_t boot_time_ns(void)
 	return (now.tv_sec - up.tv_sec) * 1000000000ULL + now.tv_nsec - up.tv_nsec;
 }
 
-static int snap_all(struct snap *s, const char *host_root)
+int snapshot_with(const char *host_root, int (*processes)(struct snap *s, void *arg), void *arg,
+		  source_snapshot_fn fn, void *ctx)
 {
 	struct snapshot_item reset = { .kind = SNAP_RESET }, done = { .kind = SNAP_DONE };
-	int r = s->fn(s->ctx, &reset);
-
-	if (!r)
-		r = snap_host(s, host_root);
-	if (!r)
-		r = snap_processes(s);
-	return r ? r : s->fn(s->ctx, &done);
-}
-
-int snapshot_proc(const char *host_root, source_snapshot_fn fn, void *ctx)
-{
 	struct snap s = { .fn = fn, .ctx = ctx, .boot_ns = boot_time_ns() };
 	char path[SNAP_TEXT_MAX];
 	int r;
@@ -516,9 +500,16 @@ int snapshot_proc(const char *host_root, source_snapshot_fn fn, void *ctx)
 	s.proc_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s.proc_fd < 0)
 		return -errno;
-	s.socks = snap_socks_new();
-	r = s.socks ? snap_all(&s, host_root) : -ENOMEM;
-	snap_socks_free(s.socks);
+	r = fn(ctx, &reset);
+	if (!r)
+		r = snap_host(&s, host_root);
+	if (!r)
+		r = processes(&s, arg);
 	close(s.proc_fd);
-	return r;
+	return r ? r : fn(ctx, &done);
+}
+
+int snapshot_proc(const char *host_root, source_snapshot_fn fn, void *ctx)
+{
+	return snapshot_with(host_root, snap_processes, NULL, fn, ctx);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Parts of the /proc snapshot: processes (snapshot_proc.c), fds (snapshot_fd.c), sockets by inode
- * (snapshot_sock.c), users and interfaces (snapshot_host.c). Used by these files only.
+ * (snapshot_sock.c), users and interfaces (snapshot_host.c). Used by these files and, for what is not
+ * about processes, by snapshot_iter.c.
  */
 #ifndef TIERCEL_SNAPSHOT_PROC_H
 #define TIERCEL_SNAPSHOT_PROC_H
@@ -27,6 +28,18 @@ struct snap {
 	uint64_t boot_ns;	/* wall clock at boot */
 	struct snap_socks *socks;
 };
+
+/* Clone marks of the process list, flags/clone_flags_all.def. */
+enum snap_marks {
+	SNAP_MARK_THREAD = 0x1 | 0x2 | 0x800 | 0x2000 | 0x8000,
+	SNAP_MARK_IN_PIDNS = 0x20000000,
+};
+
+/* exe and args out of the argument area of a process; views into it. */
+void snap_args(struct str cmdline, struct proc_record *r);
+/* RESET, the host, what `processes` hands out, DONE. */
+int snapshot_with(const char *host_root, int (*processes)(struct snap *s, void *arg), void *arg,
+		  source_snapshot_fn fn, void *ctx);
 
 /* Whole small file below /proc into `out` (cleared first); false when the process is gone. */
 bool snap_read(const struct snap *s, const char *path, struct buf *out);

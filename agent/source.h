@@ -48,6 +48,7 @@ struct source;
 
 struct source_ops {
 	const char *name;
+	/* Once, before the first poll. */
 	int (*snapshot)(struct source *s, source_snapshot_fn fn, void *ctx);
 	/* Deliver what has arrived, waiting up to timeout_ms for the first. Events or -errno. */
 	int (*poll)(struct source *s, int timeout_ms, source_event_fn fn, void *ctx);
@@ -65,6 +66,12 @@ struct source {
 	const struct source_ops *ops;
 };
 
+enum source_snapshot_way {
+	SOURCE_SNAPSHOT_AUTO,	/* iterators, and /proc where they do not work */
+	SOURCE_SNAPSHOT_ITER,
+	SOURCE_SNAPSHOT_PROC,
+};
+
 struct source_ring_opts {
 	uint32_t data_ring_bytes;	/* per cpu; 0: default */
 	uint32_t life_ring_bytes;
@@ -74,6 +81,7 @@ struct source_ring_opts {
 	/* What set_events will ask for first: only that is loaded, the rest when it is asked for.
 	 * NULL: everything. Not kept. */
 	const struct evtset *events;
+	enum source_snapshot_way snapshot;
 };
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The live source: loads and attaches the programs of bpf/, owns their rings, counters and switches.
- * The only file of the agent that knows libbpf. Called by the commands that run live; everything is
+ * With snapshot_iter.c the only file of the agent that knows libbpf. Called by the commands that run live; everything is
  * freed by close.
  */
 #include <bpf/bpf.h>
@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/snapshot_iter.h"
 #include "agent/source_reader.h"
 #include "agent/source_syscalls.h"
 #include "bpf/sensor.skel.h"
@@ -27,6 +28,8 @@ struct source_ring {
 	uint32_t nlater;
 	struct bpf_program *programs[EVENT_TYPE_COUNT];
 	struct source_reader *reader;
+	struct snapshot_iter *iter;	/* until the snapshot has been taken */
+	enum source_snapshot_way snapshot;
 	struct bpf_link *links[4];
 	int ring_fds[2 * RINGS_MAX];
 	uint32_t nring_fds;
@@ -353,6 +356,7 @@ static void ring_close(struct source *base)
 	struct source_ring *s = container_of(base, struct source_ring, base);
 
 	ring_stop(base);
+	snapshot_iter_free(s->iter);
 	source_reader_free(s->reader);
 	for (uint32_t i = 0; i < s->nring_fds; i++)
 		close(s->ring_fds[i]);
@@ -367,7 +371,28 @@ static int ring_snapshot(struct source *base, source_snapshot_fn fn, void *ctx)
 {
 	struct source_ring *s = container_of(base, struct source_ring, base);
 
-	return snapshot_proc(s->host_root, fn, ctx);
+	int r = -ENOTSUP;
+
+	if (s->iter)
+		r = snapshot_iter_run(s->iter, s->host_root, fn, ctx);
+	snapshot_iter_free(s->iter);
+	s->iter = NULL;
+	if (r && s->snapshot != SOURCE_SNAPSHOT_ITER)
+		r = snapshot_proc(s->host_root, fn, ctx);
+	return r;
+}
+
+/* Before the hooks, so that who ends between them and the snapshot is part of it. */
+static int prepare_snapshot(struct source_ring *s, struct buf *error)
+{
+	int r = 0;
+
+	if (s->snapshot != SOURCE_SNAPSHOT_PROC)
+		r = snapshot_iter_new(bpf_map__fd(s->skel->maps.site_counters), &s->iter);
+	if (!r || s->snapshot == SOURCE_SNAPSHOT_AUTO)
+		return 0;
+	buf_printf(error, "no iterators on this kernel: %s (%s)", strerror(-r), load_log.last);
+	return r;
 }
 
 static int ring_poll(struct source *base, int timeout_ms, source_event_fn fn, void *ctx)
@@ -557,7 +582,10 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 	s->skel->bss->config.snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
 	s->skel->bss->config.own_tgid = opts->report_self ? 0 : getpid();
 	ring_set_events(&s->base, &none);
-	r = attach(s, ret_error);
+	s->snapshot = opts->snapshot;
+	r = prepare_snapshot(s, ret_error);
+	if (!r)
+		r = attach(s, ret_error);
 	if (r)
 		goto fail;
 	*ret = &s->base;

@@ -19,6 +19,18 @@ $(BUILD)/bpf/sensor.skel.h: $(BUILD)/bpf/sensor.bpf.o
 
 $(BUILD)/agent/source_ring.o: $(BUILD)/bpf/sensor.skel.h
 
+$(BUILD)/bpf/snapshot.bpf.o: $(BPF_SRC) bpf/snapshot.bpf.c bpf/snapshot.h
+	$(call msg,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c bpf/snapshot.bpf.c -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+
+$(BUILD)/bpf/snapshot.skel.h: $(BUILD)/bpf/snapshot.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name snapshot > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/agent/snapshot_iter.o: $(BUILD)/bpf/snapshot.skel.h
+
 # System call numbers of this architecture for the codes of sc.def: NR(number, code, event).
 $(BUILD)/bpf/syscall_nr.h: engine/event/sc.def
 	$(call msg,GEN,$@)

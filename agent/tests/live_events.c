@@ -147,6 +147,10 @@ int main(int argc, char **argv)
 	struct source *s;
 	time_t end;
 
+	if (getenv("SNAPSHOT"))
+		opts.snapshot = !strcmp(getenv("SNAPSHOT"), "proc") ? SOURCE_SNAPSHOT_PROC
+				: !strcmp(getenv("SNAPSHOT"), "iter") ? SOURCE_SNAPSHOT_ITER
+								      : SOURCE_SNAPSHOT_AUTO;
 	if (source_ring_open(&opts, &error, &s)) {
 		fprintf(stderr, "%s\n", error.p ? error.p : "?");
 		return 1;
