@@ -153,9 +153,11 @@ static int start_source(struct live *l)
 	r = source_ring_open(&opts, &error, &l->source);
 	if (r < 0)
 		return cli_fail("%.*s", STR_ARG(buf_str(&error)));
-	r = l->source->ops->set_events(l->source, &events);
+	/* Until the snapshot is complete only the life of processes is reported: no event of somebody
+	 * who ended before the snapshot came to him. */
+	r = l->source->ops->snapshot(l->source, feed_snapshot, l);
 	if (r == 0)
-		r = l->source->ops->snapshot(l->source, feed_snapshot, l);
+		r = l->source->ops->set_events(l->source, &events);
 	if (r < 0)
 		return cli_fail("cannot start the sensor: %s", strerror(-r));
 	rs = tiercel_rules(l->engine);

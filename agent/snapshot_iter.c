@@ -12,10 +12,10 @@
 
 #include "agent/snapshot_iter.h"
 #include "agent/snapshot_proc.h"
-#include "bpf/snapshot.skel.h"
 #include "engine/event/ring.h"
 
 #include "bpf/snapshot.h"
+#include "bpf/snapshot.skel.h"
 
 #define READ_BYTES (256 * 1024)		/* a read returns at most what the kernel buffers: 32 KiB */
 #define LATE_RING_BYTES (1U << 20)
@@ -26,6 +26,8 @@ struct snapshot_iter {
 	struct ring_buffer *late_ring;
 	struct buf cmdline, env;	/* from /proc, where the kernel side cannot read them */
 	struct snap *snap;		/* of the running snapshot */
+	struct u64map seen;		/* threads the iterator has shown */
+	bool late_now;			/* records of the late ring are being taken */
 	int err;			/* what the callback returned */
 	bool memory;
 };
@@ -81,6 +83,7 @@ void snapshot_iter_free(struct snapshot_iter *it)
 	bpf_link__destroy(it->fds);
 	ring_buffer__free(it->late_ring);
 	snapshot__destroy(it->skel);
+	u64map_done(&it->seen);
 	buf_done(&it->cmdline);
 	buf_done(&it->env);
 	free(it);
@@ -120,7 +123,8 @@ static void take_socket(const struct ring_kernel *k, const uint8_t *tuple, struc
 {
 	uint32_t at;
 
-	f->l4 = k->fd_l4;
+	if (f->kind == FD_IPV4 || f->kind == FD_IPV6)
+		f->l4 = k->fd_l4;
 	if (f->kind == FD_IPV4 && k->tuple_len == 13) {
 		take_inet(tuple + 1, 4, f);
 	} else if (f->kind == FD_IPV6 && k->tuple_len == 37) {
@@ -228,6 +232,11 @@ static int take_task(struct snapshot_iter *it, const struct ring_head *h, const 
 		texts[i] = (struct str){ (const char *)rec + at, lens[i] };
 		at += lens[i];
 	}
+	/* What ends has lost its memory, and its number may be in use again: the iterator is right. */
+	if (it->late_now && u64map_get(&it->seen, t.tid))
+		return 0;
+	if (!it->late_now && u64map_put(&it->seen, t.tid, it))
+		return -ENOMEM;
 	take_numbers(it, &t, r);
 	r->comm = text_of(texts[SNAP_TEXT_COMM]);
 	r->exepath = text_of(texts[SNAP_TEXT_EXEPATH]);
@@ -309,6 +318,7 @@ static int on_late(void *ctx, void *data, size_t len)
 static int read_late(struct snapshot_iter *it)
 {
 	it->err = 0;
+	it->late_now = true;
 	while (ring_buffer__consume(it->late_ring) > 0 && !it->err)
 		;
 	return it->err;
@@ -327,7 +337,8 @@ static int run(struct snap *s, void *arg)
 		r = read_iterator(it, it->fds);
 	bpf_link__destroy(it->late);
 	it->late = NULL;
-	return r;
+	/* A kernel may keep processes from iterators; their children want a parent nevertheless. */
+	return r ? r : snap_processes(s, &it->seen);
 }
 
 int snapshot_iter_run(struct snapshot_iter *it, const char *host_root, source_snapshot_fn fn,

@@ -453,8 +453,16 @@ static void scratch_free(struct proc_scratch *w)
 	free(w);
 }
 
-static int snap_processes(struct snap *s, void *arg)
+static bool is_news(const struct u64map *known, const struct dirent *e)
 {
+	int64_t pid = entry_number(e);
+
+	return pid > 0 && !(known && u64map_get(known, pid));
+}
+
+int snap_processes(struct snap *s, void *arg)
+{
+	const struct u64map *known = arg;
 	struct proc_scratch *w = calloc(1, sizeof(*w));
 	struct pidns_list ns = { 0 };
 	DIR *d = open_dir(s, ".");
@@ -464,12 +472,12 @@ static int snap_processes(struct snap *s, void *arg)
 	s->socks = snap_socks_new();
 	r = w && d && s->socks ? 0 : -ENOMEM;
 	while (!r && (e = readdir(d)))
-		if (entry_number(e) > 0)
+		if (is_news(known, e))
 			note_pidns(s, &ns, entry_number(e), w);
 	if (!r)
 		rewinddir(d);
 	while (!r && (e = readdir(d)))
-		if (entry_number(e) > 0)
+		if (is_news(known, e))
 			r = snap_process(s, &ns, entry_number(e), w);
 	if (d)
 		closedir(d);

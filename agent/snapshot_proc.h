@@ -37,6 +37,8 @@ enum snap_marks {
 
 /* exe and args out of the argument area of a process; views into it. */
 void snap_args(struct str cmdline, struct proc_record *r);
+/* All processes of /proc but those whose number is in `arg`, a struct u64map or NULL. */
+int snap_processes(struct snap *s, void *arg);
 /* RESET, the host, what `processes` hands out, DONE. */
 int snapshot_with(const char *host_root, int (*processes)(struct snap *s, void *arg), void *arg,
 		  source_snapshot_fn fn, void *ctx);

@@ -126,12 +126,11 @@ static void add_unix(struct snap_socks *k, const char *line, uint8_t l4)
 	unsigned long long num, ino;
 	int at = 0;
 
-	if (sscanf(line, "%llx: %*x %*x %*x %*x %*x %llu %n", &num, &ino, &at) != 2)
+	if (sscanf(line, "%llx: %*x %*x %*x %*x %*x %llu%n", &num, &ino, &at) != 2)
 		return;
+	at += strspn(line + at, " ");
 	sock.fd.unix_source = num;
-	if (at)
-		snprintf(sock.name, sizeof(sock.name), "%.*s", (int)strcspn(line + at, "\n"),
-			 line + at);
+	snprintf(sock.name, sizeof(sock.name), "%.*s", (int)strcspn(line + at, "\n"), line + at);
 	keep(k, ino, &sock);
 }
 

@@ -202,6 +202,18 @@ static __always_inline bool fd_is_cloexec(struct task_struct *t, __u32 fd)
 	return word >> (fd % 64) & 1;
 }
 
+/* Not inlined: its stack must not add to that of put_kernel(). */
+static __noinline void fill_fd(struct call *c, struct snap_fd *part)
+{
+	__u64 flags = BPF_CORE_READ(call_file(c), f_flags) & ~(__u64)O_CLOEXEC;
+
+	if (fd_is_cloexec(c->task, part->fd))
+		flags |= O_CLOEXEC;
+	part->open_flags = conv_open(flags) & ~WO_LARGEFILE;
+	file_read(c->file, &c->info);
+	inode_read(c->info.inode, &c->info);
+}
+
 SEC("iter/task_file")
 int snap_fds(__u64 *ctx)
 {
@@ -209,8 +221,7 @@ int snap_fds(__u64 *ctx)
 	__u64 fd = ctx[2];
 	struct call call = { .task = (void *)ctx[1], .file = (void *)ctx[3] }, *c = &call;
 	struct task_struct *leader;
-	struct snap_fd *part;
-	__u64 flags;
+	struct snap_fd part = {};
 
 	HIDE(fd);
 	if (!call.task || !call.file)
@@ -219,16 +230,11 @@ int snap_fds(__u64 *ctx)
 	leader = BPF_CORE_READ(call_task(c), group_leader);
 	if (leader != call.task && BPF_CORE_READ(leader, files) == BPF_CORE_READ(call_task(c), files))
 		return 0;
-	if (!snap_begin(c, SNAP_RECORD_FD, 0, sizeof(*part)))
+	if (!snap_begin(c, SNAP_RECORD_FD, 0, sizeof(part)))
 		return 0;
-	part = (void *)c->s->data;
-	part->fd = fd;
-	flags = BPF_CORE_READ(call_file(c), f_flags) & ~(__u64)O_CLOEXEC;
-	if (fd_is_cloexec(c->task, fd))
-		flags |= O_CLOEXEC;
-	part->open_flags = conv_open(flags) & ~WO_LARGEFILE;
-	file_read(c->file, &c->info);
-	inode_read(c->info.inode, &c->info);
+	part.fd = fd;
+	fill_fd(c, &part);
+	__builtin_memcpy(c->s->data, &part, sizeof(part));
 	put_kernel(c);
 	bpf_seq_write(meta->seq, &c->s->head, snap_len(c->s));
 	return 0;
