@@ -81,17 +81,29 @@ int intern_init(struct intern *in)
 void intern_done(struct intern *in)
 {
 	for (uint32_t i = 0; in->slots && i <= in->mask; i++)
-		free(in->slots[i]);
+		free(in->slots[i].s);
 	free(in->slots);
 	free_spare(in);
 	*in = (struct intern){ 0 };
 }
 
-static uint32_t find_slot(struct istr *const *slots, uint32_t mask, struct str s, uint64_t hash)
+static uint32_t find_slot(const struct intern_slot *slots, uint32_t mask, struct str s,
+			  uint64_t hash)
 {
 	uint32_t i = (uint32_t)hash & mask;
 
-	while (slots[i] && !(slots[i]->hash == hash && str_eq(istr_str(slots[i]), s)))
+	while (slots[i].s && !(slots[i].hash == hash && str_eq(istr_str(slots[i].s), s)))
+		i = (i + 1) & mask;
+	return i;
+}
+
+/* The slot of a string that is in the table, or a free one for a string that is not. */
+static uint32_t slot_of(const struct intern_slot *slots, uint32_t mask, const struct istr *s,
+			uint64_t hash)
+{
+	uint32_t i = (uint32_t)hash & mask;
+
+	while (slots[i].s && slots[i].s != s)
 		i = (i + 1) & mask;
 	return i;
 }
@@ -99,15 +111,15 @@ static uint32_t find_slot(struct istr *const *slots, uint32_t mask, struct str s
 static int grow(struct intern *in)
 {
 	uint32_t mask = (in->mask + 1) * 2 - 1;
-	struct istr **slots = calloc((size_t)mask + 1, sizeof(*slots));
+	struct intern_slot *slots = calloc((size_t)mask + 1, sizeof(*slots));
 
 	if (!slots)
 		return -ENOMEM;
 	for (uint32_t i = 0; i <= in->mask; i++) {
-		struct istr *s = in->slots[i];
+		const struct intern_slot *old = &in->slots[i];
 
-		if (s)
-			slots[find_slot(slots, mask, istr_str(s), s->hash)] = s;
+		if (old->s)
+			slots[slot_of(slots, mask, old->s, old->hash)] = *old;
 	}
 	free(in->slots);
 	in->slots = slots;
@@ -119,7 +131,7 @@ struct istr *intern_get(struct intern *in, struct str s)
 {
 	uint64_t hash = hash_str(s);
 	uint32_t i = find_slot(in->slots, in->mask, s, hash);
-	struct istr *n = in->slots[i];
+	struct istr *n = in->slots[i].s;
 
 	if (n)
 		return istr_ref(n);
@@ -136,7 +148,7 @@ struct istr *intern_get(struct intern *in, struct str s)
 	if (s.len)
 		memcpy(n->p, s.p, s.len);
 	n->p[s.len] = '\0';
-	in->slots[i] = n;
+	in->slots[i] = (struct intern_slot){ hash, n };
 	in->count++;
 	in->bytes += sizeof(*n) + s.len + 1;
 	return n;
@@ -144,8 +156,8 @@ struct istr *intern_get(struct intern *in, struct str s)
 
 static void remove_slot(struct intern *in, uint32_t hole)
 {
-	for (uint32_t at = (hole + 1) & in->mask; in->slots[at]; at = (at + 1) & in->mask) {
-		uint32_t home = (uint32_t)in->slots[at]->hash & in->mask;
+	for (uint32_t at = (hole + 1) & in->mask; in->slots[at].s; at = (at + 1) & in->mask) {
+		uint32_t home = (uint32_t)in->slots[at].hash & in->mask;
 		bool stay = hole <= at ? (hole < home && home <= at) : (hole < home || home <= at);
 
 		if (stay)
@@ -153,7 +165,7 @@ static void remove_slot(struct intern *in, uint32_t hole)
 		in->slots[hole] = in->slots[at];
 		hole = at;
 	}
-	in->slots[hole] = NULL;
+	in->slots[hole].s = NULL;
 }
 
 void istr_unref(struct istr *s)
@@ -163,7 +175,7 @@ void istr_unref(struct istr *s)
 	if (!s || --s->ref > 0)
 		return;
 	in = s->owner;
-	remove_slot(in, find_slot(in->slots, in->mask, istr_str(s), s->hash));
+	remove_slot(in, slot_of(in->slots, in->mask, s, s->hash));
 	in->count--;
 	in->bytes -= sizeof(*s) + s->len + 1;
 	give_back(in, s);

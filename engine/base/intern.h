@@ -21,8 +21,14 @@ struct istr {
 
 #define INTERN_CLASSES 16	/* sizes of 32, 64 ... 512 bytes */
 
+/* The hash beside the pointer: probing past other strings does not touch them. */
+struct intern_slot {
+	uint64_t hash;
+	struct istr *s;		/* NULL: free */
+};
+
 struct intern {
-	struct istr **slots;
+	struct intern_slot *slots;
 	uint32_t mask, count;
 	uint64_t next_serial;
 	size_t bytes;	/* memory held by strings */
