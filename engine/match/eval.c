@@ -16,7 +16,7 @@ static const struct slot *slot_fill(struct matcher *m, struct slot *s, struct ev
 {
 	s->epoch = m->epoch;
 	s->hashed = false;
-	s->entry = NULL;
+	s->known = NULL;
 	if (s->single) {
 		s->have = field_get(&s->operand->field, ctx, &s->one);
 		s->values = (struct value_list){ &s->one, 1 };
@@ -110,20 +110,9 @@ static bool atom_holds(struct matcher *m, const struct atom *a, struct slot *s,
 	}
 }
 
-/* Checks of a text in a memo are evaluated once per text. */
-static bool memo_holds(struct matcher *m, const struct atom *a, struct memo_entry *e,
-		       struct event_ctx *ctx)
+static inline bool has_bit(const uint64_t *bits, uint32_t bit)
 {
-	const struct memo *memo = m->slots[a->left].memo;
-	struct slot *s;
-	bool truth;
-
-	if (memo_known(e, a->memo_bit))
-		return memo_truth(memo, e, a->memo_bit);
-	s = slot_get(m, a->left, ctx);
-	truth = s->have && atom_holds(m, a, s, ctx);
-	memo_set(memo, e, a->memo_bit, truth);
-	return truth;
+	return bits[bit / 64] >> (bit % 64) & 1;
 }
 
 static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
@@ -132,8 +121,8 @@ static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx 
 
 	if (a->memo_bit != NO_BIT) {
 		s = &m->slots[m->slots[a->left].key];
-		if (s->epoch == m->epoch && s->entry)
-			return memo_holds(m, a, s->entry, ctx);
+		if (s->epoch == m->epoch && s->known && has_bit(s->known, a->memo_bit))
+			return has_bit(s->truth, a->memo_bit);
 	}
 	s = slot_get(m, a->left, ctx);
 	return s->have && atom_holds(m, a, s, ctx);
@@ -244,8 +233,8 @@ guards_pass(struct matcher *m, const struct rule_list *l, uint64_t *live, struct
 struct known_walk {
 	struct matcher *m;
 	struct event_ctx *ctx;
-	uint32_t key;
-	struct memo_entry *entry;
+	const struct text_guard *text;
+	const uint64_t *truth;
 };
 
 static enum truth text_truth(void *ctx, uint32_t atom)
@@ -253,9 +242,10 @@ static enum truth text_truth(void *ctx, uint32_t atom)
 	const struct known_walk *w = ctx;
 	const struct atom *a = &w->m->atoms[atom];
 
-	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->key)
+	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->text->slot ||
+	    !has_bit(w->text->checks, a->memo_bit))
 		return TRUTH_UNKNOWN;
-	return memo_holds(w->m, a, w->entry, w->ctx) ? TRUTH_TRUE : TRUTH_FALSE;
+	return has_bit(w->truth, a->memo_bit) ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
 static enum truth process_truth(void *ctx, uint32_t atom)
@@ -307,33 +297,79 @@ static bool mask_open(uint64_t *open, const uint64_t *live, const uint64_t *mask
 }
 
 /* The entry of the slot's text; NULL when none is kept. */
-static struct memo_entry *text_entry(struct slot *s, struct event_ctx *ctx)
+static struct memo_entry *text_entry(struct slot *s, const struct event_ctx *ctx)
 {
 	uint32_t tag = s->memo->by_fd && ctx->fd ? 1U + ctx->fd->kind : 0;
 
-	if (!s->entry)
-		s->entry = memo_get(s->memo, s->one.s, slot_hash(s), tag);
-	return s->entry;
+	return memo_get(s->memo, s->one.s, slot_hash(s), tag);
+}
+
+/* What the results of the checks of a text say about the rules of the list. */
+static void judge_class(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
+			const uint64_t *truth, uint64_t *alive)
+{
+	struct known_walk walk = { .m = m, .text = t, .truth = truth };
+
+	memset(alive, 0xff, l->words * sizeof(*alive));
+	for (uint32_t i = 0; i < l->n; i++)
+		if (has_bit(t->decides, i) &&
+		    !guard_can_match(m, l->entries[i].pc, text_truth, &walk))
+			alive[i / 64] &= ~(1ULL << (i % 64));
+}
+
+/* The class of a text that was not seen before; 0: none. */
+static uint16_t find_class(struct matcher *m, const struct rule_list *l,
+			   const struct text_guard *t, struct event_ctx *ctx)
+{
+	struct memo *memo = m->slots[t->slot].memo;
+	uint64_t *truth = m->text_truth;
+	uint16_t number;
+
+	memset(truth, 0, memo->words * sizeof(*truth));
+	for (uint32_t i = 0; i < t->natoms; i++) {
+		const struct atom *a = &m->atoms[t->atoms[i]];
+		struct slot *s = slot_get(m, a->left, ctx);
+
+		if (s->have && atom_holds(m, a, s, ctx))
+			truth[a->memo_bit / 64] |= 1ULL << (a->memo_bit % 64);
+	}
+	number = memo_find_class(memo, t->list, truth);
+	if (number)
+		return number;
+	number = memo_add_class(memo, t->list, truth);
+	if (number)
+		judge_class(m, l, t, truth, memo_class(memo, t->list, number) + memo->words);
+	return number;
 }
 
 static bool text_pass(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
 		      uint64_t *live, struct event_ctx *ctx)
 {
-	struct known_walk walk = { .m = m, .ctx = ctx, .key = t->slot };
-	uint64_t open[RULE_WORDS_MAX], *decided;
+	uint64_t open[RULE_WORDS_MAX];
+	struct memo_entry *entry;
 	struct slot *s;
+	uint16_t number;
 
 	if (!mask_open(open, live, t->decides, l->words))
 		return true;
 	s = slot_get(m, t->slot, ctx);
 	if (!s->have)
 		return mask_and(live, t->if_missing, l->words);
-	walk.entry = text_entry(s, ctx);
-	if (!walk.entry)
+	entry = text_entry(s, ctx);
+	if (!entry)
 		return true;
-	decided = &walk.entry->data[t->memo_at];
-	decide(l, open, decided, decided + l->words, text_truth, &walk);
-	return mask_decided(live, decided, decided + l->words, l->words);
+	number = entry->classes[t->list];
+	if (unlikely(!number)) {
+		number = find_class(m, l, t, ctx);
+		if (!number)
+			return true;
+		/* A new class may have made all entries forget their texts. */
+		entry = text_entry(s, ctx);
+		entry->classes[t->list] = number;
+	}
+	s->known = t->checks;
+	s->truth = memo_class(s->memo, t->list, number);
+	return mask_and(live, s->truth + s->memo->words, l->words);
 }
 
 static bool texts_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,

@@ -91,12 +91,26 @@ struct use {
 	enum truth assume;
 };
 
-static enum truth note_use(void *ctx, uint32_t atom)
+/* All code of the rule, unlike guard_can_match(), which ends at the first way to a match. */
+static void note_uses(struct use *u, uint32_t pc)
 {
-	struct use *u = ctx;
+	struct matcher *m = u->m;
+	uint32_t depth = 0;
 
-	u->rules[(size_t)atom * u->words + u->rule / 64] |= 1ULL << (u->rule % 64);
-	return TRUTH_UNKNOWN;
+	m->walk++;
+	m->stack[depth++] = pc;
+	while (depth) {
+		const struct insn *insn;
+
+		pc = m->stack[--depth];
+		if (pc >= PC_MATCH || m->seen[pc] == m->walk)
+			continue;
+		m->seen[pc] = m->walk;
+		insn = &m->code[pc];
+		u->rules[(size_t)insn->atom * u->words + u->rule / 64] |= 1ULL << (u->rule % 64);
+		m->stack[depth++] = insn->no;
+		m->stack[depth++] = insn->yes;
+	}
 }
 
 static enum truth assume_atom(void *ctx, uint32_t atom)
@@ -230,6 +244,29 @@ static uint64_t *users_of(const struct use *u, atom_filter_fn filter, bool *ret_
 	return users;
 }
 
+/* The checks of the text that the list looks at, as numbers and as bits. */
+static int text_checks(struct use *u, struct text_guard *t)
+{
+	const struct memo *memo = u->m->slots[u->key].memo;
+	uint64_t *checks = arena_array(&u->m->arena, memo->words, sizeof(*checks));
+	uint32_t *atoms = arena_array(&u->m->arena, memo->nbits, sizeof(*atoms));
+
+	if (!checks || !atoms)
+		return -ENOMEM;
+	t->natoms = 0;
+	for (uint32_t a = 0; a < u->m->natoms; a++) {
+		uint32_t bit = u->m->atoms[a].memo_bit;
+
+		if (!of_key(u, &u->m->atoms[a]) || !is_used(u, a))
+			continue;
+		atoms[t->natoms++] = a;
+		checks[bit / 64] |= 1ULL << (bit % 64);
+	}
+	t->atoms = atoms;
+	t->checks = checks;
+	return 0;
+}
+
 /* The text of slot `key` as a guard. 0 with decides == NULL: no rule looks at it. */
 static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 		      struct text_guard *ret)
@@ -246,8 +283,9 @@ static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 	}
 	ret->if_missing = mask_if(u, l, ret->decides, assume_missing);
 	ret->slot = key;
-	ret->memo_at = memo_add_list(u->m->slots[key].memo, u->words);
-	return ret->if_missing ? 0 : -ENOMEM;
+	if (!ret->if_missing || text_checks(u, ret))
+		return -ENOMEM;
+	return memo_add_list(u->m->slots[key].memo, u->words, &ret->list);
 }
 
 static bool is_process_slot(const struct matcher *m, uint32_t slot)
@@ -314,7 +352,7 @@ static int prepare_list(struct matcher *m, struct rule_list *l)
 	if (!u.rules)
 		return -ENOMEM;
 	for (u.rule = 0; u.rule < l->n; u.rule++)
-		guard_can_match(m, l->entries[u.rule].pc, note_use, &u);
+		note_uses(&u, l->entries[u.rule].pc);
 	r = find_guards(&u, l);
 	if (!r)
 		r = find_texts(&u, l);
@@ -380,7 +418,7 @@ static void join_derived(struct matcher *m)
 		if (!slot || !key)
 			continue;
 		if (!key->memo)
-			key->memo = memo_new();
+			key->memo = memo_new(m->limits);
 		if (!key->memo)
 			continue;
 		key->memo->by_fd = true;
@@ -394,6 +432,7 @@ static void join_derived(struct matcher *m)
 static int find_memos(struct matcher *m)
 {
 	uint32_t *checks = calloc(MAX(m->nslots, 1U), sizeof(*checks));
+	uint32_t words = 1;
 
 	if (!checks)
 		return -ENOMEM;
@@ -401,7 +440,7 @@ static int find_memos(struct matcher *m)
 		checks[m->atoms[a].left] += is_text_check(m, &m->atoms[a]);
 	for (uint32_t s = 0; s < m->nslots; s++)
 		if (checks[s] >= MEMO_CHECKS_MIN)
-			m->slots[s].memo = memo_new();
+			m->slots[s].memo = memo_new(m->limits);
 	free(checks);
 	join_derived(m);
 	for (uint32_t a = 0; a < m->natoms; a++) {
@@ -410,7 +449,11 @@ static int find_memos(struct matcher *m)
 		if (m->slots[atom->left].memo && is_text_check(m, atom))
 			atom->memo_bit = memo_add_check(m->slots[atom->left].memo);
 	}
-	return 0;
+	for (uint32_t s = 0; s < m->nslots; s++)
+		if (m->slots[s].memo)
+			words = MAX(words, m->slots[s].memo->words);
+	m->text_truth = arena_array(&m->arena, words, sizeof(*m->text_truth));
+	return m->text_truth ? 0 : -ENOMEM;
 }
 
 int guard_prepare(struct matcher *m)

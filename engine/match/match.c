@@ -16,6 +16,7 @@ struct matcher *matcher_new(const struct ruleset *rs, const struct match_opts *o
 		return NULL;
 	arena_init(&m->arena, BLOCK_SIZE, 0);
 	m->rules = rs;
+	m->limits = limits;
 	m->opts = *opts;
 	m->epoch = 1;
 	if (compile_rules(m)) {

@@ -64,7 +64,8 @@ struct slot {
 	struct value one;
 	struct memo *memo;		/* of checks of this slot, or NULL */
 	uint32_t key;			/* slot whose text is the key of the memo: itself mostly */
-	struct memo_entry *entry;	/* key slots: of the current text, or NULL */
+	/* Key slots: checks whose results the class of the current text has, or NULL; the results. */
+	const uint64_t *known, *truth;
 };
 
 struct rule_entry {
@@ -85,7 +86,10 @@ struct guard {
 /* A text that decides rules of a list: see memo.h. */
 struct text_guard {
 	uint32_t slot;
-	uint32_t memo_at;		/* place of the list in the entries of the memo */
+	uint32_t list;			/* number of the rule list in the memo */
+	const uint32_t *atoms;		/* checks of the text that the rules look at */
+	uint32_t natoms;
+	const uint64_t *checks;		/* the same as bits of the memo */
 	const uint64_t *decides;	/* rules that look at the text */
 	const uint64_t *if_missing;	/* rules that can match when there is none */
 };
@@ -118,6 +122,7 @@ struct source_rules {
 struct matcher {
 	struct arena arena;
 	const struct ruleset *rules;
+	struct limits *limits;
 	struct match_opts opts;
 	struct evtset events;
 	struct atom *atoms;
@@ -136,6 +141,7 @@ struct matcher {
 	/* For walks over the code: nodes seen in the current walk, nodes to visit. */
 	uint32_t *seen, *stack;
 	uint32_t walk;
+	uint64_t *text_truth;		/* results of checks of a new text */
 };
 
 /* What a check depends on: how long its result stays valid. */

@@ -457,6 +457,11 @@ START_TEST(program_agrees_with_oracle)
 	struct bed *t = bed_new();
 	struct matcher *fast, *slow;
 
+	/* Every other time with hardly any room for what is known about texts. */
+	if (_i % 2) {
+		t->limits.max[LIMIT_MEMO_BYTES] = 1;
+		t->limits.max[LIMIT_MEMO_CLASSES] = 1 + (uint64_t)_i % 4;
+	}
 	tried = random_rules(t, &seed);
 	ck_assert_msg(t->rs.nrules == MAX_RULES, "%u of %u conditions accepted", t->rs.nrules,
 		      tried);
@@ -466,9 +471,48 @@ START_TEST(program_agrees_with_oracle)
 		process(t, random_event(t, &seed));
 		compare(t, fast, slow);
 	}
+	if (_i % 2)
+		ck_assert_uint_gt(t->limits.hits[LIMIT_MEMO_CLASSES], 0);
 	matcher_free(fast);
 	matcher_free(slow);
 	bed_free(t);
+}
+END_TEST
+
+/* More rules for one event type than masks have bits: all are evaluated as they come. */
+START_TEST(very_many_rules)
+{
+	enum { N = 64 * 16 + 10 };
+	struct rule **rules = calloc(N, sizeof(*rules));
+	const struct rule *found[2] = { NULL, NULL };
+	struct bed *t = bed_new();
+	struct matcher *m;
+	char text[128];
+
+	ck_assert_ptr_nonnull(rules);
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(text, sizeof(text), "evt.type = openat and fd.name = /f%u", i % (N - 1));
+		t->rs.rules = t->rules;
+		t->rs.nrules = 0;
+		must_add(t, text);
+		rules[i] = t->rules[0];
+	}
+	t->rs.rules = rules;
+	t->rs.nrules = N;
+	m = matcher(t, true, false);
+	process(t, openat_event(t, 20, 5, "/f0", WO_RDONLY));
+	ck_assert_uint_eq(matcher_eval(m, &t->ctx, found, 2), 2);
+	ck_assert_ptr_eq(found[0], rules[0]);
+	ck_assert_ptr_eq(found[1], rules[N - 1]);
+	process(t, openat_event(t, 20, 5, "/f1032", WO_RDONLY));
+	ck_assert_uint_eq(matcher_eval(m, &t->ctx, found, 2), 1);
+	ck_assert_ptr_eq(found[0], rules[1032]);
+	process(t, openat_event(t, 20, 5, "/f1033", WO_RDONLY));
+	ck_assert_uint_eq(matcher_eval(m, &t->ctx, found, 2), 0);
+	matcher_free(m);
+	t->rs.rules = t->rules;
+	bed_free(t);
+	free(rules);
 }
 END_TEST
 
@@ -481,6 +525,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, order_and_modes);
 	tcase_add_test(tc, sources_are_apart);
 	tcase_add_test(tc, checks_and_code_are_shared);
+	tcase_add_test(tc, very_many_rules);
 	tcase_add_loop_test(tc, program_agrees_with_oracle, 0, 20);
 	suite_add_tcase(s, tc);
 	return s;
