@@ -43,14 +43,32 @@ def report(rows, args):
                                                       r["peak_mb"]))
     if args.json:
         with open(args.json, "w") as f:
-            json.dump({"machine": platform.processor() or platform.machine(),
+            json.dump({"machine": machine(),
                        "kernel": platform.release(), "runs": args.runs, "seed": args.seed,
                        "scenarios": rows}, f, indent=1)
 
 
-def thousand_rules(path):
+def machine():
+    """The class of machine that figures are from."""
+    with open("/proc/cpuinfo") as f:
+        cpu = [line.split(":", 1)[1].strip() for line in f if line.startswith("model name")]
+    return "%d x %s" % (len(cpu), cpu[0] if cpu else platform.machine())
+
+
+def many_tuples(path, n):
+    """One rule for opened files with n exception tuples."""
     with open(path, "w") as f:
-        for i in range(1000):
+        f.write("- rule: tuples\n  desc: d\n  priority: NOTICE\n  output: x %proc.name\n"
+                "  condition: evt.type in (open, openat) and fd.name startswith /srv/app\n"
+                "  exceptions:\n    - name: e\n      fields: [proc.name, fd.name]\n"
+                "      comps: [=, =]\n      values:\n        - [node, /srv/app]\n")
+        for i in range(n - 1):
+            f.write("        - [p%d, /srv/app/static/f%d]\n" % (i, i))
+
+
+def many_rules(path, n):
+    with open(path, "w") as f:
+        for i in range(n):
             f.write("- rule: generated %d\n  desc: d\n  priority: NOTICE\n  output: x %%proc.name\n"
                     "  condition: evt.type in (open, openat) and proc.name in (a%d, b%d, c%d) and "
                     "fd.name startswith /srv/%d and not proc.pname = p%d\n" % (i, i, i, i, i, i))
@@ -73,7 +91,15 @@ def main():
         trace, many = os.path.join(tmp, "t.scap"), os.path.join(tmp, "many.yaml")
         subprocess.check_call([os.path.join(args.build, "bench/gen_trace"), "-n", str(args.events),
                                "-s", str(args.seed), "-o", trace])
-        thousand_rules(many)
+        many_rules(many, 1000)
+        scaling = []
+        for ident, make, n, what in (("R5a", many_rules, 100, "100 generated rules"),
+                                     ("R5b", many_rules, 1600, "1,600 generated rules"),
+                                     ("R5c", many_tuples, 10, "10 exception tuples"),
+                                     ("R5d", many_tuples, 10000, "10,000 exception tuples")):
+            path = os.path.join(tmp, ident + ".yaml")
+            make(path, n)
+            scaling.append((ident, what, path))
         replay = [tiercel, "replay", "-q"]
         plan = [("system", "own rules", replay + ["-r", "rules/system", trace], args.events)]
         if os.path.exists(rules[0]):
@@ -82,6 +108,8 @@ def main():
                       replay + sum((["-r", r] for r in rules), []) + [trace], args.events),
                      ("C1", "load three community files", [tiercel, "check", "--no-lint"] + rules, 0)]
         plan.append(("C2", "load 1,000 generated rules", [tiercel, "check", "--no-lint", many], 0))
+        plan += [(ident, what, replay + ["-r", path, trace], args.events)
+                 for ident, what, path in scaling]
         only = set(filter(None, args.only.split(",")))
         for ident, name, argv, events in plan:
             if only and ident not in only:
