@@ -59,8 +59,8 @@ check "members of gzip follow each other" \
 
 size=$(stat -c %s "$tmp/t.scap.gz")
 head -c $((size / 2)) "$tmp/t.scap.gz" >"$tmp/cut.scap.gz"
-check "cut gzip: the rest is used, with a warning" \
-	gives 0 'TRACE_CUT' "$tiercel" replay -r "$tmp/r.yaml" "$tmp/cut.scap.gz"
+check "cut gzip: what is there is used, and the cut reported" \
+	gives 1 'TRACE_CUT' "$tiercel" replay -r "$tmp/r.yaml" "$tmp/cut.scap.gz"
 head -c 15 "$tmp/t.scap.gz" >"$tmp/stub.scap.gz"
 check "gzip that ends before anything" \
 	gives 1 'the compressed data ends early .TRACE_ERR_TRUNCATED' "$tiercel" replay -r "$tmp/r.yaml" "$tmp/stub.scap.gz"
