@@ -12,6 +12,7 @@ make --no-print-directory -j2 BUILD=build-fuzz CC=clang-14 CXX=clang++-14 OPT='-
 mkdir -p build-fuzz/findings
 for target in "$@"; do
 	name=${target#fuzz_}
+	target=fuzz_$name
 	corpus=build-fuzz/corpus/$target
 	mkdir -p "$corpus"
 	clang-14 -std=gnu11 -O1 -g -D_GNU_SOURCE -DFUZZING -I. -Ibuild-fuzz $san \

@@ -80,7 +80,7 @@ static const struct state_row rows[EVENT_TYPE_COUNT] = {
 				 { EPOLL_CREATE1_X_flags, 0 } },
 	[EV_USERFAULTFD_X] = { state_on_new_fd, ROW_SUCCESS, FD_USERFAULTFD,
 			       { USERFAULTFD_X_flags, CLOEXEC_BIT } },
-	[EV_BPF_2_X] = { state_on_new_fd, ROW_SUCCESS, FD_BPF, { NP, CLOEXEC_ALWAYS } },
+	[EV_BPF_2_X] = { state_on_bpf, ROW_SUCCESS, FD_BPF, { NP, CLOEXEC_ALWAYS } },
 	[EV_IO_URING_SETUP_X] = { state_on_new_fd, ROW_SUCCESS, FD_IO_URING, { NP, CLOEXEC_ALWAYS } },
 	[EV_PIPE_X] = { state_on_pipe, ROW_SUCCESS, .p = { NP } },
 	[EV_PIPE2_X] = { state_on_pipe, ROW_SUCCESS, .p = { PIPE2_X_flags } },

@@ -209,6 +209,13 @@ ROW_FN(on_new_fd)
 	f->cloexec = row->p[1] == CLOEXEC_ALWAYS || (f->open_flags >> row->p[1] & 1);
 }
 
+/* Most commands give 0 for "done": that must not take the place of standard input. */
+ROW_FN(on_bpf)
+{
+	if (s->res > 0)
+		state_on_new_fd(s, c, row);
+}
+
 static void add_pipe_end(struct state *s, struct event_ctx *c, int64_t fd, uint32_t flags)
 {
 	struct fdinfo *f = state_create_fd(s, c, fd, FD_FIFO);

@@ -277,6 +277,7 @@ ROW_FN(on_switch);
 ROW_FN(on_open);
 ROW_FN(on_open_by_handle);
 ROW_FN(on_new_fd);
+ROW_FN(on_bpf);
 ROW_FN(on_pipe);
 ROW_FN(on_dup);
 ROW_FN(on_fcntl);

@@ -189,6 +189,11 @@ START_TEST(any_bpf_command_makes_an_fd)
 	ev_num(&f, BPF_2_X_cmd, 7);
 	ev_run(&f, 20);
 	ck_assert_uint_eq(get(30)->kind, FD_BPF);
+	ev_new(&f, EV_BPF_2_X);		/* an update: 0 means done */
+	ev_num(&f, BPF_2_X_fd, 0);
+	ev_num(&f, BPF_2_X_cmd, 2);
+	ev_run(&f, 20);
+	ck_assert(!get(0) || get(0)->kind != FD_BPF);
 }
 END_TEST
 
