@@ -6,7 +6,7 @@
 #ifndef TIERCEL_BPF_COMPAT_H
 #define TIERCEL_BPF_COMPAT_H
 
-#include "bpf/maps.bpf.h"
+#include "bpf/kernel.bpf.h"
 
 #define NSEC_PER_SEC 1000000000ULL
 
@@ -20,7 +20,7 @@ struct block {
 	char bytes[BLOCK_MAX] __attribute__((aligned(8)));
 };
 
-#define BLOCK_READ(block, size, p, base) kernel_read((block)->bytes, size, (void *)(p) + (base))
+#define BLOCK_READ(block, size, p, base) bpf_probe_read_kernel((block)->bytes, size, (void *)(p) + (base))
 
 #define BLOCK_FIELD(block, size, p, base, type, field)                                      \
 	({                                                                                  \
@@ -29,7 +29,7 @@ struct block {
 		if (__at <= (size) - sizeof(__v))                                           \
 			__builtin_memcpy(&__v, (block)->bytes + __at, sizeof(__v));         \
 		else                                                                        \
-			kernel_core_read(&__v, sizeof(__v), &((type *)(p))->field);            \
+			bpf_core_read(&__v, sizeof(__v), &((type *)(p))->field);            \
 		__v;                                                                        \
 	})
 
@@ -82,7 +82,7 @@ static __always_inline __s64 mm_counter(struct mm_struct *mm, int i)
 		at = bpf_core_field_offset(struct mm_struct___rss_percpu, rss_stat) +
 		     i * bpf_core_type_size(struct percpu_counter) +
 		     bpf_core_field_offset(struct percpu_counter, count);
-	kernel_read(&v, sizeof(v), (void *)mm + at);
+	bpf_probe_read_kernel(&v, sizeof(v), (void *)mm + at);
 	return v < 0 ? 0 : v;
 }
 

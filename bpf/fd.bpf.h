@@ -40,7 +40,7 @@ static __always_inline struct file *task_file(struct task_struct *t, int fd)
 	fds = BLOCK_FIELD(&b, FDTABLE_BLOCK, fdt, 0, struct fdtable, fd);
 	if ((__u32)fd >= max)
 		return NULL;
-	kernel_read(&f, sizeof(f), fds + (__u32)fd);
+	bpf_probe_read_kernel(&f, sizeof(f), fds + (__u32)fd);
 	return f;
 }
 
@@ -90,8 +90,7 @@ static __always_inline __u8 anon_kind(struct dentry *d)
 {
 	__u64 name = 0;
 
-	if (bpf_probe_read_kernel_str(&name, sizeof(name), BPF_CORE_READ(d, d_name.name)) < 0)
-		count_site(RING_SITE_DENTRY_NAME);
+	bpf_probe_read_kernel_str(&name, sizeof(name), BPF_CORE_READ(d, d_name.name));
 	switch (name) {
 	case NAME8('[', 'e', 'v', 'e', 'n', 't', 'p', 0): return FD_EVENTPOLL;
 	case NAME8('[', 'e', 'v', 'e', 'n', 't', 'f', 0): return FD_EVENTFD;

@@ -147,31 +147,4 @@ static __always_inline void count_lost(__u32 type, __u32 lane, enum ring_lost re
 		*lost += 1;
 }
 
-/* Global: the verifier looks at it once, not at every read. */
-__noinline int count_kernel_read(void)
-{
-	count_site(RING_SITE_KERNEL_STRUCT);
-	return 0;
-}
-
-static __always_inline long kernel_read(void *dst, __u32 size, const void *src)
-{
-	long r = bpf_probe_read_kernel(dst, size, src);
-
-	if (r)
-		count_kernel_read();
-	return r;
-}
-
-#define kernel_core_read(dst, size, src)                                                    \
-	kernel_read(dst, size, (const void *)__builtin_preserve_access_index(src))
-
-/*
- * Every BPF_CORE_READ() counts a failure; the value is zero then. Only the last read of a chain is
- * looked at: it fails when one before it did, because a failed read gives NULL.
- */
-#undef BPF_CORE_READ_INTO
-#define BPF_CORE_READ_INTO(dst, src, a, ...)                                                \
-	({ ___core_read(kernel_core_read, bpf_core_read, dst, (src), a, ##__VA_ARGS__) })
-
 #endif

@@ -135,11 +135,11 @@ static __always_inline void inet_ends(struct sock *sk, bool v6, const struct any
 	own->port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	peer->port = host_port(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	if (v6) {
-		kernel_core_read(own->ip, 16, &sk->__sk_common.skc_v6_rcv_saddr);
-		kernel_core_read(peer->ip, 16, &sk->__sk_common.skc_v6_daddr);
+		bpf_core_read(own->ip, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+		bpf_core_read(peer->ip, 16, &sk->__sk_common.skc_v6_daddr);
 	} else {
-		kernel_core_read(own->ip, 4, &sk->__sk_common.skc_rcv_saddr);
-		kernel_core_read(peer->ip, 4, &sk->__sk_common.skc_daddr);
+		bpf_core_read(own->ip, 4, &sk->__sk_common.skc_rcv_saddr);
+		bpf_core_read(peer->ip, 4, &sk->__sk_common.skc_daddr);
 	}
 	if (peer->port || !a)
 		return;

@@ -180,16 +180,10 @@ static __always_inline __u64 vector_entry(struct call *c, unsigned long vec, int
 {
 	__u32 size = c->compat ? 4 : 8;
 	__u64 uptr = 0;
-	long r;
 
-	if (!vec)
-		return 0;
-	r = bpf_probe_read_user(&uptr, size, (void *)(vec + k * size));
-	if (uptr)
-		return uptr;
-	if (r)
+	if (vec && bpf_probe_read_user(&uptr, size, (void *)(vec + k * size)))
 		count_site(RING_SITE_USER_ARGV);
-	return 0;
+	return uptr;
 }
 
 /* One string of a user vector. Bytes with NUL, 0 at the end or when unreadable. */
@@ -209,8 +203,8 @@ static __always_inline long append_vector_str(struct call *c, unsigned long vec,
 		count_site(RING_SITE_USER_ARGV);
 		return 0;
 	}
-	/* Without a branch: the verifier would look at each turn of the loop twice. */
-	c->s->head.flags |= (__u64)n / VECTOR_STR_MAX * RING_TRUNCATED;
+	if (n == VECTOR_STR_MAX)
+		c->s->head.flags |= RING_TRUNCATED;
 	c->s->off += n;
 	return n;
 }

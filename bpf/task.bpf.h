@@ -64,7 +64,7 @@ static __always_inline struct upid pid_entry(struct pid *pid, __u32 level)
 	__u64 at = bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid);
 	struct upid up = {};
 
-	kernel_read(&up, sizeof(up), (void *)pid + at);
+	bpf_probe_read_kernel(&up, sizeof(up), (void *)pid + at);
 	return up;
 }
 
@@ -99,7 +99,7 @@ static __always_inline __u64 cred_caps(const struct cred *cred, const void *set)
 {
 	__u64 v = 0;
 
-	kernel_core_read(&v, sizeof(v), set);
+	bpf_core_read(&v, sizeof(v), set);
 	return v;
 }
 
@@ -108,7 +108,7 @@ static __always_inline bool dentry_is_memfd(struct dentry *d)
 	const unsigned char *text = BPF_CORE_READ(d, d_name.name);
 	__u64 name = 0;
 
-	if (kernel_read(&name, 6, text))
+	if (bpf_probe_read_kernel(&name, 6, text))
 		return false;
 	return name == NAME8('m', 'e', 'm', 'f', 'd', ':', 0, 0) &&
 	       BPF_CORE_READ(d, d_parent) == d;
@@ -125,7 +125,7 @@ static __always_inline bool inode_has_upper(struct inode *i)
 {
 	void *upper = NULL;
 
-	kernel_read(&upper, sizeof(upper), (void *)i + bpf_core_type_size(struct inode));
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)i + bpf_core_type_size(struct inode));
 	return upper != NULL;
 }
 

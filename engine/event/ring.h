@@ -76,7 +76,6 @@ enum ring_lost {
 	SITE(MM_ARGS, "arguments of a process", "probe_read_user")                          \
 	SITE(MM_ENV, "environment of a process", "probe_read_user")                         \
 	SITE(KERNEL_STR, "kernel string", "probe_read_kernel_str")                          \
-	SITE(KERNEL_STRUCT, "kernel structure", "probe_read_kernel")                        \
 	SITE(DENTRY_NAME, "name of a directory entry", "probe_read_kernel")                 \
 	SITE(PATH_DEPTH, "path deeper than the walk", "walk")                               \
 	SITE(PATH_LENGTH, "path longer than 4096 bytes", "walk")                            \
