@@ -217,11 +217,21 @@ bool compare_component(struct str path, uint32_t *at, struct str *ret)
 	return *at > start;
 }
 
+/* Do the first components of two absolute paths begin with different plain characters? */
+static bool differ_at_start(struct str path, struct str prefix)
+{
+	return path.len > 1 && prefix.len > 1 && path.p[0] == '/' && prefix.p[0] == '/' &&
+	       path.p[1] != '/' && prefix.p[1] != '/' && path.p[1] != prefix.p[1] &&
+	       prefix.p[1] != '\\' && !glob_special(str_sub(prefix, 1, 2));
+}
+
 bool compare_pmatch(struct str path, struct str prefix)
 {
 	uint32_t path_at = 0, prefix_at = 0;
 	struct str want, have;
 
+	if (differ_at_start(path, prefix))
+		return false;
 	while (compare_component(prefix, &prefix_at, &want)) {
 		if (!compare_component(path, &path_at, &have))
 			return false;

@@ -229,6 +229,20 @@ static int fold_types(struct matcher *m, struct atom *atom)
 	return 0;
 }
 
+/* Most texts differ from a prefix within its first bytes: no call is needed to see that. */
+static void set_head(struct atom *atom)
+{
+	uint8_t mask[sizeof(atom->head_mask)] = { 0 };
+	struct str c = atom->consts.n == 1 ? atom->consts.v->s : STR_NONE;
+	uint32_t n = MIN(c.len, (uint32_t)sizeof(mask));
+
+	if (atom->kind != ATOM_TEXT_OP || atom->holds != compare_text(OP_STARTSWITH) || !n)
+		return;
+	memset(mask, 0xff, n);
+	memcpy(&atom->head, c.p, n);
+	memcpy(&atom->head_mask, mask, sizeof(mask));
+}
+
 static uint32_t new_atom(struct compiler *c, const struct ast *check)
 {
 	struct matcher *m = c->m;
@@ -253,6 +267,7 @@ static uint32_t new_atom(struct compiler *c, const struct ast *check)
 		.memo_bit = NO_BIT,
 		.holds = compare_text(check->op),
 	};
+	set_head(atom);
 	if (atom->entity == ENTITY_PROCESS)
 		atom->fact = m->nfacts++;
 	if (atom->kind == ATOM_TEXT_SET) {

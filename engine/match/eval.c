@@ -317,6 +317,36 @@ static void judge_class(struct matcher *m, const struct rule_list *l, const stru
 			alive[i / 64] &= ~(1ULL << (i % 64));
 }
 
+/* First 8 bytes of a text, filled up with zeroes. */
+static uint64_t text_head(const struct slot *s)
+{
+	uint64_t head = 0;
+
+	if (s->have)
+		memcpy(&head, s->one.s.p, MIN(s->one.s.len, (uint32_t)sizeof(head)));
+	return head;
+}
+
+/* Results of all checks of a text that the rules of the list look at. */
+static void check_text(struct matcher *m, const struct text_guard *t, uint64_t *truth,
+		       struct event_ctx *ctx)
+{
+	const struct slot *of = NULL;
+	uint64_t head = 0;
+
+	for (uint32_t i = 0; i < t->natoms; i++) {
+		const struct atom *a = &m->atoms[t->atoms[i]];
+		struct slot *s = slot_get(m, a->left, ctx);
+
+		if (s != of) {
+			head = text_head(s);
+			of = s;
+		}
+		if (s->have && !((head ^ a->head) & a->head_mask) && atom_holds(m, a, s, ctx))
+			truth[a->memo_bit / 64] |= 1ULL << (a->memo_bit % 64);
+	}
+}
+
 /* The class of a text that was not seen before; 0: none. */
 static uint16_t find_class(struct matcher *m, const struct rule_list *l,
 			   const struct text_guard *t, struct event_ctx *ctx)
@@ -326,13 +356,7 @@ static uint16_t find_class(struct matcher *m, const struct rule_list *l,
 	uint16_t number;
 
 	memset(truth, 0, memo->words * sizeof(*truth));
-	for (uint32_t i = 0; i < t->natoms; i++) {
-		const struct atom *a = &m->atoms[t->atoms[i]];
-		struct slot *s = slot_get(m, a->left, ctx);
-
-		if (s->have && atom_holds(m, a, s, ctx))
-			truth[a->memo_bit / 64] |= 1ULL << (a->memo_bit % 64);
-	}
+	check_text(m, t, truth, ctx);
 	number = memo_find_class(memo, t->list, truth);
 	if (number)
 		return number;

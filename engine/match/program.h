@@ -43,6 +43,8 @@ struct atom {
 	struct value_list consts;
 	const struct value_set *set;
 	compare_fn holds;		/* ATOM_TEXT_OP */
+	/* How texts begin for which it can be true: their first 8 bytes under the mask. */
+	uint64_t head, head_mask;
 	/* Decided by the event type alone: types where it is known, and where it is true. */
 	const struct evtset *type_known, *type_true;
 };

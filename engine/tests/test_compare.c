@@ -112,6 +112,11 @@ START_TEST(pmatch)
 		{ "/a/b", "/a/?", true },		{ "/a/bb", "/a/?", false },
 		{ "/a/b", "/a/[b-c]", true },		{ "/a/./b", "/a/b", false },
 		{ "/var/log/x", "/var/*", true },	{ "/var", "/var/*", false },
+		{ "/ab/c", "/\\a*", true },
+		{ "/ab/c", "/[a]b", true },
+		{ "/ab/c", "/?b", true },
+		{ "/ab/c", "//ab", true },
+		{ "/ab/c", "/b*", false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
