@@ -10,7 +10,7 @@ CACHE=$(cd "$CACHE" && pwd)
 debian_mirror() {
 	local uri
 	uri=$(apt-get indextargets --format '$(REPO_URI)' | grep -m1 '/debian/*$') ||
-		uri=$KT_MIRROR
+		{ echo "apt knows no Debian mirror: set KT_MIRROR=URL" >&2; return 1; }
 	echo "${uri%/}"
 }
 
@@ -29,6 +29,7 @@ apt_root() {
 	[ -e "$root/updated" ] && return
 	unset APT_CONFIG
 	mirror=${KT_MIRROR:-$(debian_mirror)}
+	[ -n "$mirror" ] || return 1
 	rm -rf "$root"
 	mkdir -p "$root"/etc/apt/{apt.conf.d,preferences.d,sources.list.d,trusted.gpg.d} \
 		"$root"/var/lib/{dpkg,apt/lists/partial} "$root"/var/cache/apt/archives/partial
