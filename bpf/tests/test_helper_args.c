@@ -39,7 +39,8 @@ START_TEST(test_string)
 	strcpy(area, "name");
 	user_str(area);
 	ck_assert_param_str(0, "name");
-	user_str("");
+	area[0] = '\0';	/* a literal may lie on a page that was never touched */
+	user_str(area);
 	ck_assert_param_str(0, "");
 	user_str(NULL);
 	ck_assert_uint_eq(helper_len(0), 0);
