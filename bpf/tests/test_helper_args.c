@@ -239,7 +239,9 @@ static void vector(const void *v)
 
 START_TEST(test_vector)
 {
-	const char *v[] = { "a", "", "ccc", NULL }, *empty[] = { NULL };
+	/* On the stack: literals may lie on pages that were never touched. */
+	char a[] = "a", none[] = "", ccc[] = "ccc";
+	const char *v[] = { a, none, ccc, NULL }, *empty[] = { NULL };
 
 	vector(v);
 	ck_assert_uint_eq(helper_len(0), 7);
@@ -255,13 +257,14 @@ END_TEST
 START_TEST(test_vector_bounds)
 {
 	const char *v[VECTOR_MAX + 2] = { NULL };
+	char x[] = "x", one_more[] = "one too many";
 
 	for (int i = 0; i < VECTOR_MAX; i++)
-		v[i] = "x";
+		v[i] = x;
 	vector(v);
 	ck_assert_uint_eq(helper_len(0), 2 * VECTOR_MAX);
 	ck_assert(!truncated());
-	v[VECTOR_MAX] = "one too many";
+	v[VECTOR_MAX] = one_more;
 	vector(v);
 	ck_assert_uint_eq(helper_len(0), 2 * VECTOR_MAX);
 	ck_assert(truncated());
@@ -282,7 +285,8 @@ END_TEST
 START_TEST(test_vector_unreadable)
 {
 	uint64_t before = helper_site(RING_SITE_USER_ARGV);
-	const char *v[] = { "a", area + AREA, NULL };
+	char a[] = "a";
+	const char *v[] = { a, area + AREA, NULL };
 
 	vector(v);
 	ck_assert_uint_eq(helper_len(0), 2);
