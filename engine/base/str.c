@@ -34,11 +34,6 @@ bool str_icontains(struct str s, struct str needle)
 	return false;
 }
 
-bool str_ieq(struct str a, struct str b)
-{
-	return a.len == b.len && ieq_n(a.p, b.p, a.len);
-}
-
 int str_cmp(struct str a, struct str b)
 {
 	uint32_t n = MIN(a.len, b.len);

@@ -54,7 +54,6 @@ static inline bool str_ends(struct str s, struct str suffix)
 
 bool str_contains(struct str s, struct str needle);
 bool str_icontains(struct str s, struct str needle);  /* ASCII case folding only */
-bool str_ieq(struct str a, struct str b);
 int str_cmp(struct str a, struct str b);              /* byte order, then length */
 int str_rfind(struct str s, char c);                  /* index or -1 */
 struct str str_trim(struct str s);                    /* blanks and newlines at both ends */

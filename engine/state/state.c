@@ -433,11 +433,6 @@ const struct state_stats *state_stats(const struct state *s)
 	return &s->stats;
 }
 
-const struct machine_record *state_machine(const struct state *s)
-{
-	return &s->machine;
-}
-
 struct intern *state_intern(struct state *s)
 {
 	return &s->intern;

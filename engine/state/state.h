@@ -229,7 +229,6 @@ int state_dump(const struct state *s, int (*fn)(void *ctx, const struct snapshot
 	       void *ctx);
 
 const struct state_stats *state_stats(const struct state *s);
-const struct machine_record *state_machine(const struct state *s);
 struct intern *state_intern(struct state *s);
 /* Rises with every change of any attribute of any thread (see thread.version). */
 uint64_t state_version(const struct state *s);
