@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where alerts go, behind one interface: stdout, file, syslog, program, http, grpc. The live loop
+ * gives every message to every output; an output keeps what it cannot deliver at once in a bounded
+ * queue of its own and counts what it discards, so that none can hold up capture or another output.
+ */
+#ifndef TIERCEL_OUTPUT_H
+#define TIERCEL_OUTPUT_H
+
+#include "agent/message.h"
+
+/* Counters since the start; read by any thread. taken = delivered + discarded + queued. */
+struct output_stats {
+	uint64_t taken;		/* messages given to the output */
+	uint64_t delivered;
+	uint64_t discarded;	/* lost for good: queue full, refused by the peer, spool full */
+	uint64_t failures;	/* attempts that failed; the messages may have left later */
+	uint64_t queued, queue_size;
+	uint64_t last_delivered_ns;	/* CLOCK_MONOTONIC; 0: never */
+	bool failing;		/* the last attempt failed: health is not ready */
+};
+
+struct output;
+
+struct output_ops {
+	const char *name;
+	/* Never blocks. Takes a reference of its own to what it keeps. Engine's thread only. */
+	void (*emit)(struct output *o, struct message *m);
+	void (*stats)(const struct output *o, struct output_stats *ret);
+	/* SIGUSR1: open files again. May be NULL. */
+	void (*reopen)(struct output *o);
+	/* Deliver what is queued within `timeout_ms`, then free everything. */
+	void (*close)(struct output *o, uint32_t timeout_ms);
+};
+
+struct output {
+	const struct output_ops *ops;
+};
+
+#endif
