@@ -7,7 +7,7 @@
 #ifndef TIERCEL_MESSAGE_H
 #define TIERCEL_MESSAGE_H
 
-#include "engine/rule/ruleset.h"
+#include "engine/tiercel.h"
 
 #include <stdatomic.h>
 

@@ -11,3 +11,11 @@ SOURCE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/source_*.c agent/snap
 $(BUILD)/agent/tests/test_source: $(BUILD)/agent/tests/test_source.o $(SOURCE_OBJ) $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)
+
+# Unit tests of single modules of the agent: test_X is linked with the objects named here.
+$(BUILD)/agent/tests/test_spool: $(BUILD)/agent/spool.o $(BUILD)/agent/io.o
+$(BUILD)/agent/tests/test_http: $(BUILD)/agent/http.o
+$(BUILD)/agent/tests/test_spool $(BUILD)/agent/tests/test_http: $(BUILD)/agent/tests/test_%: \
+		$(BUILD)/agent/tests/test_%.o $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcurl -lcheck -lsubunit -lrt -lpthread $(ENGINE_LIBS)
