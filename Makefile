@@ -31,7 +31,7 @@ ENGINE_LIBS := -lyaml -lz -lre2 -lstdc++ -lm
 # ---- agent ----------------------------------------------------------------------------------
 AGENT_SRC := $(wildcard agent/*.c)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o)
-AGENT_LIBS := -lbpf -lelf -ljansson -lcurl -lpthread $(if $(SAN),,-ljemalloc)
+AGENT_LIBS := -lbpf -lelf -ljansson -lcurl -lcrypto -lpthread $(if $(SAN),,-ljemalloc)
 
 all: $(BUILD)/tiercel ## build the program (default)
 

@@ -13,9 +13,11 @@ $(BUILD)/agent/tests/test_source: $(BUILD)/agent/tests/test_source.o $(SOURCE_OB
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)
 
 # Unit tests of single modules of the agent: test_X is linked with the objects named here.
+AGENT_UNIT := test_spool test_http test_oci_ref
 $(BUILD)/agent/tests/test_spool: $(BUILD)/agent/spool.o $(BUILD)/agent/io.o
 $(BUILD)/agent/tests/test_http: $(BUILD)/agent/http.o
-$(BUILD)/agent/tests/test_spool $(BUILD)/agent/tests/test_http: $(BUILD)/agent/tests/test_%: \
-		$(BUILD)/agent/tests/test_%.o $(BUILD)/libtiercel.a
+$(BUILD)/agent/tests/test_oci_ref: $(BUILD)/agent/oci_ref.o $(BUILD)/agent/digest.o
+$(AGENT_UNIT:%=$(BUILD)/agent/tests/%): %: %.o $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcurl -lcheck -lsubunit -lrt -lpthread $(ENGINE_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcurl -lcrypto -lcheck \
+		-lsubunit -lrt -lpthread $(ENGINE_LIBS)
