@@ -84,13 +84,14 @@ static int check_files(const struct io_names *files, bool json, bool lint)
 	tiercel_ruleset_opts(&opts);
 	opts.nappends = 0;
 	opts.lint = lint;
+	opts.schema = json;
 	if (rules_load(files, &opts, &limits, &diags, &rs) < 0) {
 		diags_done(&diags);
 		return cli_fail("out of memory while loading rules");
 	}
 	ok = rs->ok;
 	if (json) {
-		ruleset_check_json(&diags, (const char *const *)files->names, files->n, &out);
+		ruleset_check_json(rs, &diags, &out);
 		write_stdout(&out);
 	} else {
 		print_text(&diags, files, ok);

@@ -5,8 +5,7 @@
 #include "agent/cmd.h"
 #include "agent/rules_load.h"
 
-static int load_file(struct ruleset *rs, const char *name, struct limits *limits,
-		     struct diags *diags)
+static int load_file(struct ruleset *rs, const char *name, struct limits *limits)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	int r = io_read_file(name, limits->max[LIMIT_RULE_FILE_BYTES], &text);
@@ -17,8 +16,7 @@ static int load_file(struct ruleset *rs, const char *name, struct limits *limits
 		return r;
 	if (r == -EFBIG)
 		limits->hits[LIMIT_RULE_FILE_BYTES]++;
-	diag_add(diags, DIAG_ERR_FILE_READ, "Could not read rules file: %s", strerror(-r))->file =
-		arena_strdup(&diags->arena, str_from(name));
+	ruleset_add_unreadable(rs, name, strerror(-r));
 	return -EINVAL;
 }
 
@@ -31,7 +29,7 @@ int rules_load(const struct io_names *files, const struct ruleset_opts *opts, st
 	if (!rs)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < files->n; i++) {
-		int r = load_file(rs, files->names[i], limits, diags);
+		int r = load_file(rs, files->names[i], limits);
 
 		if (r == -ENOMEM) {
 			ruleset_free(rs);

@@ -134,29 +134,47 @@ static uint32_t write_severity(struct json *j, const struct diags *d, const char
 	return n;
 }
 
-void ruleset_check_json(const struct diags *d, const char *const *files, uint32_t nfiles,
-			struct buf *out)
+static void write_schema(struct json *j, const struct file_verdict *file)
+{
+	if (file->schema == SCHEMA_NONE)
+		return;
+	json_key(j, "schema_valid");
+	json_bool(j, file->schema == SCHEMA_OK);
+	json_key(j, "schema_warnings");
+	json_arr(j);
+	for (uint32_t i = 0; i < file->nwarnings; i++)
+		json_str(j, file->warnings[i]);
+	json_arr_end(j);
+}
+
+static void write_file(struct json *j, const struct diags *d, const struct file_verdict *file,
+		       bool first)
+{
+	uint32_t errors;
+
+	json_obj(j);
+	json_key(j, "name");
+	json_cstr(j, file->file);
+	json_key(j, "errors");
+	errors = write_severity(j, d, file->file, first, DIAG_ERROR);
+	json_key(j, "warnings");
+	write_severity(j, d, file->file, first, DIAG_WARNING);
+	json_key(j, "successful");
+	/* Problems beyond the bound are only counted: nothing can be called good then. */
+	json_bool(j, errors == 0 && !(d->errors && d->suppressed));
+	write_schema(j, file);
+	json_obj_end(j);
+}
+
+void ruleset_check_json(const struct ruleset *rs, const struct diags *d, struct buf *out)
 {
 	struct json j = json_start(out);
 
 	json_obj(&j);
 	json_key(&j, "falco_load_results");
 	json_arr(&j);
-	for (uint32_t i = 0; i < nfiles; i++) {
-		uint32_t errors;
-
-		json_obj(&j);
-		json_key(&j, "name");
-		json_cstr(&j, files[i]);
-		json_key(&j, "errors");
-		errors = write_severity(&j, d, files[i], i == 0, DIAG_ERROR);
-		json_key(&j, "warnings");
-		write_severity(&j, d, files[i], i == 0, DIAG_WARNING);
-		json_key(&j, "successful");
-		/* Problems beyond the bound are only counted: nothing can be called good then. */
-		json_bool(&j, errors == 0 && !(d->errors && d->suppressed));
-		json_obj_end(&j);
-	}
+	for (const struct file_verdict *file = rs->files; file; file = file->next)
+		write_file(&j, d, file, file == rs->files);
 	json_arr_end(&j);
 	if (d->suppressed) {
 		json_key(&j, "suppressed");

@@ -195,6 +195,9 @@ struct item_key {
 
 bool exception_set(struct loader *l, struct load_rule *r, const struct setting *s);
 
+/* ---- schema.c ------------------------------------------------------------------------------ */
+void schema_judge(struct loader *l, const struct yaml_node *docs, struct file_verdict *file);
+
 /* ---- compiling ----------------------------------------------------------------------------- */
 void list_define(struct loader *l, struct item *it);
 void list_compile_all(struct loader *l);

@@ -51,19 +51,22 @@ static bool in_override(const struct override *o, uint32_t n, struct str key)
 	return false;
 }
 
-/* Every other key of the item must be named by the map. */
+/*
+ * Every key that the map could name must be named by it. Unknown keys and `append: false` are
+ * judged like those of any item.
+ */
 static bool judge_others(struct loader *l, const struct item *it, const struct item_key *keys,
-			 const struct override *o, uint32_t n)
+			 size_t nkeys, const struct override *o, uint32_t n)
 {
 	bool good = true;
 
 	yaml_each_pair(k, it->map) {
 		const struct yaml_node *name = yaml_deref(k);
 		struct str key = name->kind == YNODE_SCALAR ? name->s : STR("");
+		const struct item_key *what = item_key_find(keys, nkeys, key);
 		struct place at;
 
-		if (str_is(key, keys[0].name) || str_is(key, "override") || str_is(key, "source") ||
-		    in_override(o, n, key))
+		if (!what || !(what->can_append || what->can_replace) || in_override(o, n, key))
 			continue;
 		at = place_of(&it->place, "value for", key, k);
 		report(l, DIAG_ERR_YAML_VALIDATE, &at,
@@ -119,7 +122,7 @@ bool override_collect(struct loader *l, const struct item *it, const struct item
 			good = false;
 	}
 	if (good)
-		good = judge_others(l, it, keys, *ret, n);
+		good = judge_others(l, it, keys, nkeys, *ret, n);
 	*ret_n = n;
 	return good;
 }

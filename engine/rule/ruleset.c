@@ -61,7 +61,24 @@ static struct str skip_bom(struct str text)
 	return str_starts(text, STR("\xef\xbb\xbf")) ? str_sub(text, 3, text.len) : text;
 }
 
-static void collect_file(struct loader *l, struct source *src)
+/* NULL: out of memory. */
+static struct file_verdict *add_file(struct ruleset *rs, const char *name)
+{
+	struct file_verdict *file = arena_new(&rs->arena, struct file_verdict);
+
+	if (file)
+		file->file = arena_strdup(&rs->arena, str_from(name));
+	if (!file || !file->file)
+		return NULL;
+	if (rs->last_file)
+		rs->last_file->next = file;
+	else
+		rs->files = file;
+	rs->last_file = file;
+	return file;
+}
+
+static void collect_file(struct loader *l, struct source *src, struct file_verdict *file)
 {
 	struct place at = { "rules content", STR(""), src, 0, NULL };
 	struct yaml_error err = { 0 };
@@ -78,29 +95,41 @@ static void collect_file(struct loader *l, struct source *src)
 		report(l, DIAG_ERR_YAML_PARSE, &at, "yaml: %s", err.message);
 		return;
 	}
+	if (l->rs->opts.schema)
+		schema_judge(l, docs, file);
 	for (const struct yaml_node *doc = docs; doc && !l->oom; doc = doc->next)
 		collect_document(l, src, doc);
 }
 
+/* The record of a file that never got as far as its text. */
+static void report_unread(struct loader *l, const char *file_name, const char *message)
+{
+	struct diag *g = diag_add(l->diags, DIAG_ERR_FILE_READ, "%s", message);
+
+	if (g != &l->diags->scratch)
+		g->file = arena_strdup(&l->diags->arena, str_from(file_name));
+	l->errors++;
+	l->incomplete = true;
+}
+
 static int add_text(struct loader *l, const char *file_name, struct str text)
 {
+	struct file_verdict *file = add_file(l->rs, file_name);
 	struct source *src;
 
 	text = skip_bom(text);
 	if (limit_over(l->limits, LIMIT_RULE_FILE_BYTES, text.len)) {
-		struct diag *g = diag_add(l->diags, DIAG_ERR_FILE_READ, "Rules file is larger than "
-					  "%llu bytes",
-					  (unsigned long long)l->limits->max[LIMIT_RULE_FILE_BYTES]);
+		char message[64];
 
-		g->file = arena_strdup(&l->diags->arena, str_from(file_name));
-		l->errors++;
-		l->incomplete = true;
+		snprintf(message, sizeof(message), "Rules file is larger than %llu bytes",
+			 (unsigned long long)l->limits->max[LIMIT_RULE_FILE_BYTES]);
+		report_unread(l, file_name, message);
 		return -EINVAL;
 	}
 	src = source_new(file_name, text, &l->arena, &l->diags->arena);
-	if (!src)
+	if (!src || !file)
 		return -ENOMEM;
-	collect_file(l, src);
+	collect_file(l, src, file);
 	if (l->oom || l->diags->oom)
 		return -ENOMEM;
 	return src->errors ? -EINVAL : 0;
@@ -116,6 +145,19 @@ int ruleset_add(struct ruleset *rs, const char *file_name, struct str text)
 	if (r)
 		rs->ok = false;
 	return r;
+}
+
+void ruleset_add_unreadable(struct ruleset *rs, const char *file_name, const char *reason)
+{
+	char message[256];
+
+	if (!rs->loader)
+		return;
+	snprintf(message, sizeof(message), "Could not read rules file: %s", reason);
+	report_unread(rs->loader, file_name, message);
+	if (!add_file(rs, file_name))
+		rs->loader->oom = true;
+	rs->ok = false;
 }
 
 /* ---- finish -------------------------------------------------------------------------------- */

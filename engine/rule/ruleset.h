@@ -135,6 +135,7 @@ struct ruleset_opts {
 	const struct static_fields *statics;
 	bool match_all;			/* rule_matching: all (only lints depend on it) */
 	bool lint;			/* LINT_* findings too */
+	bool schema;			/* judge files by the JSON schema too */
 	ruleset_output_fn check_output;	/* NULL: outputs are not checked */
 	void *output_ctx;
 	const struct plugin_version *plugins;
@@ -148,8 +149,18 @@ struct plugin_requirement {
 	uint32_t nany;
 };
 
+/* What the JSON schema of rules files says about one file. Never an error. */
+struct file_verdict {
+	const char *file;
+	enum { SCHEMA_NONE, SCHEMA_OK, SCHEMA_FAILED } schema;	/* NONE: nothing to judge */
+	struct str *warnings;
+	uint32_t nwarnings;
+	struct file_verdict *next;
+};
+
 struct ruleset {
 	struct arena arena;
+	struct file_verdict *files, *last_file;	/* in the order of loading */
 	struct rule **rules;		/* in definition order */
 	uint32_t nrules;
 	struct ruleset_list **lists;
@@ -171,6 +182,8 @@ struct ruleset *ruleset_new(const struct ruleset_opts *opts, struct limits *limi
 void ruleset_free(struct ruleset *rs);
 /* Collect one file's text. Problems go to diags. 0, or -EINVAL when the file had errors. */
 int ruleset_add(struct ruleset *rs, const char *file_name, struct str text);
+/* The same for a file whose text cannot be had; names that it may define are not missed then. */
+void ruleset_add_unreadable(struct ruleset *rs, const char *file_name, const char *reason);
 /* Expand, resolve and check everything; select active rules. 0 or -EINVAL. */
 int ruleset_finish(struct ruleset *rs);
 struct rule *ruleset_find(const struct ruleset *rs, struct str name);
@@ -179,8 +192,7 @@ struct rule *ruleset_find(const struct ruleset *rs, struct str name);
 void ruleset_describe(const struct ruleset *rs, struct buf *out);
 /* Two text columns, as falco -L. */
 void ruleset_describe_text(const struct ruleset *rs, struct buf *out);
-/* JSON of `tiercel check --json` for the given files in order. */
-void ruleset_check_json(const struct diags *d, const char *const *files, uint32_t nfiles,
-			struct buf *out);
+/* JSON of `tiercel check --json`, one result for each file that was added. */
+void ruleset_check_json(const struct ruleset *rs, const struct diags *d, struct buf *out);
 
 #endif

@@ -32,9 +32,8 @@ static void add_files(struct ruleset *rs, struct str text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = { "file0.yaml", "file1.yaml" };
 	struct ruleset_opts opts = { .min_priority = PRIO_DEBUG, .check_output = any_output,
-				     .lint = true };
+				     .lint = true, .schema = true };
 	struct buf out = BUF_INIT;
 	struct limits limits;
 	struct ruleset *rs;
@@ -55,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(rs->ok == (r == 0));
 	ruleset_describe(rs, &out);
 	ruleset_describe_text(rs, &out);
-	ruleset_check_json(&diags, names, 2, &out);
+	ruleset_check_json(rs, &diags, &out);
 	for (uint32_t i = 0; i < diags.count; i++)
 		diag_render(&diags.items[i], &out);
 	assert(!out.err);

@@ -244,6 +244,25 @@ static void compare_codes(struct run *r, const char *key, bool loads)
 	}
 }
 
+/* The JSON schema's opinion of each file. */
+static void compare_schema(struct run *r)
+{
+	static const char *const words[] = {
+		[SCHEMA_NONE] = "none", [SCHEMA_OK] = "ok", [SCHEMA_FAILED] = "failed",
+	};
+	const struct file_verdict *file = r->rs->files;
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(json_object_get(r->expect, "files"), i, v) {
+		if (!file || !str_is(jstr(v, "schema"), words[file->schema]) ||
+		    (file->schema == SCHEMA_FAILED) != (file->nwarnings > 0))
+			buf_printf(&r->why, "\n  schema of file %zu is not %s", i,
+				   jstr(v, "schema").p);
+		file = file ? file->next : NULL;
+	}
+}
+
 static void show_diags(struct run *r)
 {
 	for (uint32_t i = 0; i < r->diags.count; i++) {
@@ -314,7 +333,8 @@ static bool run_case(struct run *r)
 	struct output_append *appends = calloc(n + 1, sizeof(*appends));
 	struct located_extra_field *extra = calloc(nf + 1, sizeof(*extra));
 	struct buf *tags = calloc(n + 1, sizeof(*tags));
-	struct ruleset_opts opts = { .min_priority = PRIO_DEBUG, .check_output = judge_output };
+	struct ruleset_opts opts = { .min_priority = PRIO_DEBUG, .check_output = judge_output,
+				     .schema = true };
 	struct plugin_version *plugins;
 	bool want_ok, ok;
 
@@ -344,6 +364,7 @@ static bool run_case(struct run *r)
 	if (ok != want_ok)
 		buf_printf(&r->why, "\n  ok: want %d, got %d", want_ok, ok);
 	compare_codes(r, "errors", false);
+	compare_schema(r);
 	compare_codes(r, "warnings", ok);
 	if (ok && json_object_get(r->expect, "rules"))
 		compare_description(r);
