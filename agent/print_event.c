@@ -86,9 +86,10 @@ static int add_fields(struct event_printer *p, const char *list)
 static int set_format(struct event_printer *p, const char *text)
 {
 	const char *msg = "";
+	const struct field_scope scope = { .arena = &p->arena };
 	struct pos pos = { 1, 1, 0 };
 
-	if (format_compile(str_from(text), &p->arena, NULL, &p->format, &msg, &pos) == 0)
+	if (format_compile(str_from(text), &scope, &p->format, &msg, &pos) == 0)
 		return 0;
 	cli_fail("format, column %u: %s", pos.col, msg);
 	return -EINVAL;

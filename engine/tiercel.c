@@ -111,13 +111,12 @@ void tiercel_free(struct tiercel *t)
 	free(t);
 }
 
-static int judge_output(void *ctx, struct str text, struct arena *a,
-			const struct static_fields *statics, const char **ret_msg,
-			struct pos *ret_pos)
+static int judge_output(void *ctx, struct str text, const struct field_scope *scope,
+			const char **ret_msg, struct pos *ret_pos)
 {
 	struct format f;
 
-	return format_compile(text, a, statics, &f, ret_msg, ret_pos);
+	return format_compile(text, scope, &f, ret_msg, ret_pos);
 }
 
 void tiercel_ruleset_opts(struct ruleset_opts *ret_opts)
@@ -130,34 +129,33 @@ void tiercel_ruleset_opts(struct ruleset_opts *ret_opts)
 					   .check_output = judge_output };
 }
 
-static int compile_output(struct str text, struct arena *a, const struct static_fields *statics,
-			  struct format *ret)
+static int compile_output(struct str text, const struct field_scope *scope, struct format *ret)
 {
 	const char *msg;
 	struct pos pos;
 
-	return format_compile(text, a, statics, ret, &msg, &pos);
+	return format_compile(text, scope, ret, &msg, &pos);
 }
 
-static int plain_field(struct str name, struct arena *a, const struct static_fields *statics,
-		       struct operand **ret)
+static int plain_field(struct str name, const struct field_scope *scope, struct operand **ret)
 {
 	const char *msg;
 	struct pos pos;
 	struct scan s;
 	struct expr *e;
 
-	scan_init(&s, name, a);
+	scan_init(&s, name, scope->arena);
 	e = expr_parse_left(&s);
 	if (!e || s.at != name.len)
 		return -EINVAL;
-	return operand_resolve(e, a, statics, ret, &msg, &pos);
+	return operand_resolve(e, scope, ret, &msg, &pos);
 }
 
-static int prepare_extra(const struct rule *rule, struct alert_rule *alert, struct arena *a,
-			 const struct static_fields *statics)
+static int prepare_extra(const struct rule *rule, struct alert_rule *alert,
+			 const struct field_scope *scope)
 {
-	alert->extra = arena_array(a, MAX(rule->nextra_fields, 1U), sizeof(*alert->extra));
+	alert->extra = arena_array(scope->arena, MAX(rule->nextra_fields, 1U),
+				   sizeof(*alert->extra));
 	if (!alert->extra)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < rule->nextra_fields; i++) {
@@ -167,10 +165,10 @@ static int prepare_extra(const struct rule *rule, struct alert_rule *alert, stru
 
 		e->key = f->name;
 		if (f->format.len) {
-			e->format = arena_new(a, struct format);
-			r = e->format ? compile_output(f->format, a, statics, e->format) : -ENOMEM;
+			e->format = arena_new(scope->arena, struct format);
+			r = e->format ? compile_output(f->format, scope, e->format) : -ENOMEM;
 		} else {
-			r = plain_field(f->name, a, statics, &e->field);
+			r = plain_field(f->name, scope, &e->field);
 		}
 		if (r)
 			return r;
@@ -178,8 +176,8 @@ static int prepare_extra(const struct rule *rule, struct alert_rule *alert, stru
 	return 0;
 }
 
-static int prepare_alert(const struct rule *rule, struct alert_rule *alert, struct arena *a,
-			 const struct static_fields *statics)
+static int prepare_alert(const struct rule *rule, struct alert_rule *alert,
+			 const struct field_scope *scope)
 {
 	int r;
 
@@ -188,32 +186,41 @@ static int prepare_alert(const struct rule *rule, struct alert_rule *alert, stru
 	alert->priority = priority_names[rule->priority];
 	alert->tags = rule->tags;
 	alert->ntags = rule->ntags;
-	r = compile_output(rule->output_full, a, statics, &alert->output);
+	r = compile_output(rule->output_full, scope, &alert->output);
 	if (!r)
-		r = prepare_extra(rule, alert, a, statics);
-	return r ? r : alert_rule_init(alert, a);
+		r = prepare_extra(rule, alert, scope);
+	return r ? r : alert_rule_init(alert, scope->arena);
+}
+
+static int prepare_alerts(struct generation *g, const struct ruleset *rs)
+{
+	_cleanup_(strmap_done) struct strmap known = { 0 };
+	const struct field_scope scope = { &g->arena, rs->opts.statics, &known };
+	int r = 0;
+
+	for (uint32_t i = 0; i < rs->nrules && !r; i++) {
+		const struct rule *rule = rs->rules[i];
+
+		if (rule->active && rule->ast)
+			r = prepare_alert(rule, &g->alerts[rule->index], &scope);
+	}
+	return r;
 }
 
 static int generation_fill(struct generation *g, const struct tiercel *t, struct ruleset *rs)
 {
 	struct match_opts match = { .all = t->opts.match_all, .oracle = t->opts.oracle };
 	size_t n = MAX(rs->nrules, 1U);
+	int r;
 
 	g->alerts = arena_array(&g->arena, n, sizeof(*g->alerts));
 	g->hits = arena_array(&g->arena, n, sizeof(*g->hits));
 	g->matches = arena_array(&g->arena, n, sizeof(*g->matches));
 	if (!g->alerts || !g->hits || !g->matches)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < rs->nrules; i++) {
-		const struct rule *rule = rs->rules[i];
-		int r = 0;
-
-		if (rule->active && rule->ast)
-			r = prepare_alert(rule, &g->alerts[rule->index], &g->arena,
-					  rs->opts.statics);
-		if (r)
-			return r;
-	}
+	r = prepare_alerts(g, rs);
+	if (r)
+		return r;
 	g->matcher = matcher_new(rs, &match, t->limits);
 	return g->matcher ? 0 : -ENOMEM;
 }

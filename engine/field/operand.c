@@ -18,8 +18,8 @@ const char *operand_type_name(enum param_type t)
 
 /* Where messages go while one expression is resolved. */
 struct resolver {
-	struct arena *arena;
-	const struct static_fields *statics;
+	const struct field_scope *scope;
+	struct arena *arena;	/* the scope's */
 	const char **ret_msg;
 	struct pos *ret_pos;
 };
@@ -62,7 +62,7 @@ static int resolve_field(const struct resolver *r, const struct expr *e, struct 
 
 	if (!text.p)
 		return -ENOMEM;
-	err = field_lookup(text, r->arena, r->statics, &op->field, &msg);
+	err = field_lookup(text, r->arena, r->scope->statics, &op->field, &msg);
 	if (err == -ENOMEM)
 		return err;
 	if (err < 0) {
@@ -145,6 +145,12 @@ static int resolve_const(const struct resolver *r, const struct expr *e, struct 
 	return 0;
 }
 
+/* Plain fields are the same everywhere in a rule set. */
+static bool is_shared(const struct resolver *r, const struct expr *e)
+{
+	return r->scope->known && e->kind == EXPR_FIELD && !e->has_arg;
+}
+
 static int resolve(const struct resolver *r, const struct expr *e, struct operand **ret)
 {
 	static int (*const by_kind[])(const struct resolver *r, const struct expr *e,
@@ -154,30 +160,35 @@ static int resolve(const struct resolver *r, const struct expr *e, struct operan
 		[EXPR_CONST] = resolve_const,
 		[EXPR_LIST] = resolve_list,
 	};
-	struct operand *op = arena_new(r->arena, struct operand);
+	struct operand *op;
 	int err;
 
-	if (!op)
-		return -ENOMEM;
 	if (expr_is_val(e) && e->nargs == 1) {
 		if (e->has_arg)
 			return fail(r, e, "filter error: transformer 'val' does not support field arguments");
 		e = e->args[0];
 	}
+	if (is_shared(r, e) && (op = strmap_get(r->scope->known, e->text))) {
+		*ret = op;
+		return 0;
+	}
+	op = arena_new(r->arena, struct operand);
+	if (!op)
+		return -ENOMEM;
 	err = by_kind[e->kind](r, e, op);
 	if (err < 0)
 		return err;
 	op->text = expr_text(r->arena, e);
-	if (!op->text.p)
+	if (!op->text.p || (is_shared(r, e) && strmap_put(r->scope->known, op->text, op)))
 		return -ENOMEM;
 	*ret = op;
 	return 0;
 }
 
-int operand_resolve(const struct expr *e, struct arena *a, const struct static_fields *statics,
-		    struct operand **ret, const char **ret_msg, struct pos *ret_pos)
+int operand_resolve(const struct expr *e, const struct field_scope *scope, struct operand **ret,
+		    const char **ret_msg, struct pos *ret_pos)
 {
-	struct resolver r = { a, statics, ret_msg, ret_pos };
+	struct resolver r = { scope, scope->arena, ret_msg, ret_pos };
 
 	return resolve(&r, e, ret);
 }

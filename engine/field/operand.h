@@ -40,6 +40,13 @@ struct transformer {
 	bool (*eval)(const struct operand *op, struct event_ctx *ctx, struct value_list *ret);
 };
 
+/* Where operands live and what they may name. */
+struct field_scope {
+	struct arena *arena;
+	const struct static_fields *statics;	/* may be NULL */
+	struct strmap *known;	/* plain fields of this arena met so far, to be shared; may be NULL */
+};
+
 extern const struct transformer transformers[];
 extern const uint32_t transformer_count;
 const struct transformer *transformer_find(struct str name);
@@ -49,8 +56,8 @@ const struct transformer *transformer_find(struct str name);
  * (unknown field: message contains "nonexistent field"), -EINVAL, -ENOMEM. *ret_msg and *ret_pos
  * say what and where.
  */
-int operand_resolve(const struct expr *e, struct arena *a, const struct static_fields *statics,
-		    struct operand **ret, const char **ret_msg, struct pos *ret_pos);
+int operand_resolve(const struct expr *e, const struct field_scope *scope, struct operand **ret,
+		    const char **ret_msg, struct pos *ret_pos);
 /* "CHARBUF": the name of a type in messages. */
 const char *operand_type_name(enum param_type t);
 

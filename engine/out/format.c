@@ -9,8 +9,8 @@
 struct compiler {
 	struct str text;
 	uint32_t at;
-	struct arena *arena;
-	const struct static_fields *statics;
+	const struct field_scope *scope;
+	struct arena *arena;		/* the scope's */
 	struct format out;
 	uint32_t pieces_cap, fields_cap;
 	const char *error;
@@ -72,7 +72,7 @@ static struct operand *whole_operand(struct compiler *c, struct str text, const 
 		*ret_msg = s.error ? s.error : "not a field";
 		return NULL;
 	}
-	return operand_resolve(e, c->arena, c->statics, &op, ret_msg, &pos) ? NULL : op;
+	return operand_resolve(e, c->scope, &op, ret_msg, &pos) ? NULL : op;
 }
 
 static bool is_name_char(char c)
@@ -83,16 +83,22 @@ static bool is_name_char(char c)
 
 /*
  * How far an operand at the start of `text` can reach at most: as far as the grammar accepts, or
- * over the name alone when it does not.
+ * over the name alone when it does not. *ret_op = that operand, when it is one.
  */
-static uint32_t longest_candidate(struct compiler *c, struct str text)
+static uint32_t longest_candidate(struct compiler *c, struct str text, struct operand **ret_op,
+				  const char **ret_msg)
 {
 	uint32_t n = 0;
+	struct expr *e;
+	struct pos pos;
 	struct scan s;
 
 	scan_init(&s, text, c->arena);
-	if (expr_parse_left(&s))
+	e = expr_parse_left(&s);
+	if (e) {
+		operand_resolve(e, c->scope, ret_op, ret_msg, &pos);
 		return s.at;
+	}
 	while (n < text.len && is_name_char(text.p[n]))
 		n++;
 	return n;
@@ -113,14 +119,16 @@ static int compile_operand(struct compiler *c)
 	if (c->at == c->text.len && c->at == start)
 		return fail(c, "invalid formatting syntax: formatting cannot end with a %");
 	rest = str_sub(c->text, c->at, c->text.len);
-	for (uint32_t n = longest_candidate(c, rest); n > 0; n--) {
-		piece.operand = whole_operand(c, str_sub(rest, 0, n), &msg);
+	for (uint32_t n = longest_candidate(c, rest, &piece.operand, &msg); n > 0; n--) {
+		if (!piece.operand && !msg)
+			piece.operand = whole_operand(c, str_sub(rest, 0, n), &msg);
 		if (piece.operand) {
 			c->at += n;
 			return add_piece(c, piece) ? -ENOMEM : add_fields(c, piece.operand);
 		}
 		if (!first)
 			first = msg;
+		msg = NULL;
 	}
 	c->at = start;
 	return fail(c, arena_printf(c->arena, "unknown filter: %s", first ? first :
@@ -164,11 +172,13 @@ static struct pos text_pos(struct str text, uint32_t at)
 	return pos;
 }
 
-int format_compile(struct str text, struct arena *a, const struct static_fields *statics,
-		   struct format *ret, const char **ret_msg, struct pos *ret_pos)
+int format_compile(struct str text, const struct field_scope *scope, struct format *ret,
+		   const char **ret_msg, struct pos *ret_pos)
 {
 	/* Operands borrow the text they were parsed from. */
-	struct compiler c = { .text = arena_str(a, text), .arena = a, .statics = statics };
+	struct compiler c = {
+		.text = arena_str(scope->arena, text), .scope = scope, .arena = scope->arena,
+	};
 	int r;
 
 	if (!c.text.p)

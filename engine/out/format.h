@@ -22,9 +22,9 @@ struct format {
 	uint32_t nfields;
 };
 
-/* 0 or -EINVAL with message and position in the text. */
-int format_compile(struct str text, struct arena *a, const struct static_fields *statics,
-		   struct format *ret, const char **ret_msg, struct pos *ret_pos);
+/* In the arena of the scope. 0 or -EINVAL with message and position in the text. */
+int format_compile(struct str text, const struct field_scope *scope, struct format *ret,
+		   const char **ret_msg, struct pos *ret_pos);
 /* Text; missing values print as <NA>; bytes are not repaired here. */
 void format_render(const struct format *f, struct event_ctx *ctx, struct buf *out);
 

@@ -40,21 +40,22 @@ static bool comp_takes_list(struct str comp)
 
 static bool field_is_valid(struct loader *l, struct str text)
 {
+	const struct field_scope scope = { &l->arena, l->rs->opts.statics, NULL };
 	const char *message;
 	struct operand *op;
-	struct scan scan;
+	struct scan s;
 	struct expr *e;
 	struct pos pos;
 	int r;
 
 	if (strmap_get(&l->fields, text))	/* a condition has it */
 		return true;
-	scan_init(&scan, text, &l->arena);
-	e = expr_parse_left(&scan);
-	r = e ? operand_resolve(e, &l->arena, l->rs->opts.statics, &op, &message, &pos) : -EINVAL;
-	if (scan.oom || r == -ENOMEM)
+	scan_init(&s, text, &l->arena);
+	e = expr_parse_left(&s);
+	r = e ? operand_resolve(e, &scope, &op, &message, &pos) : -EINVAL;
+	if (s.oom || r == -ENOMEM)
 		return oom(l);
-	return r == 0 && scan.at == text.len;
+	return r == 0 && s.at == text.len;
 }
 
 static bool judge_names(struct loader *l, const struct load_exception *e)

@@ -34,29 +34,15 @@ void check_warn(struct check_run *r, const struct ast *a, enum diag_code code, s
 		r->c->warn(r->c->ctx, code, &w);
 }
 
-/* Plain fields are looked up once per rule set. */
-static bool is_shared(const struct check_run *r, const struct expr *e)
+static struct operand *resolve_side(struct check_run *r, const struct ast *a, const struct expr *e)
 {
-	return r->c->fields && e->kind == EXPR_FIELD && !e->has_arg;
-}
-
-static struct operand *share(struct check_run *r, const struct expr *e, struct operand *op)
-{
-	if (is_shared(r, e) && strmap_put(r->c->fields, op->text, op) < 0) {
-		r->oom = true;
-		return NULL;
-	}
-	return op;
-}
-
-static struct operand *look_up(struct check_run *r, const struct ast *a, const struct expr *e)
-{
+	const struct field_scope scope = { r->c->arena, r->c->statics, r->c->fields };
 	struct filter_error err = { .span = e->span, .text = a->text };
 	struct operand *op;
-	int n = operand_resolve(e, r->c->arena, r->c->statics, &op, &err.message, &err.pos);
+	int n = operand_resolve(e, &scope, &op, &err.message, &err.pos);
 
 	if (n == 0)
-		return share(r, e, op);
+		return op;
 	if (n == -ENOMEM) {
 		r->oom = true;
 		return NULL;
@@ -71,13 +57,6 @@ static struct operand *look_up(struct check_run *r, const struct ast *a, const s
 	}
 	report(r, &err);
 	return NULL;
-}
-
-static struct operand *resolve_side(struct check_run *r, const struct ast *a, const struct expr *e)
-{
-	struct operand *op = is_shared(r, e) ? strmap_get(r->c->fields, e->text) : NULL;
-
-	return op ? op : look_up(r, a, e);
 }
 
 static bool find_print_only(void *ctx, struct operand *field)

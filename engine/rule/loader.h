@@ -105,6 +105,7 @@ struct loader {
 	struct strmap exceptions;	/* by definition and name */
 	uint32_t definitions;
 	struct strmap fields;		/* operands of plain fields by text */
+	struct strmap output_fields;	/* the same while outputs are judged: they do not stay */
 	struct load_list **lists;
 	struct load_macro **macros;
 	struct load_rule **rules;
@@ -119,6 +120,7 @@ struct loader {
 	uint64_t compiled_items;	/* of all lists, lists in them expanded */
 	uint64_t expanded;		/* bytes of texts after expansion, all together */
 	struct buf text, full;		/* scratch of condition texts */
+	struct str good_appended;	/* to an output, last found good */
 	uint32_t hints;			/* given so far */
 	bool incomplete;		/* a file is missing: unknown names prove nothing */
 	bool oom;

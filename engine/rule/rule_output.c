@@ -90,6 +90,41 @@ static void warn_deprecated(struct loader *l, struct load_rule *r, struct str s)
 	}
 }
 
+/* ---- judging ------------------------------------------------------------------------------- */
+
+/* Empty message: fine. */
+static const char *judge(struct loader *l, struct str text, struct pos *pos)
+{
+	const struct ruleset_opts *o = &l->rs->opts;
+	const struct field_scope scope = { &l->arena, o->statics, &l->output_fields };
+	const char *message = "invalid output";
+	int r;
+
+	if (!text.len)
+		return "empty formatting token";
+	if (!o->check_output)
+		return NULL;
+	r = o->check_output(o->output_ctx, text, &scope, &message, pos);
+	if (r == -ENOMEM)
+		l->oom = true;
+	return r ? message : NULL;
+}
+
+/*
+ * A blank parts the appended text from the rule's own, so it can be judged alone; nearly all rules
+ * have the same one.
+ */
+static bool judge_appended(struct loader *l, struct str text, const char **ret_message,
+			   struct pos *ret_pos)
+{
+	if (!text.len || str_eq(text, l->good_appended))
+		return true;
+	*ret_message = judge(l, text, ret_pos);
+	if (!*ret_message)
+		l->good_appended = text;
+	return !l->oom;
+}
+
 /* ---- appended output ----------------------------------------------------------------------- */
 
 static bool has_tags(const struct rule *r, struct str tags)
@@ -165,7 +200,9 @@ static bool add_extra_fields(struct loader *l, struct rule *r, const struct outp
 	return true;
 }
 
-static bool append_output(struct loader *l, struct rule *r, struct str own)
+/* Own output and what is appended to it; *ret_message when the appended part is wrong. */
+static bool append_output(struct loader *l, struct rule *r, struct str own,
+			  const char **ret_message, struct pos *ret_pos)
 {
 	uint32_t cap = 0;
 
@@ -186,26 +223,10 @@ static bool append_output(struct loader *l, struct rule *r, struct str own)
 			return false;
 	}
 	r->output_full = arena_str(&l->rs->arena, buf_str(&l->full));
-	return r->output_full.p ? true : oom(l);
-}
-
-/* ---- judging ------------------------------------------------------------------------------- */
-
-/* Empty message: fine. */
-static const char *judge(struct loader *l, struct str text, struct pos *pos)
-{
-	const struct ruleset_opts *o = &l->rs->opts;
-	const char *message = "invalid output";
-	int r;
-
-	if (!text.len)
-		return "empty formatting token";
-	if (!o->check_output)
-		return NULL;
-	r = o->check_output(o->output_ctx, text, &l->arena, o->statics, &message, pos);
-	if (r == -ENOMEM)
-		l->oom = true;
-	return r ? message : NULL;
+	if (!r->output_full.p)
+		return oom(l);
+	return judge_appended(l, str_sub(r->output_full, own.len, r->output_full.len), ret_message,
+			      ret_pos);
 }
 
 void rule_output(struct loader *l, struct load_rule *r, bool good)
@@ -228,10 +249,7 @@ void rule_output(struct loader *l, struct load_rule *r, bool good)
 		warn_deprecated(l, r, own);
 	own = cut_container_info(l, r, own);
 	message = judge(l, own, &pos);
-	if (!message && !l->oom && append_output(l, r->pub, own) &&
-	    r->pub->output_full.len != own.len)
-		message = judge(l, r->pub->output_full, &pos);
-	if (!message || l->oom)
+	if ((!message && !append_output(l, r->pub, own, &message, &pos)) || !message || l->oom)
 		return;
 	if (r->pub->skip_if_unknown_filter && message_is_unknown_filter(message) && good) {
 		hint_field(l, report_at(l, r, DIAG_UNKNOWN_FILTER, pos.offset, message), message);

@@ -122,9 +122,8 @@ struct plugin_version {
  * Judge an output template: 0, -EINVAL with message and place, -ENOMEM. Outputs are compiled outside
  * of this module (format_compile), so the caller brings the judge.
  */
-typedef int (*ruleset_output_fn)(void *ctx, struct str text, struct arena *a,
-				 const struct static_fields *statics, const char **ret_msg,
-				 struct pos *ret_pos);
+typedef int (*ruleset_output_fn)(void *ctx, struct str text, const struct field_scope *scope,
+				 const char **ret_msg, struct pos *ret_pos);
 
 struct ruleset_opts {
 	enum rule_priority min_priority;	/* PRIO_DEBUG = all */

@@ -14,11 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct format f;
 	struct pos pos = { 0 };
 	struct arena a;
+	const struct field_scope scope = { .arena = &a };
 
 	if (size > 1 << 14)
 		return 0;
 	arena_init(&a, 4096, 0);
-	if (format_compile(text, &a, NULL, &f, &msg, &pos) < 0)
+	if (format_compile(text, &scope, &f, &msg, &pos) < 0)
 		assert(msg);
 	else
 		assert(f.npieces <= size && f.nfields <= size);

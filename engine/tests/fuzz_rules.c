@@ -8,9 +8,8 @@
 #include "engine/rule/ruleset.h"
 #include "engine/tests/fuzz.h"
 
-static int any_output(void *ctx, struct str text, struct arena *a,
-		      const struct static_fields *statics, const char **ret_msg,
-		      struct pos *ret_pos)
+static int any_output(void *ctx, struct str text, const struct field_scope *scope,
+		      const char **ret_msg, struct pos *ret_pos)
 {
 	return 0;
 }

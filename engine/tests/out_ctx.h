@@ -10,6 +10,7 @@
 
 struct out_ctx {
 	struct arena arena, scratch;
+	struct field_scope scope;	/* names into `arena` */
 	struct event ev;
 	struct event_ctx ctx;
 	uint8_t lens[4], data[16];
@@ -19,6 +20,7 @@ static inline void out_ctx_init(struct out_ctx *o, uint64_t ts)
 {
 	*o = (struct out_ctx){ .lens = { 8, 0, 8, 0 } };
 	arena_init(&o->arena, 4096, 0);
+	o->scope.arena = &o->arena;
 	arena_init(&o->scratch, 4096, 0);
 	store_u64(o->data + 8, 7);
 	event_view(&o->ev, EV_CLOSE_X, 2, false, o->lens, o->data, sizeof(o->data));

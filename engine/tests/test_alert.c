@@ -34,7 +34,7 @@ static void prepare(const char *output)
 	const char *msg = "?";
 	struct pos pos;
 
-	ck_assert_msg(!format_compile(str_from(output), &o.arena, NULL, &rule.output, &msg, &pos),
+	ck_assert_msg(!format_compile(str_from(output), &o.scope, &rule.output, &msg, &pos),
 		      "%s", msg);
 	ck_assert_int_eq(alert_rule_init(&rule, &o.arena), 0);
 }
@@ -119,10 +119,10 @@ START_TEST(extra_fields)
 	struct scan s;
 	struct pos pos;
 
-	ck_assert_int_eq(format_compile(STR("n=%evt.num"), &o.arena, NULL, &text, &msg, &pos), 0);
+	ck_assert_int_eq(format_compile(STR("n=%evt.num"), &o.scope, &text, &msg, &pos), 0);
 	extra[0].format = &text;
 	scan_init(&s, STR("evt.num"), &o.arena);
-	ck_assert_int_eq(operand_resolve(expr_parse_left(&s), &o.arena, NULL, &extra[1].field, &msg,
+	ck_assert_int_eq(operand_resolve(expr_parse_left(&s), &o.scope, &extra[1].field, &msg,
 					 &pos), 0);
 	rule.extra = extra;
 	rule.nextra = 2;

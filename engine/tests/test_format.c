@@ -23,7 +23,7 @@ static void renders(const char *template, const char *expected)
 	const char *msg = NULL;
 	struct format f;
 	struct pos pos;
-	int r = format_compile(str_from(template), &o.arena, NULL, &f, &msg, &pos);
+	int r = format_compile(str_from(template), &o.scope, &f, &msg, &pos);
 
 	ck_assert_msg(!r, "\"%s\": %s", template, msg);
 	format_render(&f, &o.ctx, &out);
@@ -89,7 +89,7 @@ START_TEST(errors)
 		struct pos pos = { 0 };
 		struct format f;
 
-		ck_assert_msg(format_compile(str_from(rows[i].template), &o.arena, NULL, &f, &msg,
+		ck_assert_msg(format_compile(str_from(rows[i].template), &o.scope, &f, &msg,
 					     &pos) == -EINVAL, "%s", rows[i].template);
 		ck_assert_ptr_nonnull(msg);
 		ck_assert_msg(strstr(msg, rows[i].message), "%s: %s", rows[i].template, msg);
@@ -107,7 +107,7 @@ START_TEST(fields_are_distinct)
 
 	ck_assert_int_eq(format_compile(STR("%evt.num %toupper(evt.type) %evt.num "
 					    "%join('-', (evt.type, evt.arg.fd))"),
-					&o.arena, NULL, &f, &msg, &pos), 0);
+					&o.scope, &f, &msg, &pos), 0);
 	ck_assert_uint_eq(f.nfields, ARRAY_SIZE(names));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		ck_assert_str_view(f.fields[i]->text, names[i]);

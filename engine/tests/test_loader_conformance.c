@@ -21,13 +21,12 @@ struct run {
 	struct ruleset *rs;
 };
 
-static int judge_output(void *ctx, struct str text, struct arena *a,
-			const struct static_fields *statics, const char **ret_msg,
-			struct pos *ret_pos)
+static int judge_output(void *ctx, struct str text, const struct field_scope *scope,
+			const char **ret_msg, struct pos *ret_pos)
 {
 	struct format f;
 
-	return format_compile(text, a, statics, &f, ret_msg, ret_pos);
+	return format_compile(text, scope, &f, ret_msg, ret_pos);
 }
 
 static struct str jstr(json_t *o, const char *key)

@@ -52,9 +52,8 @@ void *yaml_realloc(void *p, size_t n)
 	return p ? __real_realloc(p, n ? n : 1) : __real_malloc(n ? n : 1);
 }
 
-static int any_output(void *ctx, struct str text, struct arena *a,
-		      const struct static_fields *statics, const char **ret_msg,
-		      struct pos *ret_pos)
+static int any_output(void *ctx, struct str text, const struct field_scope *scope,
+		      const char **ret_msg, struct pos *ret_pos)
 {
 	return 0;
 }

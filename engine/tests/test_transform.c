@@ -29,7 +29,7 @@ static struct operand *resolve(const char *text)
 	scan_init(&s, str_from(text), &o.arena);
 	e = expr_parse_left(&s);
 	ck_assert_msg(e && scan_end(&s), "%s: %s", text, s.error);
-	r = operand_resolve(e, &o.arena, NULL, &op, &msg, &pos);
+	r = operand_resolve(e, &o.scope, &op, &msg, &pos);
 	ck_assert_msg(r == 0, "%s: %s", text, msg);
 	return op;
 }
