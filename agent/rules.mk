@@ -23,3 +23,21 @@ $(AGENT_UNIT:%=$(BUILD)/agent/tests/%): %: %.o $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcurl -lcrypto -lcheck \
 		-lsubunit -lrt -lpthread $(ENGINE_LIBS)
+
+# ---- packages, images, manifests --------------------------------------------------------------
+deploy-deps: deps
+	$(Q).ci/deps.sh agent/deploy/packages
+
+deb: deploy-deps ## build the Debian package
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)agent/deploy/deb.sh $(BUILD)/tiercel $(BUILD)
+
+image: deploy-deps ## build the OCI image (an archive), without Docker
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)agent/deploy/image.sh $(BUILD)/tiercel $(BUILD)
+
+deploy-check: deploy-deps ## build package and image, check them, the manifests and the chart
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)agent/deploy/check.sh $(BUILD)
+
+.PHONY: deploy-deps deb image deploy-check

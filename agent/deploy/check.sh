@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the Debian package and the image from a built program and checks them and the manifests.
+# Prints TAP. usage: check.sh BUILD-DIR
+set -u
+build=$(realpath "$1")
+cd "$(dirname "$0")"
+out=$build/deploy
+rm -rf "$out"
+mkdir -p "$out"
+n=0 failed=0
+
+# ok NAME COMMAND...: the command succeeds; what it prints is shown when not
+ok() {
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$out/log" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		sed 's/^/# /' "$out/log" | tail -n 20
+		failed=1
+	fi
+}
+
+skip() {
+	n=$((n + 1))
+	echo "ok $n - $1 # SKIP $2"
+}
+
+make_deb() {
+	deb=$(./deb.sh "$build/tiercel" "$out") && dpkg-deb -x "$deb" "$out/deb"
+}
+
+deb_is_clean() {
+	! lintian --allow-root --suppress-tags no-manual-page "$deb" 2>/dev/null | tee /dev/stderr | grep -q '^E:'
+}
+
+# Its configuration names the places of an installed system.
+packaged_program_works() {
+	sed "s|/usr/share|$out/deb/usr/share|; s|/etc/tiercel/rules.d|$out/deb/etc/tiercel|" \
+		"$out/deb/etc/tiercel/tiercel.yaml" >"$out/tiercel.yaml"
+	"$out/deb/usr/bin/tiercel" config --check -c "$out/tiercel.yaml" &&
+		"$out/deb/usr/bin/tiercel" check "$out/deb/usr/share/tiercel/rules/system"
+}
+
+make_image() {
+	image=$(./image.sh "$build/tiercel" "$out") && first=$(digest_of "$image") && [ -n "$first" ]
+}
+
+digest_of() {
+	skopeo inspect "oci-archive:$1" | sed -n 's/.*"Digest": "\(.*\)",/\1/p'
+}
+
+image_is_reproducible() {
+	image=$(./image.sh "$build/tiercel" "$out") && [ "$(digest_of "$image")" = "$first" ]
+}
+
+# Nothing but the image: an own root, no library of this system.
+image_runs() {
+	local layer
+	mkdir -p "$out/oci" "$out/root"
+	tar -xf "$image" -C "$out/oci"
+	for layer in $(skopeo inspect --raw "oci-archive:$image" | grep -o '"sha256:[0-9a-f]*"' | tail -n 1 | tr -d '"'); do
+		tar -xf "$out/oci/blobs/sha256/${layer#sha256:}" -C "$out/root"
+	done
+	chroot "$out/root" /usr/bin/tiercel --version &&
+		chroot "$out/root" /usr/bin/tiercel check /usr/share/tiercel/rules/system
+}
+
+ok "Debian package is built" make_deb
+ok "lintian has no error" deb_is_clean
+ok "the packaged program takes its configuration and rules" packaged_program_works
+ok "image is built" make_image
+ok "image is built the same again" image_is_reproducible
+if [ "$(id -u)" = 0 ]; then
+	ok "the program runs in the image" image_runs
+else
+	skip "the program runs in the image" "needs root for chroot"
+fi
+ok "systemd unit has no option that is unknown" ./unit.sh tiercel.service
+
+./manifests.py helm helm/tiercel >"$out/helm.yaml"
+ok "chart renders with every value set" ./manifests.py helm helm/tiercel 'rules={"a.yaml": "- list: a\n  items: []"}' \
+	'podAnnotations={"a": "b"}' 'imagePullSecrets=[{"name": "x"}]' 'extraEnv=[{"name": "A", "value": "b"}]'
+cp "$out/log" "$out/helm-full.yaml"
+if kustomize=$(./kustomize.sh "$build/kustomize" 2>"$out/log"); then
+	"$kustomize" build kubernetes/base >"$out/base.yaml"
+	ok "overlay for GKE renders" "$kustomize" build kubernetes/gke
+	cp "$out/log" "$out/gke.yaml"
+	ok "chart and kustomize base are the same objects" ./manifests.py same "$out/helm.yaml" "$out/base.yaml"
+	mkdir -p "$out/crio"
+	printf 'resources: [../../../%s]\ncomponents: [../../../%s]\n' \
+		"$(realpath --relative-to="$out/../.." kubernetes/base)" \
+		"$(realpath --relative-to="$out/../.." kubernetes/crio)" >"$out/crio/kustomization.yaml"
+	ok "component for CRI-O renders" "$kustomize" build "$out/crio"
+	cp "$out/log" "$out/crio.yaml"
+else
+	skip "kustomize" "cannot be had: $(tail -n 1 "$out/log")"
+	touch "$out"/{base,gke,crio}.yaml
+fi
+if (cd "$out" && npm install --silent --no-audit --no-fund typescript@5 kubernetes-types@1.30) >"$out/log" 2>&1; then
+	./manifests.py typescript "$out"/{helm,helm-full,base,gke,crio}.yaml >"$out/manifests.ts"
+	ok "manifests fit the types of the Kubernetes API" \
+		"$out/node_modules/.bin/tsc" --noEmit --strict --moduleResolution node --target es2020 "$out/manifests.ts"
+	sed 's/"maxUnavailable"/"maxUnavailible"/' "$out/manifests.ts" >"$out/wrong.ts"
+	ok "the check finds a misspelt key" bash -c "! '$out/node_modules/.bin/tsc' --noEmit --strict \
+		--moduleResolution node --target es2020 '$out/wrong.ts'"
+else
+	skip "manifests fit the types of the Kubernetes API" "npm: $(tail -n 1 "$out/log")"
+fi
+echo "1..$n"
+exit $failed
