@@ -47,6 +47,7 @@ apt_root() {
 		APT::Sandbox::User "root";
 		Acquire::Languages "none";
 		Acquire::Check-Valid-Until "false";
+		Acquire::Retries "3";
 	END
 	export APT_CONFIG=$root/apt.conf
 	apt-get update -qq && touch "$root/updated"

@@ -50,9 +50,9 @@ wait_for() {
 echo "# guest $(uname -r), cgroup v2 with $(cat /sys/fs/cgroup/cgroup.controllers)"
 tiercel run -r /rules.yaml >/run/alerts 2>/run/tiercel.log &
 sensor=$!
-wait_for 60 grep -qi 'sensor\|running\|watching\|attached' /run/tiercel.log
+wait_for 120 grep -qi 'sensor\|running\|watching\|attached' /run/tiercel.log
 containerd --config /containerd.toml >/run/containerd.log 2>&1 &
-wait_for 60 ctr -a /run/ktest/containerd.sock version
+wait_for 120 ctr -a /run/ktest/containerd.sock version
 result $? "containerd runs"
 id=$(cat /usr/share/ktest/container-id)
 ctr -a /run/ktest/containerd.sock -n k8s.io image import /image.tar
@@ -61,7 +61,7 @@ ctr -a /run/ktest/containerd.sock -n k8s.io run --rm localhost/ktest/busybox:1 "
 [ $? -eq 7 ]
 result $? "a container runs"
 short=$(echo "$id" | cut -c1-12)
-wait_for 10 grep -q "KT exec id=$short exe=/tmp/copied" /run/alerts
+wait_for 60 grep -q "KT exec id=$short exe=/tmp/copied" /run/alerts
 result $? "its processes have its container id"
 grep "KT exec id=$short exe=/tmp/copied" /run/alerts | grep -q 'upper=true lower=false'
 result $? "a program written in the container is seen in the upper layer"

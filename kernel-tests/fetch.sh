@@ -14,8 +14,11 @@ read -r _ arch suite _ regex < <(awk -v n="$name" '$1 == n' "$here/kernels") || 
 }
 out=$CACHE/$name
 if [ -s "$out/vmlinux" ] && [ -z "${KT_REFRESH:-}" ]; then
-	cat "$out/version"
-	exit 0
+	if (cd "$out" && sha256sum --status --check sum 2>/dev/null); then
+		cat "$out/version"
+		exit 0
+	fi
+	echo "$name: the image in the cache is not what was put there, it is fetched again" >&2
 fi
 
 work=$(mktemp -d)
@@ -29,10 +32,11 @@ candidates() {
 		sed -E 's/^(linux-[a-z]+-)(.*)$/\2 \1\2/; s/^([^ ]*)-unsigned /\1 /' | sort -rV
 }
 
+# The image of a package and its overlay module, into $work; prints the image.
 unpack() {
-	local deb=$1
-	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work" --wildcards --no-anchored \
-		'vmlinuz*' 'overlay.ko*' 2>/dev/null || true	# one of them is often missing
+	local deb=$1 files
+	files=$(dpkg-deb --fsys-tarfile "$deb" | tar -t | grep -E '/(vmlinuz|overlay\.ko)[^/]*$') || return 0
+	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work" $files
 	find "$work" -type f -name 'vmlinuz*' | head -n 1
 }
 
@@ -43,7 +47,7 @@ while read -r version package; do
 		echo "$name: $package is listed but cannot be downloaded" >&2
 		continue
 	}
-	image=$(unpack "$work"/*.deb || true)
+	image=$(unpack "$work"/*.deb)
 	if [ -z "$image" ]; then
 		echo "$name: $package holds no kernel image" >&2
 		rm -f "$work"/*.deb
@@ -57,6 +61,7 @@ while read -r version package; do
 	find "$work" -type f -name 'overlay.ko*' -exec cp {} "$out/" \;
 	echo "$version" >"$out/version"
 	mv "$out/vmlinux.tmp" "$out/vmlinux"
+	(cd "$out" && sha256sum vmlinux >sum)
 	echo "$version"
 	exit 0
 done < <(candidates)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the test program on kernels and prints a matrix. Exit code 1 when a case fails, a kernel
-# complains, a guest does not finish, or a kernel of the core set cannot be had (KT_MISSING=skip:
-# said, but no failure).
+# complains, a guest does not finish, or a kernel of the core set cannot be had or never boots
+# (KT_MISSING=skip: said, but no failure).
 # usage: run.sh RESULTS-DIR NAME...     with KTEST_ARCH and BUSYBOX_ARCH per architecture, and TIERCEL
 # NAME: a row of the table `kernels`, "host" for the kernel we are on, "container" for a container in a guest
 set -u
@@ -46,26 +46,29 @@ summary() {
 fetch() {
 	rm -f "$results/$1".*
 	"$here/fetch.sh" "$2" >"$results/$1.version" && return
-	missing=$((missing + 1))
-	cannot_be_had "$1" "$(row "$2" 4)" "the kernel"
+	not_run "$1" "$(row "$2" 4)" "the kernel cannot be had"
 	return 1
 }
 
-# cannot_be_had NAME SET WHAT: a failure for the core set, unless KT_MISSING=skip says that the
-# registry may be out of reach (continuous integration).
-cannot_be_had() {
+# not_run NAME SET WHY: a failure for the core set, unless KT_MISSING=skip says that the mirror may
+# be out of reach and the emulator starved (continuous integration).
+not_run() {
 	if [ "$2" = core ] && [ "${KT_MISSING:-fail}" != skip ]; then
-		fail "$1" "$3 cannot be had"
+		fail "$1" "$3"
 	else
-		echo "SKIPPED $1: $3 cannot be had"
+		echo "SKIPPED $1: $3"
 	fi
+	missing=$((missing + 1))
 }
 
-# boot NAME KERNEL ROOT: run the guest and judge it.
+# boot NAME KERNEL ROOT: run the guest and judge it. Returns 1 when there is nothing to judge.
 boot() {
 	local name=$1 status=0
-	"$here/guest.sh" "$(row "$2" 2)" "$cache/$2/vmlinux" "$3" "$results/$name" || status=$?
-	touch "$results/$name.tap" "$results/$name.console"
+	"$here/boot.sh" "$2" "$(row "$2" 2)" "$cache/$2/vmlinux" "$3" "$results/$name" || status=$?
+	if [ $status -eq 4 ]; then
+		not_run "$name" "$(row "$2" 4)" "the guest never reached its init, see $results/$name.console"
+		return 1
+	fi
 	sed -i 's/\r//' "$results/$name.tap"
 	ran+=("$name")
 	[ $status -eq 0 ] || fail "$name" "qemu ended with $status: $(tail -n 1 "$results/$name.qemu")"
@@ -79,12 +82,12 @@ run_kernel() {
 	[ -n "$arch" ] || { fail "$name" "no such row in kernel-tests/kernels"; return; }
 	fetch "$name" "$name" || return
 	ktest=KTEST_$arch busybox=BUSYBOX_$arch
+	[ -x "${!ktest}" ] || { not_run "$name" "$(row "$name" 4)" "no libraries to build its test program with"; return; }
 	mkdir -p "$root/bin"
 	cp "${!busybox}" "$root/bin/busybox"
 	cp "${!ktest}" "$root/ktest"
 	install -m 755 "$here/init.sh" "$root/init"
-	boot "$name" "$name" "$root"
-	summary "$name" $((SECONDS - start))
+	boot "$name" "$name" "$root" && summary "$name" $((SECONDS - start))
 }
 
 # The whole agent beside containerd with a real container, cgroup v2 only.
@@ -93,9 +96,8 @@ run_container() {
 	ls "$cache/$container_kernel"/overlay.ko* >/dev/null 2>&1 || local -x KT_REFRESH=1
 	fetch container $container_kernel || return
 	"$here/container_root.sh" "$root" "$TIERCEL" "$cache/$container_kernel" ||
-		{ cannot_be_had container core containerd; return; }
-	KT_MEM=1536 boot container $container_kernel "$root"
-	summary container $((SECONDS - start))
+		{ not_run container core "containerd cannot be had"; return; }
+	KT_MEM=1536 boot container $container_kernel "$root" && summary container $((SECONDS - start))
 }
 
 matrix() {
@@ -137,5 +139,6 @@ if [ ${#ran[@]} -gt 0 ]; then
 	cat "$results/matrix.txt"
 	echo "+ passed  X failed  s not possible on this kernel  . no such system call on this architecture"
 fi
-echo "${#ran[@]} kernels run, $bad problems, $missing kernels not to be had"
-[ $bad -eq 0 ] && [ ${#ran[@]} -gt 0 ]
+echo "${#ran[@]} kernels run, $bad problems, $missing kernels not run"
+[ ${#ran[@]} -gt 0 ] || echo "NO KERNEL WAS RUN: nothing is tested"
+[ $bad -eq 0 ]

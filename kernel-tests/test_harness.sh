@@ -43,6 +43,41 @@ check missing-end 1 'ok 1 - a' '1..1'
 check bail-out 1 'Bail out! no sensor' "$done"
 check no-case 1 '1..0' "$done"
 
+# Boots: a guest that never reaches its init is booted again, at last with a fresh image; what runs is not.
+work=$(mktemp -d)
+trap 'rm -rf "$log" "$work"' EXIT
+cat >"$work/guest" <<'END'
+#!/bin/sh
+# The fake guest reaches its init from boot number $FIRST_GOOD on, and ends with $ENDS_WITH.
+echo boot >>"$4.boots"
+echo 'tail of the console' >"$4.console"
+: >"$4.tap" >"$4.qemu"
+[ "$(wc -l <"$4.boots")" -lt "$FIRST_GOOD" ] || echo 'ktest: console is heard' >>"$4.console"
+exit "$ENDS_WITH"
+END
+printf '#!/bin/sh\necho "$KT_REFRESH" >>"%s/fetched"\n' "$work" >"$work/fetch"
+chmod +x "$work/guest" "$work/fetch"
+
+# boots NAME FIRST-GOOD STATUS-OF-GUEST EXPECTED-STATUS EXPECTED-BOOTS EXPECTED-FETCHES
+boots() {
+	number=$((number + 1))
+	rm -f "$work"/out.* "$work/fetched"
+	: >"$work/fetched"
+	KT_GUEST=$work/guest KT_FETCH=$work/fetch FIRST_GOOD=$2 ENDS_WITH=$3 \
+		"$here/boot.sh" k amd64 vmlinux root "$work/out" >"$work/said"
+	status=$?
+	got="$status $(wc -l <"$work/out.boots") $(wc -l <"$work/fetched")"
+	if [ "$got" = "$4 $5 $6" ]; then echo "ok $number - $1"; else echo "not ok $number - $1: $got"; fi
+}
+
+boots first-boot 1 0 0 1 0
+boots failing-guest-is-not-repeated 1 124 124 1 0
+boots second-boot 2 0 0 2 0
+boots third-boot-with-fresh-image 3 0 0 3 1
+boots never 9 0 4 3 1
+number=$((number + 1))
+if grep -q 'tail of the console' "$work/said"; then echo "ok $number - console-shown"; else echo "not ok $number - console-shown"; fi
+
 tool=splat.sh
 rm -f "$log"
 number=$((number + 1))
