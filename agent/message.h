@@ -16,6 +16,8 @@ struct message_field {
 	struct str value;		/* as text; "<NA>" when missing */
 };
 
+/* A message has json; text and fields only where an output or the configuration wants them. */
+
 struct message {
 	atomic_uint refs;
 	bool internal;			/* of the agent itself: source "internal" */
@@ -30,7 +32,15 @@ struct message {
 	uint32_t ntags;
 	const struct message_field *fields;	/* output_fields, sorted by key */
 	uint32_t nfields;
+	uint32_t bytes;			/* of the allocation, for the bounds of queues */
 };
+
+/* A copy of `t` with one reference, `fields` among it. `t`'s own fields are not looked at. 0, -ENOMEM. */
+int message_new(const struct message *t, const struct alert_field *fields, uint32_t nfields,
+		struct message **ret);
+/* The alert of a rule. */
+int message_from_alert(const struct tiercel_alert *alert, struct str hostname,
+		       struct message **ret);
 
 static inline struct message *message_get(struct message *m)
 {

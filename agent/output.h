@@ -17,7 +17,8 @@ struct output_stats {
 	uint64_t failures;	/* attempts that failed; the messages may have left later */
 	uint64_t queued, queue_size;
 	uint64_t last_delivered_ns;	/* CLOCK_MONOTONIC; 0: never */
-	bool failing;		/* the last attempt failed: health is not ready */
+	bool failing;		/* the last attempt failed, or hangs: health is not ready */
+	bool closed;		/* the reader is gone for good: nothing will ever be delivered */
 };
 
 struct output;
@@ -29,6 +30,11 @@ struct output_ops {
 	void (*stats)(const struct output *o, struct output_stats *ret);
 	/* SIGUSR1: open files again. May be NULL. */
 	void (*reopen)(struct output *o);
+	/*
+	 * Deliver what is queued within `timeout_ms` and discard the rest; the counters are final
+	 * afterwards. Nothing is emitted any more. NULL: close does it.
+	 */
+	void (*drain)(struct output *o, uint32_t timeout_ms);
 	/* Deliver what is queued within `timeout_ms`, then free everything. */
 	void (*close)(struct output *o, uint32_t timeout_ms);
 };

@@ -13,9 +13,11 @@ $(BUILD)/agent/tests/test_source: $(BUILD)/agent/tests/test_source.o $(SOURCE_OB
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)
 
 # Unit tests of single modules of the agent: test_X is linked with the objects named here.
-AGENT_UNIT := test_spool test_http test_oci_ref test_config
-$(BUILD)/agent/tests/test_config: $(patsubst %,$(BUILD)/agent/%.o,config config_items config_print \
-	config_tree io)
+AGENT_UNIT := test_spool test_http test_oci_ref test_config test_output
+CONFIG_OBJ := $(patsubst %,$(BUILD)/agent/%.o,config config_items config_print config_tree io)
+$(BUILD)/agent/tests/test_config: $(CONFIG_OBJ)
+$(BUILD)/agent/tests/test_output: $(CONFIG_OBJ) $(BUILD)/agent/message.o $(BUILD)/agent/cli.o \
+	$(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/output*.c))
 $(BUILD)/agent/tests/test_spool: $(BUILD)/agent/spool.o $(BUILD)/agent/io.o
 $(BUILD)/agent/tests/test_http: $(BUILD)/agent/http.o
 $(BUILD)/agent/tests/test_oci_ref: $(BUILD)/agent/oci_ref.o $(BUILD)/agent/digest.o

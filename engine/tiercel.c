@@ -266,8 +266,13 @@ static void give_alert(struct tiercel *t, const struct rule *rule)
 	if (!t->opts.on_alert)
 		return;
 	buf_clear(&t->line);
-	alert_render(&t->gen->alerts[rule->index], &t->opts.alert, &t->ctx, &t->line);
-	alert.line = buf_str(&t->line);
+	if (t->opts.forms) {
+		alert_render_forms(&t->gen->alerts[rule->index], &t->opts.alert, t->opts.forms,
+				   &t->ctx, &t->line, &alert.forms);
+	} else {
+		alert_render(&t->gen->alerts[rule->index], &t->opts.alert, &t->ctx, &t->line);
+		alert.line = buf_str(&t->line);
+	}
 	t->opts.on_alert(t->opts.ctx, &alert, &t->ctx);
 }
 

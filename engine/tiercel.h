@@ -27,12 +27,14 @@ struct tiercel;
 struct tiercel_alert {
 	const struct rule *rule;
 	uint64_t ts;
-	struct str line;	/* rendered by opts.alert, no newline */
+	struct str line;	/* rendered by opts.alert, no newline; with opts.forms: empty */
+	struct alert_forms forms;	/* what opts.forms asked for */
 };
 
 struct tiercel_opts {
 	struct state_opts state;
 	struct alert_opts alert;
+	unsigned forms;		/* enum alert_form; 0: tiercel_alert.line only */
 	bool match_all;
 	bool oracle;
 	const struct host_names *host_names;	/* for fd.sip.name and the like; NULL: none known */

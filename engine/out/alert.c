@@ -232,13 +232,10 @@ static void add_quoted(struct buf *out, struct str s)
 	buf_add_char(out, '"');
 }
 
+/* `message`: what the template gave; may hold bytes that are not UTF-8. */
 static void render_json(const struct alert_rule *r, const struct alert_opts *opts,
-			struct event_ctx *ctx, struct buf *out)
+			struct event_ctx *ctx, struct str message, struct buf *out)
 {
-	struct str message = STR("");
-
-	if (opts->include_message || opts->include_output)
-		message = render_message(r, opts, ctx, out);
 	buf_add_c(out, "{\"hostname\":");
 	add_quoted(out, opts->hostname);
 	if (opts->include_message) {
@@ -270,16 +267,87 @@ static void render_json(const struct alert_rule *r, const struct alert_opts *opt
 	buf_add_c(out, "\"}");
 }
 
+static void render_text(const struct alert_rule *r, const struct alert_opts *opts,
+			struct event_ctx *ctx, struct str message, struct buf *out)
+{
+	add_prefix(out, r, opts, ctx->ev->ts);
+	utf8_repair(out, message);
+}
+
+static bool needs_message(const struct alert_opts *opts)
+{
+	return !opts->json_output || opts->include_message || opts->include_output;
+}
+
 void alert_render(const struct alert_rule *r, const struct alert_opts *opts, struct event_ctx *ctx,
 		  struct buf *out)
 {
-	struct str message;
+	struct str message = needs_message(opts) ? render_message(r, opts, ctx, out) : STR("");
 
-	if (opts->json_output) {
-		render_json(r, opts, ctx, out);
-		return;
-	}
+	if (opts->json_output)
+		render_json(r, opts, ctx, message, out);
+	else
+		render_text(r, opts, ctx, message, out);
+}
+
+static struct str field_text(const struct alert_key *k, const struct alert_opts *opts,
+			     struct event_ctx *ctx, struct buf *out)
+{
+	_cleanup_buf_ struct buf raw = BUF_INIT;
+	size_t start = out->len;
+	bool have = true;
+
+	if (k->kind == KEY_TIME || k->kind == KEY_ISO8601)
+		add_time(out, ctx->ev->ts, k->kind == KEY_TIME ? TIME_LOCAL : TIME_ISO8601,
+			 opts->tz_offset_s);
+	else if (k->kind == KEY_EXTRA && k->extra->format)
+		format_render(k->extra->format, ctx, &raw);
+	else if (k->kind == KEY_EXTRA)
+		have = operand_print(k->extra->field, ctx, &raw);
+	else
+		have = field_print(k->field, ctx, &raw);
+	if (!have)
+		return STR("<NA>");
+	utf8_repair(out, buf_str(&raw));
+	return take_tail(out, start, opts, ctx);
+}
+
+static void list_fields(const struct alert_rule *r, const struct alert_opts *opts,
+			struct event_ctx *ctx, struct buf *out, struct alert_forms *ret)
+{
+	const struct alert_layout *l = r->layout;
+	struct alert_field *v = arena_array(ctx->scratch, MAX(l->nkeys, 1U), sizeof(*v));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; v && i < l->nkeys; i++)
+		if (l->keys[i].kind != KEY_ISO8601 || opts->iso8601 || l->iso_used)
+			v[n++] = (struct alert_field){ l->keys[i].key,
+						       field_text(&l->keys[i], opts, ctx, out) };
+	ret->fields = v;
+	ret->nfields = n;
+}
+
+void alert_render_forms(const struct alert_rule *r, const struct alert_opts *opts, unsigned forms,
+			struct event_ctx *ctx, struct buf *out, struct alert_forms *ret)
+{
+	struct str message;
+	size_t json, text;
+
+	*ret = (struct alert_forms){ 0 };
+	buf_clear(out);
 	message = render_message(r, opts, ctx, out);
-	add_prefix(out, r, opts, ctx->ev->ts);
 	utf8_repair(out, message);
+	ret->output = take_tail(out, 0, opts, ctx);
+	if (forms & ALERT_FIELDS)
+		list_fields(r, opts, ctx, out, ret);
+	if (forms & ALERT_JSON)
+		render_json(r, opts, ctx, message, out);
+	json = out->len;
+	if (forms & ALERT_TEXT)
+		render_text(r, opts, ctx, message, out);
+	text = out->len;
+	if (out->err)
+		return;
+	ret->json = (struct str){ out->p, (uint32_t)json };
+	ret->text = (struct str){ out->p + json, (uint32_t)(text - json) };
 }

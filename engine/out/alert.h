@@ -39,10 +39,32 @@ struct alert_opts {
 	struct limits *limits;		/* LIMIT_ALERT_BYTES; NULL: no bound */
 };
 
+/* Forms of one alert, by those who want to deliver it. */
+enum alert_form {
+	ALERT_JSON = 1,
+	ALERT_TEXT = 2,
+	ALERT_FIELDS = 4,	/* output_fields one by one, as text */
+};
+
+struct alert_field {
+	struct str key, value;	/* "<NA>" when missing */
+};
+
+/* What was asked for; the rest is empty. Views into the buffer and the scratch of the event. */
+struct alert_forms {
+	struct str output;	/* the message alone, always */
+	struct str json, text;
+	const struct alert_field *fields;	/* sorted by key */
+	uint32_t nfields;
+};
+
 /* Prepare keys and order once per rule. 0 or -ENOMEM. */
 int alert_rule_init(struct alert_rule *r, struct arena *a);
 /* One line without newline. Invalid UTF-8 becomes U+FFFD. */
 void alert_render(const struct alert_rule *r, const struct alert_opts *opts, struct event_ctx *ctx,
 		  struct buf *out);
+/* The forms (enum alert_form) of one alert; `out` is written from its start. Valid UTF-8. */
+void alert_render_forms(const struct alert_rule *r, const struct alert_opts *opts, unsigned forms,
+			struct event_ctx *ctx, struct buf *out, struct alert_forms *ret);
 
 #endif

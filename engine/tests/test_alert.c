@@ -179,6 +179,35 @@ START_TEST(bounded)
 }
 END_TEST
 
+/* All forms in one pass are what each alone is. */
+START_TEST(forms)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT, json = BUF_INIT, text = BUF_INIT;
+	struct alert_forms got;
+
+	prepare("file=%fd.name name=%proc.name bad=\xff");
+	alert_render(&rule, &opts, &o.ctx, &json);
+	alert_render_forms(&rule, &opts, ALERT_JSON, &o.ctx, &out, &got);
+	ck_assert(str_eq(got.json, buf_str(&json)));
+	ck_assert_uint_eq(got.text.len, 0);
+	ck_assert_uint_eq(got.nfields, 0);
+	opts.json_output = false;
+	alert_render(&rule, &opts, &o.ctx, &text);
+	alert_render_forms(&rule, &opts, ALERT_JSON | ALERT_TEXT | ALERT_FIELDS, &o.ctx, &out, &got);
+	ck_assert(str_eq(got.json, buf_str(&json)));
+	ck_assert(str_eq(got.text, buf_str(&text)));
+	ck_assert(str_ends(got.text, got.output));
+	ck_assert(str_ends(got.output, STR("bad=\xef\xbf\xbd")));
+	ck_assert_uint_eq(got.nfields, 3);
+	ck_assert_str_view(got.fields[0].key, "evt.time");
+	ck_assert_str_view(got.fields[1].key, "fd.name");
+	ck_assert_str_view(got.fields[2].key, "proc.name");
+	ck_assert(str_starts(got.text, got.fields[0].value));
+	for (uint32_t i = 1; i < got.nfields; i++)
+		ck_assert(str_contains(got.output, got.fields[i].value));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("alert");
@@ -193,6 +222,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, extra_fields);
 	tcase_add_test(tc, dates);
 	tcase_add_test(tc, bounded);
+	tcase_add_test(tc, forms);
 	suite_add_tcase(s, tc);
 	return s;
 }

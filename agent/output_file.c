@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Alerts appended to a file, which is started anew by size or age: FILE becomes FILE.1, FILE.1 becomes
+ * FILE.2 and so on. Opened for each batch unless keep_alive; with it again on SIGUSR1.
+ */
+#include "agent/clock.h"
+#include "agent/output_lines.h"
+#include "agent/outputs.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct file {
+	struct output_lines lines;
+	const char *path;
+	bool keep_alive;
+	uint64_t max_bytes, max_age_ns;
+	uint32_t max_files;
+	int fd;
+	uint64_t born_ns;	/* wall clock; of the open file */
+};
+
+static void close_file(void *ctx)
+{
+	struct file *f = ctx;
+
+	io_close(&f->fd);
+	f->fd = -1;
+}
+
+/* When the file was made; where the file system does not say, now. */
+static uint64_t birth_of(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) == 0 && (st.stx_mask & STATX_BTIME))
+		return (uint64_t)st.stx_btime.tv_sec * NS_PER_S + st.stx_btime.tv_nsec;
+	return clock_wall_ns();
+}
+
+static int open_file(struct file *f)
+{
+	if (f->fd >= 0)
+		return 0;
+	f->fd = open(f->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (f->fd < 0)
+		return -errno;
+	f->born_ns = birth_of(f->fd);
+	return 0;
+}
+
+static void name_of(const struct file *f, uint32_t number, char *out, size_t size)
+{
+	if (number)
+		snprintf(out, size, "%s.%u", f->path, number);
+	else
+		snprintf(out, size, "%s", f->path);
+}
+
+static int rotate(struct file *f)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	close_file(f);
+	for (uint32_t i = f->max_files; i > 0; i--) {
+		name_of(f, i - 1, from, sizeof(from));
+		name_of(f, i, to, sizeof(to));
+		if (rename(from, to) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return open_file(f);
+}
+
+/* Never in the middle of a line. */
+static int rotate_if_due(struct file *f)
+{
+	struct stat st;
+
+	if (f->lines.off || fstat(f->fd, &st) < 0 || st.st_size == 0)
+		return 0;
+	if ((f->max_bytes && (uint64_t)st.st_size >= f->max_bytes) ||
+	    (f->max_age_ns && clock_wall_ns() - f->born_ns >= f->max_age_ns))
+		return rotate(f);
+	return 0;
+}
+
+static int write_batch(struct output_queue *q, void *ctx, struct message *const *batch, uint32_t n,
+		       uint32_t *ret_done)
+{
+	struct file *f = ctx;
+	int r = open_file(f);
+
+	if (r == 0)
+		r = rotate_if_due(f);
+	if (r == 0)
+		r = output_lines_write(&f->lines, q, f->fd, batch, n, ret_done);
+	if (r < 0 || !f->keep_alive)
+		close_file(f);
+	return r == -EPIPE || r == -EBADMSG ? -EIO : r;	/* a fifo may get a reader again */
+}
+
+static void free_file(void *ctx)
+{
+	struct file *f = ctx;
+
+	close_file(f);
+	output_lines_done(&f->lines);
+	free(f);
+}
+
+static const struct output_sink sink = {
+	.name = "file", .write = write_batch, .reopen = close_file, .free = free_file,
+};
+
+int output_file_open(const struct config *c, struct output **ret)
+{
+	struct file *f = malloc(sizeof(*f));
+	int r;
+
+	if (!f)
+		return -ENOMEM;
+	*f = (struct file){ .path = c->file_output.filename, .keep_alive = c->file_output.keep_alive,
+			    .max_bytes = c->file_output.max_size_mb * 1000000,
+			    .max_age_ns = c->file_output.max_age * NS_PER_MS,
+			    .max_files = (uint32_t)c->file_output.max_files, .fd = -1 };
+	output_lines_init(&f->lines, c);
+	/* A name that cannot be a file is an error of the configuration: say so at the start. */
+	r = open_file(f);
+	if (r < 0 || strlen(f->path) > PATH_MAX - 16) {
+		free_file(f);
+		return r < 0 ? r : -ENAMETOOLONG;
+	}
+	return output_queue_new(c, &sink, f, ret);
+}

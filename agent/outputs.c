@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All outputs of a run: which kinds there are, opening, sharing of messages, the end.
+ */
+#include "agent/outputs.h"
+#include "agent/clock.h"
+#include "agent/cmd.h"
+
+struct output_kind {
+	const char *name;
+	size_t enabled;		/* offset of the switch in struct config */
+	unsigned forms;		/* besides the line that json_output chooses */
+	int (*open)(const struct config *c, struct output **ret);
+};
+
+static const struct output_kind kinds[] = {
+	{ "stdout", offsetof(struct config, stdout_output.enabled), 0, output_stdout_open },
+	{ "file", offsetof(struct config, file_output.enabled), 0, output_file_open },
+	{ "syslog", offsetof(struct config, syslog_output.enabled), 0, output_syslog_open },
+	{ "program", offsetof(struct config, program_output.enabled), 0, output_program_open },
+};
+
+_Static_assert(ARRAY_SIZE(kinds) <= OUTPUTS_MAX, "room for every kind");
+
+static bool is_enabled(const struct config *c, const struct output_kind *k)
+{
+	return *(const bool *)((const char *)c + k->enabled);
+}
+
+unsigned outputs_forms(const struct config *c)
+{
+	unsigned forms = ALERT_JSON | (c->json_output ? 0 : ALERT_TEXT);
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (is_enabled(c, &kinds[i]))
+			forms |= kinds[i].forms;
+	return forms;
+}
+
+int outputs_open(struct outputs *o, const struct config *c)
+{
+	*o = (struct outputs){ .forms = outputs_forms(c) };
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int r;
+
+		if (!is_enabled(c, &kinds[i]))
+			continue;
+		r = kinds[i].open(c, &o->v[o->n]);
+		if (r < 0) {
+			cli_fail("cannot start the output %s: %s", kinds[i].name, strerror(-r));
+			return r;
+		}
+		o->n++;
+	}
+	return 0;
+}
+
+void outputs_emit(struct outputs *o, struct message *m)
+{
+	for (uint32_t i = 0; i < o->n; i++)
+		o->v[i]->ops->emit(o->v[i], m);
+}
+
+void outputs_reopen(struct outputs *o)
+{
+	for (uint32_t i = 0; i < o->n; i++)
+		if (o->v[i]->ops->reopen)
+			o->v[i]->ops->reopen(o->v[i]);
+}
+
+void outputs_drain(struct outputs *o, uint32_t timeout_ms)
+{
+	uint64_t end = clock_mono_ns() + timeout_ms * NS_PER_MS;
+
+	for (uint32_t i = 0; i < o->n; i++) {
+		uint64_t now = clock_mono_ns();
+		uint32_t left = now < end ? (uint32_t)((end - now) / NS_PER_MS) : 0;
+
+		if (o->v[i]->ops->drain)
+			o->v[i]->ops->drain(o->v[i], left);
+	}
+}
+
+void outputs_close(struct outputs *o)
+{
+	while (o->n) {
+		o->n--;
+		o->v[o->n]->ops->close(o->v[o->n], 0);
+	}
+}
+
+bool outputs_all_closed(const struct outputs *o)
+{
+	for (uint32_t i = 0; i < o->n; i++) {
+		struct output_stats s = { 0 };
+
+		o->v[i]->ops->stats(o->v[i], &s);
+		if (!s.closed)
+			return false;
+	}
+	return o->n > 0;
+}
