@@ -5,6 +5,7 @@
  * equal tails of conditions become one piece of code.
  */
 #include "engine/match/compare.h"
+#include "engine/match/normal.h"
 #include "engine/match/program.h"
 
 #define SIGNATURES 8
@@ -393,13 +394,13 @@ static void find_type_checks(struct compiler *c, const struct ast *ast, struct s
 		find_type_checks(c, ast->kids[i], s);
 }
 
-static uint32_t compile_for_type(struct compiler *c, const struct rule *rule, struct signatures *s)
+static uint32_t compile_for_type(struct compiler *c, const struct ast *ast, struct signatures *s)
 {
 	uint64_t known = 0, truth = 0;
 	uint32_t pc;
 
 	if (s->too_many)
-		return compile_node(c, rule->ast, PC_MATCH, PC_FAIL);
+		return compile_node(c, ast, PC_MATCH, PC_FAIL);
 	for (uint32_t i = 0; i < s->nchecks; i++) {
 		const struct atom *atom = &c->m->atoms[add_atom(c, s->checks[i])];
 
@@ -409,7 +410,7 @@ static uint32_t compile_for_type(struct compiler *c, const struct rule *rule, st
 	for (uint32_t i = 0; i < s->nseen; i++)
 		if (s->seen[i].known == known && s->seen[i].truth == truth)
 			return s->seen[i].pc;
-	pc = compile_node(c, rule->ast, PC_MATCH, PC_FAIL);
+	pc = compile_node(c, ast, PC_MATCH, PC_FAIL);
 	if (s->nseen < SIGNATURES) {
 		s->seen[s->nseen].known = known;
 		s->seen[s->nseen].truth = truth;
@@ -456,20 +457,20 @@ static int add_entry(struct matcher *m, struct rule_list **list, const struct ru
 	return 0;
 }
 
-static int compile_rule(struct compiler *c, const struct rule *rule)
+static int compile_rule(struct compiler *c, const struct rule *rule, const struct ast *ast)
 {
 	struct source_rules *src = add_source(c->m, rule->source);
 	struct signatures s = { .nchecks = 0 };
 
-	if (!src)
+	if (!src || !ast)
 		return -ENOMEM;
-	find_type_checks(c, rule->ast, &s);
+	find_type_checks(c, ast, &s);
 	for (c->type = 0; c->type < EVENT_TYPE_COUNT && !c->oom; c->type++) {
 		uint32_t pc;
 
 		if (!evtset_has(&rule->events, c->type))
 			continue;
-		pc = compile_for_type(c, rule, &s);
+		pc = compile_for_type(c, ast, &s);
 		if (pc == PC_FAIL)
 			continue;
 		c->m->events.w[c->type / 64] |= 1ULL << (c->type % 64);
@@ -482,18 +483,21 @@ static int compile_rule(struct compiler *c, const struct rule *rule)
 int compile_rules(struct matcher *m)
 {
 	struct compiler c = { .m = m };
+	struct normal normal;
 	int r = 0;
 
+	normal_init(&normal, &m->arena);
 	for (uint32_t i = 0; i < m->rules->nrules && !r; i++) {
 		const struct rule *rule = m->rules->rules[i];
 
 		if (rule->active && rule->ast)
-			r = compile_rule(&c, rule);
+			r = compile_rule(&c, rule, normal_form(&normal, rule->ast));
 	}
 	if (!r) {
 		m->results = arena_zalloc(&m->arena, MAX(m->natoms, 1U) * sizeof(*m->results));
 		r = m->results ? guard_prepare(m) : -ENOMEM;
 	}
+	normal_done(&normal);
 	strmap_done(&c.atoms);
 	strmap_done(&c.slots);
 	u64map_done(&c.checks);

@@ -48,13 +48,8 @@ static struct operand *resolve_side(struct check_run *r, const struct ast *a, co
 		return NULL;
 	}
 	err.unknown_filter = n == -ENOENT;
-	if (err.unknown_filter) {
-		const char *near = field_nearest(e->text);
-
-		/* Of a known name it is the argument that is wrong. */
-		if (near && !str_is(e->text, near))
-			err.hint = arena_printf(r->c->arena, "did you mean %s?", near);
-	}
+	if (e->kind == EXPR_FIELD)
+		err.hint = filter_field_hint(r->c->arena, e->text);
 	report(r, &err);
 	return NULL;
 }
@@ -125,6 +120,7 @@ static bool check_operator(struct check_run *r, const struct ast *a, const struc
 					   "filter error: '%s' %s not supported for %s filters",
 					   op->spelling, a->modifier ? "with modifier" : "operator",
 					   class_name(vc));
+		err.hint = filter_operator_hint(r->c->arena, vc);
 	} else {
 		return true;
 	}
@@ -236,7 +232,12 @@ static bool check_const(struct check_run *r, const struct ast *a, const struct o
 		return false;
 	if (value_parse(r->c->arena, e->text, (enum param_type)lhs->type, ret, &message,
 			&wrapped) < 0) {
-		fail_at(r, a, e->pos, e->span, message);
+		struct filter_error err = {
+			.message = message, .pos = e->pos, .span = e->span, .text = a->text,
+			.hint = filter_value_hint((enum param_type)lhs->type),
+		};
+
+		report(r, &err);
 		return false;
 	}
 	if ((a->op == OP_BCONTAINS || a->op == OP_BSTARTSWITH) && !decode_hex(r->c->arena, ret)) {

@@ -4,7 +4,7 @@
  * by the rule loader and the command line; the tree and a copy of the text belong to the arena.
  */
 #include "engine/field/transform.h"
-#include "engine/rule/filter.h"
+#include "engine/rule/filter_run.h"
 
 typedef struct ast *(*parse_fn)(struct scan *s);
 
@@ -328,6 +328,8 @@ static int parse_failed(const struct scan *s, struct limits *limits, struct filt
 		.message = s->error,
 		.pos = s->error_pos,
 		.span = MAX(s->error_span, 1u),
+		.hint = s->too_deep ? NULL : filter_hint(s->arena, s->text, s->error_pos.offset,
+							 s->error),
 	};
 	return -EINVAL;
 }

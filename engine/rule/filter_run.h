@@ -26,6 +26,14 @@ void warn_names(struct check_run *r, const struct ast *a);
 /* Constants that look like something else. Needs the checked node. */
 void warn_values(struct check_run *r, const struct ast *a);
 
+/* For a condition that does not parse: what to do about it, or NULL. */
+const char *filter_hint(struct arena *arena, struct str text, uint32_t at, const char *message);
+
+/* For what the checker refuses: a value, an operator, a field with or without argument. */
+const char *filter_value_hint(enum param_type type);
+const char *filter_operator_hint(struct arena *arena, enum value_class vc);
+const char *filter_field_hint(struct arena *arena, struct str text);
+
 /* Is `name` one that evt.type can have. */
 bool evtset_known_name(struct str name);
 const char *evtset_nearest_name(struct str name);

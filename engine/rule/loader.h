@@ -137,7 +137,7 @@ struct item {
 /* Never NULL. The record's place is the innermost one. */
 struct diag *report(struct loader *l, enum diag_code code, const struct place *at,
 		    const char *fmt, ...) _printf_(4, 5);
-void report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name);
+bool report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name);
 #define oom(l) ((l)->oom = true, false)
 
 /* ---- decode.c: typed values; false = reported (or out of memory) --------------------------- */

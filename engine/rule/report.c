@@ -47,8 +47,8 @@ struct diag *report(struct loader *l, enum diag_code code, const struct place *a
 	return g;
 }
 
-/* A hint with the nearest known name. For messages only, so large rule sets go without. */
-void report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name)
+/* A hint with the nearest known name, if any. For messages only, so large rule sets go without. */
+bool report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name)
 {
 	enum { NAMES_MAX = 2000, HINTS_MAX = 100 };
 	const char **names, *near = NULL;
@@ -57,7 +57,7 @@ void report_nearest(struct loader *l, struct diag *g, const struct strmap *known
 	void *value;
 
 	if (!known->count || known->count > NAMES_MAX || l->hints++ >= HINTS_MAX)
-		return;
+		return false;
 	names = arena_array(&l->arena, known->count, sizeof(*names));
 	while (names && strmap_next(known, &pos, &key, &value)) {
 		names[n] = arena_strdup(&l->arena, key);
@@ -67,4 +67,5 @@ void report_nearest(struct loader *l, struct diag *g, const struct strmap *known
 		near = str_nearest(name, names, n);
 	if (near)
 		diag_hint(l->diags, g, "did you mean '%s'?", near);
+	return near;
 }

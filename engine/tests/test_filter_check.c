@@ -350,7 +350,11 @@ START_TEST(hints)
 	refused("fd.nam = x", "filter_check called with nonexistent field fd.nam");
 	ck_assert_str_eq(found.first.hint, "did you mean fd.name?");
 	refused("proc.aname[x] = a", "filter_check called with nonexistent field proc.aname[x]");
-	ck_assert_ptr_null(found.first.hint);
+	ck_assert_str_eq(found.first.hint, "proc.aname takes a number: proc.aname[1]");
+	refused("evt.arg.nme = a", "unknown event argument nme");
+	ck_assert_str_eq(found.first.hint, "did you mean evt.arg.name?");
+	refused("proc.pid = a", "a is not a valid number");
+	ck_assert_str_eq(found.first.hint, "the field is a number");
 }
 END_TEST
 

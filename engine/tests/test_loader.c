@@ -8,7 +8,7 @@
 
 #include "engine/out/format.h"
 #include "engine/rule/ruleset.h"
-#include "engine/tests/test.h"
+#include "engine/tests/golden.h"
 
 static const char golden_dir[] = "engine/tests/golden/diag";
 
@@ -473,18 +473,6 @@ END_TEST
 
 /* ---- golden texts -------------------------------------------------------------------------- */
 
-static void read_file(const char *path, struct buf *out)
-{
-	FILE *f = fopen(path, "rb");
-	char part[4096];
-	size_t n;
-
-	ck_assert_msg(f != NULL, "%s", path);
-	while ((n = fread(part, 1, sizeof(part), f)) > 0)
-		buf_add(out, part, n);
-	fclose(f);
-}
-
 /* A first line "#unreadable REASON" puts a file that cannot be read before the one at hand. */
 static void render_golden(const char *path, struct buf *out)
 {
@@ -492,7 +480,7 @@ static void render_golden(const char *path, struct buf *out)
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct bed b;
 
-	read_file(path, &text);
+	golden_read(path, &text);
 	bed_init(&b);
 	b.opts.lint = true;
 	b.rs = ruleset_new(&b.opts, &b.limits, &b.diags);
@@ -511,19 +499,11 @@ static void render_golden(const char *path, struct buf *out)
 
 static void check_golden(const char *name, struct buf *all)
 {
-	_cleanup_buf_ struct buf got = BUF_INIT, expected = BUF_INIT, path = BUF_INIT;
+	_cleanup_buf_ struct buf got = BUF_INIT, path = BUF_INIT;
 
 	buf_printf(&path, "%s/%s", golden_dir, name);
 	render_golden(path.p, &got);
-	path.len -= strlen("yaml");
-	buf_add_c(&path, "expected");
-	if (getenv("UPDATE_GOLDEN")) {
-		FILE *f = fopen(path.p, "wb");
-
-		ck_assert(f && fwrite(got.p, 1, got.len, f) == got.len && fclose(f) == 0);
-	}
-	read_file(path.p, &expected);
-	ck_assert_msg(str_eq(buf_str(&got), buf_str(&expected)), "%s: got\n%s", name, got.p);
+	golden_compare(path.p, &got);
 	buf_add_str(all, buf_str(&got));
 }
 
