@@ -65,10 +65,18 @@ int io_names_add(struct io_names *l, const char *name)
 	return 0;
 }
 
+bool io_is_test_file(const char *path)
+{
+	return str_ends(str_from(path), STR(".tests.yaml"));
+}
+
+/* Tests lie beside the rules that they test. */
 static int is_rule_file(const struct dirent *e)
 {
 	struct str name = str_from(e->d_name);
 
+	if (io_is_test_file(e->d_name))
+		return false;
 	return str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml"));
 }
 

@@ -17,8 +17,10 @@ struct io_names {
 };
 void io_names_done(struct io_names *l);
 int io_names_add(struct io_names *l, const char *name);
+bool io_is_test_file(const char *path);
 /*
- * A file, or for a directory its *.yaml and *.yml files sorted by name, no recursion. 0 or -errno.
+ * A file, or for a directory its *.yaml and *.yml files sorted by name, no recursion, no files with
+ * tests (*.tests.yaml). 0 or -errno.
  */
 int io_rule_files(const char *path, struct io_names *l);
 

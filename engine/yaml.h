@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Public face of the located YAML tree: the agent reads its configuration with it. */
+/*
+ * Public face of the located YAML tree and of positions in its text: the agent reads its
+ * configuration and tests of rules with it.
+ */
 #ifndef TIERCEL_ENGINE_YAML_H
 #define TIERCEL_ENGINE_YAML_H
 
-#include "engine/rule/yaml.h"
+#include "engine/rule/source.h"
 
 #endif

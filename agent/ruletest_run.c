@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs rule tests: the engine of the live sensor gets the world, the events or the trace of a test,
+ * its alerts are compared with what the test expects. A runner belongs to one thread; rules are
+ * loaded again only when the next test wants others.
+ */
+#include "agent/cmd.h"
+#include "agent/rules_load.h"
+#include "agent/ruletest.h"
+#include "agent/trace_file.h"
+
+#include <time.h>
+
+enum { ALERTS_SHOWN = 5 };
+
+struct ruletest_runner {
+	bool match_all;			/* of the command line; a test may ask for it, too */
+	struct tiercel *engine;
+	struct limits limits;
+	const struct io_names *rules;	/* that the engine has; borrowed from a test */
+	bool loaded_all;		/* with rule matching "all" */
+	bool load_failed;
+	/* of the current test */
+	const struct ruletest *test;
+	const struct ruletest_step *step;
+	struct ruletest_result *result;
+	uint32_t *counts;		/* per expectation */
+	uint32_t cap_counts;
+	bool seen;			/* rules saw the current event */
+	uint32_t unexpected;
+};
+
+/* ---- problems ------------------------------------------------------------------------------ */
+
+static void problem(struct ruletest_runner *r, const char *fmt, ...) _printf_(2, 3);
+
+static void problem(struct ruletest_runner *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	r->result->passed = false;
+	va_start(ap, fmt);
+	buf_vprintf(&r->result->problems, fmt, ap);
+	va_end(ap);
+	buf_add_char(&r->result->problems, '\n');
+}
+
+static uint32_t line_of(const struct ruletest *t, uint32_t offset)
+{
+	uint32_t line = 1;
+
+	for (uint32_t i = 0; i < offset && i < t->file->source->text.len; i++)
+		line += t->file->source->text.p[i] == '\n';
+	return line;
+}
+
+/* ---- rules --------------------------------------------------------------------------------- */
+
+static bool same_rules(const struct io_names *a, const struct io_names *b)
+{
+	if (!a || a->n != b->n)
+		return false;
+	for (uint32_t i = 0; i < a->n; i++)
+		if (strcmp(a->names[i], b->names[i]) != 0)
+			return false;
+	return true;
+}
+
+static void on_event(void *ctx, struct event_ctx *ev)
+{
+	struct ruletest_runner *r = ctx;
+
+	r->seen = true;
+	if (!r->step)
+		return;
+	for (uint32_t i = 0; i < r->step->claims.n; i++) {
+		const struct ruletest_claim *c = &r->step->claims.v[i];
+		_cleanup_buf_ struct buf actual = BUF_INIT;
+
+		if (claim_holds(c->claim, ev))
+			continue;
+		claim_actual(c->claim, ev, &actual);
+		problem(r, "%s:%u: this event does not have %.*s = %.*s: it is %.*s",
+			r->test->file->path, line_of(r->test, c->offset), STR_ARG(c->field),
+			STR_ARG(c->claim->value.p ? c->claim->value : STR("null")),
+			STR_ARG(buf_str(&actual)));
+	}
+}
+
+static bool fields_fit(struct ruletest_runner *r, const struct ruletest_expect *e,
+		       struct event_ctx *ev, struct buf *why)
+{
+	bool fit = true;
+
+	for (uint32_t i = 0; i < e->fields.n; i++) {
+		const struct ruletest_claim *c = &e->fields.v[i];
+
+		if (claim_holds(c->claim, ev))
+			continue;
+		buf_printf(why, "%s:%u: %.*s should be %.*s, it is ", r->test->file->path,
+			   line_of(r->test, c->offset), STR_ARG(c->field),
+			   STR_ARG(c->claim->value.p ? c->claim->value : STR("null")));
+		claim_actual(c->claim, ev, why);
+		buf_add_char(why, '\n');
+		fit = false;
+	}
+	return fit;
+}
+
+static bool alert_fits(struct ruletest_runner *r, const struct ruletest_expect *e,
+		       const struct tiercel_alert *alert, struct event_ctx *ev, struct buf *why)
+{
+	bool fit = fields_fit(r, e, ev, why);
+
+	if (!e->any_priority && alert->rule->priority != e->priority) {
+		buf_printf(why, "%s:%u: priority should be %s, it is %s\n", r->test->file->path,
+			   line_of(r->test, e->offset), priority_names[e->priority],
+			   priority_names[alert->rule->priority]);
+		fit = false;
+	}
+	if (e->output.p && !str_contains(alert->line, e->output)) {
+		buf_printf(why, "%s:%u: the output has no '%.*s': %.*s\n", r->test->file->path,
+			   line_of(r->test, e->offset), STR_ARG(e->output), STR_ARG(alert->line));
+		fit = false;
+	}
+	return fit;
+}
+
+static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev)
+{
+	struct ruletest_runner *r = ctx;
+	_cleanup_buf_ struct buf why = BUF_INIT;
+	bool named = false, taken = false;
+
+	r->result->alerts++;
+	for (uint32_t i = 0; i < r->test->nexpects; i++) {
+		const struct ruletest_expect *e = &r->test->expects[i];
+
+		if (!str_eq(e->rule, alert->rule->name.s))
+			continue;
+		named = true;
+		if (!alert_fits(r, e, alert, ev, &why))
+			continue;
+		taken = true;
+		r->counts[i]++;
+	}
+	if (taken || (!named && r->test->allow_other))
+		return;
+	if (r->unexpected++ >= ALERTS_SHOWN)
+		return;
+	if (named) {
+		r->result->passed = false;
+		buf_add_str(&r->result->problems, buf_str(&why));
+	} else {
+		problem(r, "unexpected alert: %.*s", STR_ARG(alert->line));
+	}
+}
+
+static int load(struct ruletest_runner *r, const struct ruletest *t, struct buf *errors)
+{
+	struct tiercel_opts opts = { .match_all = r->match_all || t->match_all, .ctx = r,
+				     .on_alert = on_alert, .on_event = on_event };
+	struct ruleset_opts rules;
+	struct ruleset *rs = NULL;
+	struct diags diags;
+	int e;
+
+	tiercel_free(r->engine);
+	r->rules = NULL;
+	opts.alert.hostname = STR("node");
+	r->engine = tiercel_new(&opts, &r->limits);
+	if (!r->engine)
+		return -ENOMEM;
+	tiercel_ruleset_opts(&rules);
+	rules.match_all = opts.match_all;
+	rules.require_plugins = true;
+	diags_init(&diags);
+	e = rules_load(&t->rules, &rules, &r->limits, &diags, &rs);
+	if (e == 0 && !rs->ok)
+		e = -EINVAL;
+	if (e == 0)
+		e = tiercel_set_rules(r->engine, rs);
+	for (uint32_t i = 0; e == -EINVAL && i < diags.count; i++)
+		if (diag_infos[diags.items[i].code].severity == DIAG_ERROR)
+			diag_render(&diags.items[i], errors);
+	if (e)
+		ruleset_free(rs);
+	diags_done(&diags);
+	return e;
+}
+
+/* The engine has the rules of the test, or the result says why not. */
+static bool prepare(struct ruletest_runner *r, const struct ruletest *t)
+{
+	bool all = r->match_all || t->match_all;
+	_cleanup_buf_ struct buf errors = BUF_INIT;
+	int e;
+
+	if (same_rules(r->rules, &t->rules) && r->loaded_all == all) {
+		if (r->load_failed)
+			problem(r, "the rules do not load, see above");
+		return !r->load_failed;
+	}
+	e = load(r, t, &errors);
+	r->rules = &t->rules;
+	r->loaded_all = all;
+	r->load_failed = e < 0;
+	if (e < 0)
+		problem(r, "the rules do not load%s%s\n%.*s", e == -EINVAL ? "" : ": ",
+			e == -EINVAL ? "" : strerror(-e), STR_ARG(buf_str(&errors)));
+	return e == 0;
+}
+
+static const char *near_rule(const struct ruleset *rs, struct str name, struct arena *a)
+{
+	const char **names = arena_array(a, MAX(rs->nrules, 1u), sizeof(*names));
+
+	for (uint32_t i = 0; names && i < rs->nrules; i++) {
+		names[i] = arena_strdup(a, rs->rules[i]->name.s);
+		if (!names[i])
+			return NULL;
+	}
+	return names ? str_nearest(name, names, rs->nrules) : NULL;
+}
+
+static bool rules_exist(struct ruletest_runner *r, const struct ruletest *t)
+{
+	const struct ruleset *rs = tiercel_rules(r->engine);
+	bool good = true;
+	struct arena a;
+
+	arena_init(&a, 4096, 0);
+	for (uint32_t i = 0; i < t->nexpects; i++) {
+		const struct ruletest_expect *e = &t->expects[i];
+		const struct rule *rule = ruleset_find(rs, e->rule);
+		const char *near = rule ? NULL : near_rule(rs, e->rule, &a);
+
+		if (rule && rule->active)
+			continue;
+		good = false;
+		if (rule)
+			problem(r, "%s:%u: rule '%.*s' is not enabled", t->file->path,
+				line_of(t, e->offset), STR_ARG(e->rule));
+		else
+			problem(r, "%s:%u: no rule '%.*s'%s%s%s", t->file->path,
+				line_of(t, e->offset), STR_ARG(e->rule),
+				near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	}
+	arena_done(&a);
+	return good;
+}
+
+/* ---- one test ------------------------------------------------------------------------------ */
+
+static void feed_events(struct ruletest_runner *r, const struct ruletest *t)
+{
+	for (uint32_t i = 0; i < t->nitems; i++)
+		if (tiercel_snapshot(r->engine, &t->items[i]) < 0)
+			problem(r, "the world of the test is too large");
+	for (uint32_t i = 0; i < t->nsteps; i++) {
+		struct event ev = t->steps[i].ev;
+
+		ev.num = i + 1;
+		ev.kernel = t->steps[i].kernel.have || t->steps[i].kernel.lost_before
+				    ? &t->steps[i].kernel : NULL;
+		r->step = &t->steps[i];
+		r->seen = false;
+		tiercel_event(r->engine, &ev);
+		if (!r->seen && !(ev.flags & EVENT_STATE_ONLY))
+			problem(r, "%s:%u: rules never see an event of this type", t->file->path,
+				line_of(t, t->steps[i].offset));
+	}
+	r->step = NULL;
+}
+
+static void feed_trace(struct ruletest_runner *r, struct scap_reader *reader)
+{
+	struct snapshot_item item;
+	struct event ev;
+
+	for (;;) {
+		switch (scap_reader_next(reader, &item, &ev)) {
+		case SCAP_EVENT:
+			tiercel_event(r->engine, &ev);
+			break;
+		case SCAP_SNAPSHOT:
+			tiercel_snapshot(r->engine, &item);
+			break;
+		default:
+			return;
+		}
+	}
+}
+
+static void run_trace(struct ruletest_runner *r, const struct ruletest *t)
+{
+	struct scap_reader *reader;
+	struct trace_file *file;
+	struct diags diags;
+	int e = trace_file_open(t->trace, &file);
+
+	if (e < 0) {
+		problem(r, "cannot open trace '%s': %s", t->trace, strerror(-e));
+		return;
+	}
+	diags_init(&diags);
+	reader = scap_reader_new(trace_file_source(file), &r->limits, &diags);
+	if (reader)
+		feed_trace(r, reader);
+	else
+		problem(r, "out of memory");
+	for (uint32_t i = 0; i < diags.count; i++)
+		if (diag_infos[diags.items[i].code].severity == DIAG_ERROR)
+			problem(r, "trace '%s': %s", t->trace, diags.items[i].message);
+	scap_reader_free(reader);
+	trace_file_close(file);
+	diags_done(&diags);
+}
+
+static void print_wanted(const struct ruletest_expect *e, struct buf *out)
+{
+	if (e->max == 0)
+		buf_add_c(out, "no alert");
+	else if (e->min == e->max)
+		buf_printf(out, "%u alert%s", e->min, e->min == 1 ? "" : "s");
+	else if (e->max == UINT32_MAX)
+		buf_printf(out, "at least %u alert%s", e->min, e->min == 1 ? "" : "s");
+	else
+		buf_printf(out, "%u to %u alerts", e->min, e->max);
+}
+
+static void compare(struct ruletest_runner *r, const struct ruletest *t)
+{
+	for (uint32_t i = 0; i < t->nexpects; i++) {
+		const struct ruletest_expect *e = &t->expects[i];
+		_cleanup_buf_ struct buf wanted = BUF_INIT;
+
+		if (r->counts[i] >= e->min && r->counts[i] <= e->max)
+			continue;
+		print_wanted(e, &wanted);
+		problem(r, "%s:%u: expected %.*s of '%.*s', got %u", t->file->path,
+			line_of(t, e->offset), STR_ARG(buf_str(&wanted)), STR_ARG(e->rule),
+			r->counts[i]);
+	}
+	if (r->unexpected > ALERTS_SHOWN)
+		problem(r, "%u more unexpected alerts", r->unexpected - ALERTS_SHOWN);
+}
+
+static bool reset_counts(struct ruletest_runner *r, uint32_t n)
+{
+	uint32_t *counts = r->counts;
+
+	if (n > r->cap_counts) {
+		counts = realloc(counts, n * sizeof(*counts));
+		if (!counts)
+			return false;
+		r->counts = counts;
+		r->cap_counts = n;
+	}
+	if (n)
+		memset(counts, 0, n * sizeof(*counts));
+	r->unexpected = 0;
+	return true;
+}
+
+static void run(struct ruletest_runner *r, const struct ruletest *t)
+{
+	struct snapshot_item reset = { .kind = SNAP_RESET };
+
+	if (t->broken) {
+		problem(r, "the test has errors, see above");
+		return;
+	}
+	if (!prepare(r, t) || !rules_exist(r, t))
+		return;
+	if (!reset_counts(r, t->nexpects)) {
+		problem(r, "out of memory");
+		return;
+	}
+	tiercel_snapshot(r->engine, &reset);
+	if (t->trace)
+		run_trace(r, t);
+	else
+		feed_events(r, t);
+	compare(r, t);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+void ruletest_run(struct ruletest_runner *r, const struct ruletest *t, struct ruletest_result *ret)
+{
+	double start = now();
+
+	*ret = (struct ruletest_result){ .test = t, .passed = true };
+	r->test = t;
+	r->result = ret;
+	run(r, t);
+	ret->seconds = now() - start;
+}
+
+struct ruletest_runner *ruletest_runner_new(bool match_all)
+{
+	struct ruletest_runner *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->match_all = match_all;
+	limits_init(&r->limits);
+	return r;
+}
+
+void ruletest_runner_free(struct ruletest_runner *r)
+{
+	if (!r)
+		return;
+	tiercel_free(r->engine);
+	free(r->counts);
+	free(r);
+}
