@@ -7,6 +7,7 @@
 
 static int resolve(struct str field, struct arena *a, struct operand **ret, const char **ret_msg)
 {
+	const struct field_scope scope = { .arena = a };
 	struct pos pos;
 	struct scan s;
 	struct expr *e;
@@ -19,7 +20,7 @@ static int resolve(struct str field, struct arena *a, struct operand **ret, cons
 		*ret_msg = s.error ? s.error : "not the name of a field";
 		return -ENOENT;
 	}
-	return operand_resolve(e, a, NULL, ret, ret_msg, &pos);
+	return operand_resolve(e, &scope, ret, ret_msg, &pos);
 }
 
 /* `field = value`, where the rule language has it. */
