@@ -180,6 +180,11 @@ static void check_counters(struct run *r)
 {
 	struct source_stats st;
 
+	/* Programs of other processors would be between two counters. */
+	r->source->ops->stop(r->source);
+	buf_clear(&r->why);
+	while (r->source->ops->poll(r->source, POLL_MS, on_event, r) > 0)
+		;
 	r->source->ops->stats(r->source, &st);
 	buf_clear(&r->why);
 	if (st.produced != st.delivered + st.lost || st.corrupt || !st.delivered)

@@ -10,6 +10,8 @@
 
 #include "agent/source.h"
 
+#define POLL_MS 100
+
 static void print_bytes(struct str s)
 {
 	putchar('"');
@@ -162,7 +164,10 @@ int main(int argc, char **argv)
 	signal(SIGTERM, on_term);
 	end = time(NULL) + seconds;
 	while (time(NULL) < end && !stop)
-		s->ops->poll(s, 100, on_event, &quiet);
+		s->ops->poll(s, POLL_MS, on_event, &quiet);
+	s->ops->stop(s);
+	while (s->ops->poll(s, POLL_MS, on_event, &quiet) > 0)
+		;
 	fflush(stdout);
 	s->ops->counters(s, on_counter, NULL);
 	s->ops->stats(s, &st);

@@ -13,7 +13,7 @@ import time
 BUILD = os.environ.get("BUILD", "build")
 SHARED = os.environ.get("TIERCEL_SHARED", "../shared")
 COMMUNITY = os.path.join(SHARED, "corpus/falco-rules/falco_rules.yaml")
-WAIT = 10       # seconds an alert may take on a loaded machine
+WAIT = 90       # seconds anything may take on a loaded machine
 CONTAINER = "%012x" % os.getpid() + "0123456789abcdef" * 3 + "beef"
 
 
@@ -44,7 +44,7 @@ class Sensor:
         return self.log.read()
 
     def wait_ready(self):
-        end = time.time() + 60
+        end = time.time() + WAIT
         while time.time() < end and self.process.poll() is None:
             if "sensor running" in self.messages():
                 return True
@@ -108,7 +108,13 @@ def run(*argv, container=False, unshare=(), **kw):
     kw.setdefault("stdout", subprocess.DEVNULL)
     kw.setdefault("stderr", subprocess.DEVNULL)
     return subprocess.run(argv, preexec_fn=enter_container if container else enter_root_cgroup,
-                          timeout=30, **kw)
+                          timeout=WAIT, **kw)
+
+
+def when_listening(port):
+    """Shell text that waits until somebody listens on the TCP port of its network namespace."""
+    return ("i=0; until grep -qi ':%04X 00000000:0000 0A' /proc/net/tcp || [ $i -ge %d ]; "
+            "do i=$((i+1)); sleep 0.1; done; " % (port, WAIT * 10))
 
 
 class Stage:

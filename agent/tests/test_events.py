@@ -280,7 +280,7 @@ def processes(x, d):
     pid = os.fork()
     if pid == 0:
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(5)
+        signal.pause()
     os.waitpid(pid, 0)
     x.add("CLONE_20_X", res=0, tid=pid, pid=pid, ptid=os.getpid(), vtid=pid, vpid=pid, flags="0x0",
           uid=0, comm=text("python3"))
@@ -390,16 +390,15 @@ def main():
         print("ok 1 - sensor events # SKIP needs root and BTF\n1..1")
         return 0
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        live = subprocess.Popen([LIVE, "8", *EVENTS], stdout=out, stderr=err)
-        for _ in range(200):
+        live = subprocess.Popen([LIVE, "600", *EVENTS], stdout=out, stderr=err)
+        for _ in range(2400):
             err.seek(0)
             if "sensor running" in err.read() or live.poll() is not None:
                 break
             time.sleep(0.05)
         actor = subprocess.run([sys.executable, __file__, "act"], stdout=subprocess.PIPE)
-        time.sleep(1)
-        live.send_signal(signal.SIGTERM)
-        live.wait(30)
+        live.send_signal(signal.SIGTERM)    # what is in the rings is delivered first
+        live.wait(120)
         out.seek(0)
         got = [parse(line.rstrip("\n")) for line in out if " cpu" in line]
         err.seek(0)

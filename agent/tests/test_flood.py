@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from livelib import BUILD, Box, Sensor, report, require, run
+from livelib import BUILD, WAIT, Box, Sensor, report, require, run
 
 ACTOR = os.path.join(BUILD, "agent/tests/actor")
 STOP_S = 0.2
@@ -105,7 +105,7 @@ def test_stop(work, results):
             time.sleep(max(0, end - time.time()))
             sensor.process.send_signal(signal.SIGCONT)
             for p in load:
-                p.wait(60)
+                p.wait(WAIT)
             missing = [m for m in marks
                        if not sensor.wait_alert(lambda a: m in a["output"])]
             results.append(("stop: alerts of what happened meanwhile arrive", missing or None))

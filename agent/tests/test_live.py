@@ -9,9 +9,9 @@ of its own.
 import json
 import os
 import shutil
-import time
 
-from livelib import COMMUNITY, CONTAINER, Box, Sensor, Stage, report, require, run
+from livelib import (COMMUNITY, CONTAINER, Box, Sensor, Stage, report, require, run,
+                     when_listening)
 
 
 # Each behaviour: (rule, priority, fields that the alert must have, function that does it). A value
@@ -33,12 +33,13 @@ def behaviours(s):
 
     def ssh_odd_port():
         run("sh", "-c", "ip link set lo up; ip addr add 203.0.113.5/32 dev lo; nc -l 4444 & "
-            "sleep 0.3; timeout 3 ssh -p 4444 -o BatchMode=yes -o StrictHostKeyChecking=no "
+            + when_listening(4444) +
+            "timeout 30 ssh -o ConnectTimeout=2 -p 4444 -o BatchMode=yes -o StrictHostKeyChecking=no "
             "-o UserKnownHostsFile=/dev/null tester@203.0.113.5; kill %1", unshare=["-n"])
 
     def redirect():
-        run("sh", "-c", "ip link set lo up; nc -l 127.0.0.1 5555 >/dev/null & sleep 0.3; "
-            "exec %s redirect 5555" % s.actor, container=True, unshare=["-n"])
+        run("sh", "-c", "ip link set lo up; nc -l 127.0.0.1 5555 >/dev/null & "
+            + when_listening(5555) + "exec %s redirect 5555" % s.actor, container=True, unshare=["-n"])
 
     def dropped_binary():
         run("sh", "-c", "mkdir -p {0}/lo {0}/up {0}/work {0}/root; "
@@ -210,8 +211,10 @@ def perform(sensor, stage, results):
     calm = list(near_misses(stage))
     for _, _, act in calm:
         act()
-    time.sleep(1.0)
-    sensor.read()
+    # Events are evaluated in order of time: after the alert of this one, theirs would be there.
+    run("cat", "/etc/shadow", "after-the-calm")
+    results.append(("an alert after the near misses", None if sensor.wait_alert(
+        lambda a: "after-the-calm" in a["output"]) else sensor.messages()))
     for name, marker, _ in calm:
         noise = [json.dumps(a) for a in sensor.alerts if marker in json.dumps(a)]
         results.append(("silent: " + name, "\n".join(noise) or None))

@@ -9,9 +9,8 @@ for every kind of event that changes state. Prints TAP.
 import json
 import os
 import subprocess
-import time
 
-from livelib import BUILD, COMMUNITY, Box, Sensor, Stage, report, require, run
+from livelib import BUILD, COMMUNITY, WAIT, Box, Sensor, Stage, report, require, run
 from test_live import behaviours
 
 EVENTS_WANTED = 200000
@@ -91,7 +90,7 @@ def mixed_load(s):
     for _, _, _, act in behaviours(s):
         act()
     for p in load:
-        p.wait(60)
+        p.wait(WAIT)
     # what is still missing in events, in many small steps
     run("python3", "-c", CHURN, cwd=s.path("load"))
     run("sh", "-c", "dd if=/dev/zero of=big bs=64 count=60000; rm -f big", cwd=s.path("load"))
@@ -137,7 +136,6 @@ def main():
             results.append(("recording starts", None if ready else sensor.messages()))
             if ready:
                 mixed_load(Stage(work))
-                time.sleep(0.5)
         finally:
             status = sensor.stop()
         log = sensor.messages()
@@ -151,7 +149,7 @@ def main():
         missing = [n for n in PROBES if "Probe " + n not in seen]
         results.append(("every probe of %d fields saw events" % fields, missing or None))
         replay = subprocess.run([os.path.join(BUILD, "tiercel"), "replay", *rules, trace],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=240)
         results.append(("the recording is replayed", None if replay.returncode == 0
                         else replay.stderr.decode()))
         results.append(("alerts are byte-equal", first_difference(live, replay.stdout)))

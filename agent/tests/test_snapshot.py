@@ -76,7 +76,7 @@ def deleted_exe(stage):
 
 def take(way):
     run = subprocess.run([os.path.join(livelib.BUILD, "agent/tests/live_events"), "0"],
-                         env=dict(os.environ, SNAPSHOT=way), timeout=60, text=True,
+                         env=dict(os.environ, SNAPSHOT=way), timeout=livelib.WAIT, text=True,
                          errors="replace", capture_output=True)
     procs, fds = {}, {}
     for line in run.stdout.splitlines():
@@ -127,6 +127,18 @@ def compare(pid, iters, procs):
     return "\n".join(wrong)
 
 
+def start_times():
+    """Processes by pid, with what tells them from later ones of the same pid."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as f:
+                found[int(pid)] = f.read().rsplit(")", 1)[1].split()[19]
+        except OSError:
+            pass
+    return found
+
+
 def children(pid):
     with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
         return [int(c) for c in f.read().split()]
@@ -141,13 +153,14 @@ def main():
                        SOCKETS.replace("PATH", repr(stage + "/socket")) + END])
         pids = [(name, h.process.pid) for name, h in held]
         pids += [("own pid and net namespace", p) for p in children(spaces.process.pid)]
+        before = start_times()
         iters, procs = take("iter"), take("proc")
+        lasting = {pid for pid, start in start_times().items() if before.get(pid) == start}
         if "no iterators" in iters[2]:
             livelib.skip(iters[2].strip())
         results = [(name, compare(pid, iters, procs)) for name, pid in pids]
-        results.append(("all processes", None if not (
-            {t for t in procs[0] if t < os.getpid() and os.path.exists("/proc/%d" % t)} -
-            set(iters[0])) else "some are missing"))
+        missing = (lasting & set(procs[0])) - set(iters[0])
+        results.append(("all processes", "missing: %s" % missing if missing else None))
         for _, p in pids:
             os.kill(p, signal.SIGKILL)
         for h in [spaces] + [h for _, h in held]:

@@ -19,7 +19,6 @@ RULES = """
 """
 # Each turn is a shell that makes another one, which opens a file: parents end right after children.
 CHURN = 'while :; do sh -c "sh -c \'read x < /dev/null; : tiercel-start-test\'; : tiercel-start-test"; done'
-SECONDS = 1.0
 ALERTS_MIN = 50
 FIELDS = ("proc.name", "proc.pname", "proc.pid", "proc.ppid")
 
@@ -34,7 +33,10 @@ def main():
         try:
             sensor = livelib.Sensor(work, "run", "-r", rules)
             ready = sensor.wait_ready()
-            time.sleep(SECONDS)
+            end = time.time() + livelib.WAIT
+            while ready and len(sensor.alerts) < ALERTS_MIN and time.time() < end:
+                time.sleep(0.1)
+                sensor.read()
             code = sensor.stop()
         finally:
             for c in churn:
