@@ -100,7 +100,8 @@ struct config {
 		uint64_t interval;
 	} heartbeat;
 	struct {
-		const char *node, *cluster, *location, *project;
+		const char *node, *cluster, *location, *project, *environment, *metadata_server;
+		struct config_texts labels;
 	} identity;
 	struct {
 		bool enabled;

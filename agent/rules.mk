@@ -12,19 +12,14 @@ $(BUILD)/agent/tests/test_source: $(BUILD)/agent/tests/test_source.o $(SOURCE_OB
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)
 
-# Unit tests of single modules of the agent: test_X is linked with the objects named here.
-AGENT_UNIT := test_spool test_http test_oci_ref test_config test_output
-CONFIG_OBJ := $(patsubst %,$(BUILD)/agent/%.o,config config_items config_print config_tree io)
-$(BUILD)/agent/tests/test_config: $(CONFIG_OBJ)
-$(BUILD)/agent/tests/test_output: $(CONFIG_OBJ) $(BUILD)/agent/message.o $(BUILD)/agent/cli.o \
-	$(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/output*.c))
-$(BUILD)/agent/tests/test_spool: $(BUILD)/agent/spool.o $(BUILD)/agent/io.o
-$(BUILD)/agent/tests/test_http: $(BUILD)/agent/http.o
-$(BUILD)/agent/tests/test_oci_ref: $(BUILD)/agent/oci_ref.o $(BUILD)/agent/digest.o
-$(AGENT_UNIT:%=$(BUILD)/agent/tests/%): %: %.o $(BUILD)/libtiercel.a
+# Unit tests of modules of the agent: all of it but main(), of which the linker takes what is needed.
+$(BUILD)/agent/libagent.a: $(filter-out $(BUILD)/agent/main.o,$(AGENT_OBJ))
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/agent/tests/test_%: $(BUILD)/agent/tests/test_%.o $(BUILD)/agent/libagent.a $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcurl -lcrypto -lcheck \
-		-lsubunit -lrt -lpthread $(ENGINE_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt -lm $(AGENT_LIBS) $(ENGINE_LIBS)
 
 # ---- packages, images, manifests --------------------------------------------------------------
 deploy-deps: deps
