@@ -7,11 +7,6 @@ $(BUILD)/agent/tests/actor: agent/tests/actor.c
 
 unit: $(BUILD)/agent/tests/actor
 
-SOURCE_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/source_*.c agent/snapshot_*.c))
-$(BUILD)/agent/tests/test_source: $(BUILD)/agent/tests/test_source.o $(SOURCE_OBJ) $(BUILD)/libtiercel.a
-	$(call msg,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)
-
 # Unit tests of modules of the agent: all of it but main(), of which the linker takes what is needed.
 $(BUILD)/agent/libagent.a: $(filter-out $(BUILD)/agent/main.o,$(AGENT_OBJ))
 	$(call msg,AR,$@)
