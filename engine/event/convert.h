@@ -8,6 +8,7 @@
 
 #include "engine/base/limits.h"
 #include "engine/event/event.h"
+#include "engine/event/event_info.h"
 
 enum convert_result {
 	CONVERT_PASS,
@@ -25,6 +26,12 @@ void converter_reset(struct converter *c);	/* new section: forget stored enter e
  * until the next call. Returns enum convert_result, or -EBADMSG.
  */
 int convert_event(struct converter *c, struct event *ev);
+/* Most events by far: the newest form of an exit, with all parameters. The rest asks the rules. */
+static inline bool convert_is_newest(const struct event *ev)
+{
+	return ev->nparams >= ev->info->nparams && ev->info->is_exit &&
+	       !(ev->info->flags & (EF_OLD_VERSION | EF_UNUSED));
+}
 /* One step of it. */
 int convert_step(struct converter *c, struct event *ev);
 /* The stored enter event of a thread, for tests. -ENOENT when there is none. */

@@ -8,25 +8,59 @@
 
 enum { HEADER_TS = 0, HEADER_TID = 8, HEADER_LEN = 16, HEADER_TYPE = 20, HEADER_NPARAMS = 22 };
 
-/* Offsets of all values from the array of lengths; their sum. */
-static inline uint64_t sum_lengths(struct event *ev, unsigned nparams, bool wide,
-				   const uint8_t *lens)
+typedef uint16_t half8 __attribute__((vector_size(16)));
+typedef uint32_t word4 __attribute__((vector_size(16)));
+
+enum { AT_ONCE = 8 };	/* lengths that are summed without a branch */
+
+/* Ends of four values of these lengths that start at `from`. */
+static inline word4 ends_of(word4 v, uint32_t from)
 {
-	const uint8_t *end = lens + (nparams << (wide ? 2 : 1));
+	const word4 zero = { 0 };
+
+	v += __builtin_shufflevector(zero, v, 0, 4, 5, 6);
+	v += __builtin_shufflevector(zero, v, 0, 1, 4, 5);
+	return v + from;
+}
+
+static inline void sum_eight(const uint8_t *lens, uint32_t *ret_ends)
+{
+	const half8 zero = { 0 };
+	word4 low, high;
+	half8 v;
+
+	memcpy(&v, lens, sizeof(v));
+	low = (word4)__builtin_shufflevector(v, zero, 0, 8, 1, 9, 2, 10, 3, 11);
+	high = (word4)__builtin_shufflevector(v, zero, 4, 12, 5, 13, 6, 14, 7, 15);
+	low = ends_of(low, 0);
+	high = ends_of(high, low[3]);
+	memcpy(ret_ends, &low, sizeof(low));
+	memcpy(ret_ends + 4, &high, sizeof(high));
+}
+
+/*
+ * Offsets of all values from the array of lengths; their sum. `room` bytes may be read from
+ * `lens`: most records have few parameters and enough data behind the array.
+ */
+static inline uint64_t sum_lengths(struct event *ev, unsigned nparams, bool wide,
+				   const uint8_t *lens, size_t room)
+{
 	uint32_t *off = ev->off;
 	uint64_t sum = 0;
+	unsigned i = 0;
 
-	*off++ = 0;
-	if (unlikely(wide)) {
-		for (; lens != end; lens += 4) {
-			sum += load_u32(lens);
-			*off++ = (uint32_t)sum;
-		}
-	} else {
-		for (; lens != end; lens += 2) {
-			sum += load_u16(lens);
-			*off++ = (uint32_t)sum;
-		}
+	_Static_assert(EVENT_OFFS_SPARE >= AT_ONCE - 1, "room behind the last offset");
+	off[0] = 0;
+	if (likely(!wide && room >= 2 * AT_ONCE)) {
+		sum_eight(lens, off + 1);
+		if (likely(nparams <= AT_ONCE))
+			return off[nparams];
+		i = AT_ONCE;
+		sum = off[i];
+	}
+	for (; i < nparams; i++) {
+		sum += wide ? load_u32(lens + 4 * i) : load_u16(lens + 2 * i);
+		off[i + 1] = (uint32_t)sum;
 	}
 	return sum;
 }
@@ -36,14 +70,16 @@ static inline int view(struct event *ev, uint16_t type, unsigned nparams, bool w
 		       const uint8_t *lens, const uint8_t *data, uint32_t data_len)
 {
 	const struct event_info *info = &event_infos[type];
+	uint32_t array = nparams << (wide ? 2 : 1);
+	size_t room = array + (likely(lens + array == data) ? data_len : 0);
 
-	if (unlikely(sum_lengths(ev, nparams, wide, lens) > data_len))
+	if (unlikely(sum_lengths(ev, nparams, wide, lens, room) > data_len))
 		return -EBADMSG;
 	/* Newer writers may append parameters which this table does not know. */
 	nparams = MIN(nparams, info->nparams);
+	ev->next_tid = 0;
 	ev->type = type;
 	ev->nparams = nparams;
-	ev->noff = nparams;
 	ev->wide = wide;
 	ev->info = info;
 	ev->lens = lens;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events as views. One struct event stands for a record of the ring or of a trace, nothing is
- * copied: header fields are decoded, parameters stay where they are and their offsets are
- * computed on demand. The bytes belong to the source and are valid until its next event.
+ * copied: header fields and the offsets of parameters are decoded, parameters stay where they
+ * are. The bytes belong to the source and are valid until its next event.
  *
  * Parameter encodings: .scap section 4.1 (little endian, packed); u16 or u32 length array, then
  * the values back to back.
@@ -14,6 +14,7 @@
 #include "engine/event/event_type.h"
 
 #define EVENT_PARAMS_MAX 64	/* LIMIT_EVENT_PARAMS may only lower it */
+#define EVENT_OFFS_SPARE 7	/* offsets are made eight at a time */
 #define EVENT_HEADER_BYTES 26	/* u64 ts, u64 tid, u32 len, u16 type, u32 nparams */
 
 enum event_view_flags {
@@ -51,13 +52,13 @@ enum event_kernel_have {
 struct event {
 	uint64_t ts;		/* ns since the epoch */
 	int64_t tid;
+	int64_t next_tid;	/* hint: thread of the event that comes next, 0 when not known */
 	uint64_t num;		/* running number from 1, after conversion of old forms */
 	uint16_t type;		/* enum event_type, < EVENT_TYPE_COUNT */
 	uint16_t nparams;	/* in this record; may be fewer than the table says */
 	uint16_t cpu;
 	uint8_t flags;		/* enum event_view_flags */
 	uint8_t wide;		/* 1: length array is u32 */
-	uint16_t noff;		/* offsets computed so far: off[0..noff] are valid */
 	const struct event_info *info;
 	const uint8_t *lens;
 	const uint8_t *data;
@@ -65,12 +66,13 @@ struct event {
 	const uint8_t *raw;	/* header of the record in .scap v2 form, or NULL */
 	uint32_t raw_len;
 	const struct event_kernel *kernel;	/* NULL when nothing was collected */
-	uint32_t off[EVENT_PARAMS_MAX + 1];
+	uint32_t off[EVENT_PARAMS_MAX + 1 + EVENT_OFFS_SPARE];	/* [0..nparams], the rest is junk */
 };
 
 /*
  * Fill `ev` from a .scap v2 event (26-byte header + lengths + data) of exactly `len` bytes.
- * Checks everything that later accessors rely on. cpu, num, flags, kernel are left to the caller.
+ * Checks everything that later accessors rely on. cpu, num, flags, kernel are left to the caller,
+ * next_tid is cleared.
  * 0, -EBADMSG (inconsistent sizes), -ENOENT (type unknown to this version: skip it).
  */
 int event_decode(const uint8_t *raw, uint32_t len, struct event *ret_ev);
@@ -80,7 +82,7 @@ int event_view(struct event *ev, uint16_t type, uint16_t nparams, bool wide, con
 
 static inline uint32_t event_param_len(const struct event *ev, unsigned i)
 {
-	return ev->wide ? load_u32(ev->lens + 4 * i) : load_u16(ev->lens + 2 * i);
+	return ev->off[i + 1] - ev->off[i];
 }
 
 /*
@@ -91,10 +93,6 @@ static inline struct str event_param(struct event *ev, unsigned i)
 {
 	if (unlikely(i >= ev->nparams))
 		return STR_NONE;
-	while (ev->noff <= i) {
-		ev->off[ev->noff + 1] = ev->off[ev->noff] + event_param_len(ev, ev->noff);
-		ev->noff++;
-	}
 	return (struct str){ (const char *)ev->data + ev->off[i], ev->off[i + 1] - ev->off[i] };
 }
 

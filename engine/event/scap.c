@@ -13,11 +13,12 @@
 #include "engine/event/scap_swap.h"
 
 enum {
-	BUFFER_BYTES = 256 * 1024,	/* fits into the L2 cache */
+	BUFFER_BYTES = 128 * 1024,	/* leaves room for the tables in the L2 cache */
 	ENTRY_BYTES = 640 * 1024,	/* list entry: at most eight texts of 64 KiB and numbers */
 	CLONE_TIMES_MAX = 4096,		/* of one block of ours */
 	AGAIN = 100,			/* beside enum scap_item: nothing to hand out yet */
 	V1_HEADER_BYTES = 22,
+	EVENT_BLOCK_MIN = SCAP_BLOCK_HEAD + 6 + EVENT_HEADER_BYTES + SCAP_BLOCK_TAIL,
 };
 
 struct clone_time {
@@ -40,6 +41,8 @@ struct scap_reader {
 	uint32_t last_number;		/* blocks of one type follow each other */
 	const struct block_type *last_type;
 	bool lists_open;		/* records were handed out, DONE was not */
+	/* Largest block of last_type that needs no special care; 0: each may need it. */
+	uint32_t plain_max;
 	/* The list (or skipped block) that the position is in. */
 	const struct block_type *list;
 	uint64_t list_left;		/* bytes of its body */
@@ -449,6 +452,11 @@ static int keep_kernel(struct scap_reader *r, const uint8_t *raw, uint32_t len)
 	return -ENOENT;
 }
 
+static enum limit_id event_limit(const struct block_type *t)
+{
+	return t->version == 3 ? LIMIT_EVENT_LARGE_BYTES : LIMIT_EVENT_BYTES;
+}
+
 /* Cpu and flags at `p`, the event behind them. */
 static int swap_event(const struct block_type *t, uint8_t *p, uint32_t head, uint32_t len)
 {
@@ -487,8 +495,10 @@ static int decode(struct scap_reader *r, const struct block_type *t, uint8_t *p,
 static int hand_out(struct scap_reader *r, struct event *ev)
 {
 	const uint8_t *lens = ev->lens;
-	int res = convert_event(r->converter, ev);
+	int res = CONVERT_PASS;
 
+	if (unlikely(!convert_is_newest(ev)))
+		res = convert_event(r->converter, ev);
 	if (unlikely(res != CONVERT_PASS)) {
 		if (res == -ENOMEM)
 			return r->failed = res;
@@ -513,6 +523,38 @@ static int hand_out(struct scap_reader *r, struct event *ev)
 	return SCAP_EVENT;
 }
 
+/*
+ * One more event of the kind that `r` is in the middle of, without looking at what is rare. AGAIN:
+ * go the general way.
+ */
+static inline int next_of_many(struct scap_reader *r, struct event *ev)
+{
+	const struct block_type *t = r->last_type;
+	const uint8_t *p = r->buf + r->pos, *raw;
+	uint32_t head, len;
+
+	if (unlikely(available(r) < SCAP_BLOCK_HEAD || load_u32(p) != r->last_number))
+		return AGAIN;
+	len = load_u32(p + 4);
+	head = t->kind == BLOCK_EVENT_FLAGS ? 6 : 2;
+	if (unlikely(len > available(r) || len < EVENT_BLOCK_MIN || len > r->plain_max))
+		return AGAIN;
+	p += SCAP_BLOCK_HEAD;
+	raw = p + head;
+	if (unlikely(load_u16(raw + 20) == SCAP_KERNEL_TYPE ||
+		     load_u32(raw + 22) > r->limits->max[LIMIT_EVENT_PARAMS] ||
+		     event_decode(raw, len - SCAP_BLOCK_HEAD - SCAP_BLOCK_TAIL - head, ev) < 0))
+		return AGAIN;
+	r->pos += len;
+	if (likely(available(r) >= EVENT_BLOCK_MIN))
+		ev->next_tid = (int64_t)load_u64(raw + len + 8);
+	r->stats.blocks++;
+	r->stats.events_raw++;
+	ev->cpu = load_u16(p);
+	ev->flags = head == 6 && load_u32(p + 2) & 1 ? EVENT_STATE_ONLY : 0;
+	return hand_out(r, ev);
+}
+
 static int read_event(struct scap_reader *r, const struct block_type *t, uint32_t len,
 		      struct event *ev)
 {
@@ -521,8 +563,7 @@ static int read_event(struct scap_reader *r, const struct block_type *t, uint32_
 	uint8_t *p;
 	int err;
 
-	if (unlikely(limit_over(r->limits, t->version == 3 ? LIMIT_EVENT_LARGE_BYTES
-							   : LIMIT_EVENT_BYTES, body)))
+	if (unlikely(limit_over(r->limits, event_limit(t), body)))
 		return skip_block(r, len, "event is too long, skipped");
 	if (unlikely(available(r) < len) && !fill(r, len))
 		return stopped(r, at);
@@ -554,11 +595,20 @@ static int lists_done(struct scap_reader *r, struct snapshot_item *snap)
 	return SCAP_SNAPSHOT;
 }
 
+static uint32_t plain_max(const struct scap_reader *r, const struct block_type *t)
+{
+	uint64_t max = r->limits->max[event_limit(t)];
+
+	return t->kind >= BLOCK_EVENT && t->version > 1 && !r->swap ? (uint32_t)MIN(max, 1u << 30)
+								    : 0;
+}
+
 static const struct block_type *block_type(struct scap_reader *r, uint32_t number)
 {
 	if (unlikely(number != r->last_number || !r->last_type)) {
 		r->last_number = number;
 		r->last_type = scap_block_type(number);
+		r->plain_max = plain_max(r, r->last_type);
 	}
 	return r->last_type;
 }
@@ -592,6 +642,8 @@ int scap_reader_next(struct scap_reader *r, struct snapshot_item *ret_snap, stru
 {
 	int res = AGAIN;
 
+	if (likely(r->plain_max && !r->list && !r->lists_open && !r->failed))
+		res = next_of_many(r, ret_ev);
 	while (res == AGAIN) {
 		if (unlikely(r->failed))
 			return r->failed;

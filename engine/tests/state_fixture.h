@@ -20,6 +20,7 @@ struct fixture {
 	const unsigned long *alloc_calls;	/* counter of the allocator, or NULL */
 	unsigned long allocs;			/* of these, made by state_event() */
 	uint64_t ts;
+	int64_t next_tid;			/* hint that goes with every event */
 	enum event_type type;
 	struct str params[EVENT_PARAMS_MAX];
 	char bytes[1 << 16];
@@ -103,6 +104,7 @@ static inline void ev_run(struct fixture *f, int64_t tid)
 	}
 	ck_assert_int_eq(event_view(&f->ev, f->type, info->nparams, wide, f->lens, f->data, at), 0);
 	f->ev.tid = tid;
+	f->ev.next_tid = f->next_tid;
 	f->ev.ts = f->ts += 1000;
 	f->ev.flags = 0;
 	f->ev.kernel = f->with_kernel ? &f->kernel : NULL;
