@@ -1,35 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hash functions of the tables: multiply-and-fold over 8-byte words. Not cryptographic: tables
+ * Hash function of texts: multiply-and-fold over pairs of 8-byte words. Not cryptographic: tables
  * that an attacker can fill have budgets, and probing is bounded by their load factor.
  */
 #include "engine/base/map.h"
 
-#define HASH_K0 0x9e3779b97f4a7c15ull
-#define HASH_K1 0xd6e8feb86659fd93ull
-
-static uint64_t fold_mul(uint64_t a, uint64_t b)
+/* The last bytes of a text of less than 16, as two words. */
+static void load_short(const unsigned char *p, size_t n, uint64_t *ret_a, uint64_t *ret_b)
 {
-	__uint128_t m = (__uint128_t)a * b;
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-uint64_t hash_u64(uint64_t key)
-{
-	return fold_mul(key ^ HASH_K1, HASH_K0);
+	if (n >= 8) {
+		*ret_a = load_u64(p);
+		*ret_b = load_u64(p + n - 8);
+	} else if (n >= 4) {
+		*ret_a = load_u32(p);
+		*ret_b = load_u32(p + n - 4);
+	} else if (n) {
+		*ret_a = (uint64_t)p[0] << 16 | (uint64_t)p[n / 2] << 8 | p[n - 1];
+		*ret_b = 0;
+	} else {
+		*ret_a = *ret_b = 0;
+	}
 }
 
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 {
 	const unsigned char *at = p;
-	uint64_t h = seed ^ (n * HASH_K1);
-	uint64_t tail = 0;
+	uint64_t h = seed ^ (n * HASH_K1), a, b;
+	size_t left = n;
 
-	for (; n >= 8; n -= 8, at += 8)
-		h = fold_mul(h ^ load_u64(at), HASH_K0);
-	if (n)
-		memcpy(&tail, at, n);
-	h = fold_mul(h ^ tail ^ HASH_K1, HASH_K0);
-	return h ^ (h >> 29);
+	for (; left > 16; left -= 16, at += 16)
+		h = hash_fold(load_u64(at) ^ h, load_u64(at + 8) ^ HASH_K2);
+	if (n >= 16) {
+		/* Once more the last 16, whatever of them is done. */
+		at = (const unsigned char *)p + n - 16;
+		a = load_u64(at);
+		b = load_u64(at + 8);
+	} else {
+		load_short(at, n, &a, &b);
+	}
+	h = hash_fold(a ^ h, b ^ HASH_K2);
+	return hash_fold(h ^ HASH_K1, HASH_K0);
 }

@@ -127,6 +127,30 @@ static int grow(struct intern *in)
 	return 0;
 }
 
+static struct istr *make(struct intern *in, struct str s)
+{
+	struct istr *n = take(in, s.len);
+
+	if (!n)
+		return NULL;
+	n->ref = 1;
+	n->len = s.len;
+	n->hash = 0;
+	n->shared = false;
+	n->serial = in->next_serial++;
+	n->owner = in;
+	if (s.len)
+		memcpy(n->p, s.p, s.len);
+	n->p[s.len] = '\0';
+	in->bytes += sizeof(*n) + s.len + 1;
+	return n;
+}
+
+struct istr *intern_own(struct intern *in, struct str s)
+{
+	return s.len ? make(in, s) : istr_ref(in->empty);
+}
+
 struct istr *intern_get(struct intern *in, struct str s)
 {
 	uint64_t hash = hash_str(s);
@@ -140,17 +164,13 @@ struct istr *intern_get(struct intern *in, struct str s)
 			return NULL;
 		i = find_slot(in->slots, in->mask, s, hash);
 	}
-	n = take(in, s.len);
+	n = make(in, s);
 	if (!n)
 		return NULL;
-	*n = (struct istr){ .ref = 1, .len = s.len, .hash = hash, .serial = in->next_serial++,
-			    .owner = in };
-	if (s.len)
-		memcpy(n->p, s.p, s.len);
-	n->p[s.len] = '\0';
+	n->hash = (uint32_t)hash;
+	n->shared = true;
 	in->slots[i] = (struct intern_slot){ hash, n };
 	in->count++;
-	in->bytes += sizeof(*n) + s.len + 1;
 	return n;
 }
 
@@ -168,23 +188,14 @@ static void remove_slot(struct intern *in, uint32_t hole)
 	in->slots[hole].s = NULL;
 }
 
-void istr_unref(struct istr *s)
+void intern_drop(struct istr *s)
 {
-	struct intern *in;
+	struct intern *in = s->owner;
 
-	if (!s || --s->ref > 0)
-		return;
-	in = s->owner;
-	remove_slot(in, slot_of(in->slots, in->mask, s, s->hash));
-	in->count--;
+	if (s->shared) {
+		remove_slot(in, slot_of(in->slots, in->mask, s, s->hash));
+		in->count--;
+	}
 	in->bytes -= sizeof(*s) + s->len + 1;
 	give_back(in, s);
-}
-
-void istr_set(struct istr **slot, struct istr *s)
-{
-	struct istr *old = *slot;
-
-	*slot = istr_ref(s);
-	istr_unref(old);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interned, reference-counted strings of the state tables: equal content means equal pointer, so
- * the matcher may compare pointers and key its caches by them. Every istr belongs to one struct
- * intern; the last istr_unref frees it. `serial` is never reused while the process runs, so a
- * cache keyed by it needs no invalidation.
+ * Reference-counted strings of the state tables. Those of intern_get() are interned: equal content
+ * means equal pointer. Those of intern_own() are not, for texts that come and go faster than they
+ * are used twice: names of fds. Every istr belongs to one struct intern; the last istr_unref frees
+ * it. `serial` is never reused while the process runs, so a cache keyed by it needs no
+ * invalidation.
  */
 #ifndef TIERCEL_INTERN_H
 #define TIERCEL_INTERN_H
@@ -13,7 +14,8 @@
 struct istr {
 	uint32_t ref;
 	uint32_t len;
-	uint64_t hash;
+	uint32_t hash;
+	bool shared;		/* is in the table, by `hash` */
 	uint64_t serial;
 	struct intern *owner;
 	char p[];	/* NUL-terminated, may contain NULs */
@@ -42,15 +44,28 @@ int intern_init(struct intern *in);
 void intern_done(struct intern *in);
 /* A new reference, or NULL when out of memory. s.p may be NULL only with len 0. */
 struct istr *intern_get(struct intern *in, struct str s);
+/* The same without a look into the table: a string of its own, which no other caller gets. */
+struct istr *intern_own(struct intern *in, struct str s);
 static inline struct istr *istr_ref(struct istr *s)
 {
 	if (s)
 		s->ref++;
 	return s;
 }
-void istr_unref(struct istr *s);
+void intern_drop(struct istr *s);	/* of istr_unref(): the last reference is gone */
+static inline void istr_unref(struct istr *s)
+{
+	if (s && --s->ref == 0)
+		intern_drop(s);
+}
 /* Replace *slot (may be NULL) by a new reference to `s`; drops the old one. */
-void istr_set(struct istr **slot, struct istr *s);
+static inline void istr_set(struct istr **slot, struct istr *s)
+{
+	struct istr *old = *slot;
+
+	*slot = istr_ref(s);
+	istr_unref(old);
+}
 static inline struct str istr_str(const struct istr *s)
 {
 	return s ? (struct str){ s->p, s->len } : STR_NONE;

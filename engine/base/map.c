@@ -24,20 +24,6 @@ void u64map_done(struct u64map *m)
 	*m = (struct u64map){ 0 };
 }
 
-static struct u64map_slot *u64map_find(const struct u64map *m, uint64_t key)
-{
-	uint32_t i = (uint32_t)hash_u64(key) & m->mask;
-
-	while (m->slots[i].value && m->slots[i].key != key)
-		i = (i + 1) & m->mask;
-	return &m->slots[i];
-}
-
-void *u64map_get(const struct u64map *m, uint64_t key)
-{
-	return m->mask ? u64map_find(m, key)->value : NULL;
-}
-
 static int u64map_grow(struct u64map *m)
 {
 	uint32_t cap = m->mask ? (m->mask + 1) * 2 : MAP_MIN;

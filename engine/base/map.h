@@ -9,7 +9,22 @@
 
 #include "engine/base/str.h"
 
-uint64_t hash_u64(uint64_t key);
+#define HASH_K0 0x9e3779b97f4a7c15ull
+#define HASH_K1 0xd6e8feb86659fd93ull
+#define HASH_K2 0xbb67ae8584caa73bull
+
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+{
+	__uint128_t m = (__uint128_t)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static inline uint64_t hash_u64(uint64_t key)
+{
+	return hash_fold(key ^ HASH_K1, HASH_K0);
+}
+
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
 static inline uint64_t hash_str(struct str s)
 {
@@ -28,7 +43,19 @@ struct u64map {
 };
 
 void u64map_done(struct u64map *m);
-void *u64map_get(const struct u64map *m, uint64_t key);
+static inline struct u64map_slot *u64map_find(const struct u64map *m, uint64_t key)
+{
+	uint32_t i = (uint32_t)hash_u64(key) & m->mask;
+
+	while (m->slots[i].value && m->slots[i].key != key)
+		i = (i + 1) & m->mask;
+	return &m->slots[i];
+}
+
+static inline void *u64map_get(const struct u64map *m, uint64_t key)
+{
+	return m->mask ? u64map_find(m, key)->value : NULL;
+}
 int u64map_put(struct u64map *m, uint64_t key, void *value);	/* replaces; 0 or -ENOMEM */
 void *u64map_remove(struct u64map *m, uint64_t key);		/* old value or NULL */
 /* Iterate: *pos starts at 0. Not stable against changes of the map. */

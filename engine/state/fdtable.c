@@ -6,10 +6,18 @@
  */
 #include "engine/state/state_priv.h"
 
-#define SLOTS_MIN 16
+#define SLOTS_MIN 11	/* with the head of the table two cache lines */
 #define SPARE_TABLES 64	/* kept for the next process instead of given back */
 #define SPARE_SLOTS 256
 #define SLOTS_MAX 4096	/* numbers from here on are rare: they live in the map */
+
+_Static_assert(sizeof(struct fdinfo) == 128, "two cache lines");
+_Static_assert(offsetof(struct fdinfo, tuple) < 64, "files need the first one only");
+
+static size_t table_size(uint32_t nslots)
+{
+	return sizeof(struct fdtable) + nslots * sizeof(struct fdinfo *);
+}
 
 struct fdtable *fdtable_new(struct state *s)
 {
@@ -19,10 +27,11 @@ struct fdtable *fdtable_new(struct state *s)
 		s->spare_tables = t->next_spare;
 		s->nspare_tables--;
 	} else {
-		t = calloc(1, sizeof(*t));
+		t = calloc(1, table_size(SLOTS_MIN));
 		if (!t)
 			return NULL;
-		s->table_bytes += sizeof(*t);
+		t->nslots = SLOTS_MIN;
+		s->table_bytes += table_size(SLOTS_MIN);
 	}
 	t->ref = 1;
 	return t;
@@ -30,8 +39,7 @@ struct fdtable *fdtable_new(struct state *s)
 
 static void fdtable_free(struct state *s, struct fdtable *t)
 {
-	s->table_bytes -= sizeof(*t) + t->nslots * sizeof(*t->slots);
-	free(t->slots);
+	s->table_bytes -= table_size(t->nslots);
 	u64map_done(&t->high);
 	free(t);
 }
@@ -52,9 +60,31 @@ static void fdinfo_free(struct state *s, struct fdinfo *f)
 	istr_unref(f->name);
 	istr_unref(f->nameraw);
 	istr_unref(f->realpath);
-	s->stats.fds--;
-	s->stats.fds_removed++;
 	pool_put(&s->fd_pool, f);
+}
+
+/*
+ * Free an entry that was taken out of its table. Its name is not at hand most times: it is fetched
+ * now and freed a few entries later.
+ */
+static void free_later(struct state *s, struct fdinfo *f)
+{
+	struct fdinfo **place = &s->closed[s->closed_pos++ % CLOSED_FDS];
+
+	if (*place)
+		fdinfo_free(s, *place);
+	__builtin_prefetch(f->name);
+	*place = f;
+	s->stats.fds_removed++;
+}
+
+void fdtable_free_closed(struct state *s)
+{
+	for (unsigned i = 0; i < CLOSED_FDS; i++) {
+		if (s->closed[i])
+			fdinfo_free(s, s->closed[i]);
+		s->closed[i] = NULL;
+	}
 }
 
 void fdtable_unref(struct state *s, struct fdtable *t)
@@ -64,15 +94,15 @@ void fdtable_unref(struct state *s, struct fdtable *t)
 
 	if (!t || --t->ref > 0)
 		return;
-	while ((f = fdtable_next(t, &pos)) != NULL)
-		fdinfo_free(s, f);
+	while (t->count && (f = fdtable_next(t, &pos)) != NULL) {
+		t->count--;
+		free_later(s, f);
+	}
 	if (s->nspare_tables >= SPARE_TABLES || t->nslots > SPARE_SLOTS || t->high.mask) {
 		fdtable_free(s, t);
 		return;
 	}
-	if (t->nslots)
-		memset(t->slots, 0, t->nslots * sizeof(*t->slots));
-	t->count = 0;
+	memset(t->slots, 0, MIN(pos, t->nslots) * sizeof(t->slots[0]));
 	t->last_order = 0;
 	t->next_spare = s->spare_tables;
 	s->spare_tables = t;
@@ -83,13 +113,6 @@ struct fdtable *fdtable_share(struct fdtable *t)
 {
 	t->ref++;
 	return t;
-}
-
-struct fdinfo *fdtable_get(const struct fdtable *t, int64_t fd)
-{
-	if (likely((uint64_t)fd < t->nslots))
-		return t->slots[fd];
-	return t->high.count ? u64map_get(&t->high, (uint64_t)fd) : NULL;
 }
 
 struct fdinfo *fdtable_next(const struct fdtable *t, uint32_t *pos)
@@ -111,34 +134,35 @@ struct fdinfo *fdtable_next(const struct fdtable *t, uint32_t *pos)
 	return value;
 }
 
-static bool grow_slots(struct state *s, struct fdtable *t, int64_t fd)
+/* Only the owner of a table that nobody shares may let it grow: it moves. */
+static bool grow_slots(struct state *s, struct fdtable **slot, int64_t fd)
 {
-	uint32_t n = t->nslots ? t->nslots : SLOTS_MIN;
-	struct fdinfo **slots;
+	struct fdtable *t = *slot;
+	uint32_t old = t->nslots, n = old;
 
 	while (n <= fd)
-		n *= 2;
-	slots = realloc(t->slots, n * sizeof(*slots));
-	if (!slots)
+		n = MIN(2 * n + SLOTS_MIN, (uint32_t)SLOTS_MAX);
+	t = realloc(t, table_size(n));
+	if (!t)
 		return false;
-	memset(slots + t->nslots, 0, (n - t->nslots) * sizeof(*slots));
-	s->table_bytes += (n - t->nslots) * sizeof(*slots);
-	t->slots = slots;
+	memset(t->slots + old, 0, (n - old) * sizeof(t->slots[0]));
+	s->table_bytes += (n - old) * sizeof(t->slots[0]);
 	t->nslots = n;
+	*slot = t;
 	return true;
 }
 
 /* Hang `f` into a free place of the table. */
-static bool insert(struct state *s, struct fdtable *t, struct fdinfo *f)
+static bool insert(struct state *s, struct fdtable **slot, struct fdinfo *f)
 {
-	if (f->fd >= 0 && f->fd < SLOTS_MAX) {
-		if (f->fd >= t->nslots && !grow_slots(s, t, f->fd))
+	if (likely((uint64_t)f->fd < SLOTS_MAX)) {
+		if (unlikely(f->fd >= (*slot)->nslots) && !grow_slots(s, slot, f->fd))
 			return false;
-		t->slots[f->fd] = f;
-	} else if (u64map_put(&t->high, (uint64_t)f->fd, f) < 0) {
+		(*slot)->slots[f->fd] = f;
+	} else if (u64map_put(&(*slot)->high, (uint64_t)f->fd, f) < 0) {
 		return false;
 	}
-	t->count++;
+	(*slot)->count++;
 	return true;
 }
 
@@ -148,17 +172,16 @@ static struct fdinfo *duplicate(struct state *s, const struct fdinfo *from)
 
 	if (!f)
 		return NULL;
-	*f = *from;
+	memcpy(f, from, sizeof(*f));
 	istr_ref(f->name);
 	istr_ref(f->nameraw);
 	istr_ref(f->realpath);
-	s->stats.fds++;
 	s->stats.fds_added++;
 	return f;
 }
 
-/* Give the owner of *slot a table of its own. */
-static bool unshare(struct state *s, struct fdtable **slot)
+/* Give the owner of *slot a table of its own, without the entries that exec closes if it is so. */
+static bool unshare(struct state *s, struct fdtable **slot, bool at_exec)
 {
 	struct fdtable *old = *slot, *t;
 	struct fdinfo *f, *copy;
@@ -169,12 +192,14 @@ static bool unshare(struct state *s, struct fdtable **slot)
 	t = fdtable_new(s);
 	if (!t)
 		return false;
-	while ((f = fdtable_next(old, &pos)) != NULL) {
+	for (uint32_t left = old->count; left && (f = fdtable_next(old, &pos)) != NULL; left--) {
+		if (at_exec && f->cloexec)
+			continue;
 		copy = duplicate(s, f);
-		if (copy && insert(s, t, copy))
+		if (copy && insert(s, &t, copy))
 			continue;
 		if (copy)
-			fdinfo_free(s, copy);
+			free_later(s, copy);
 		fdtable_unref(s, t);
 		return false;
 	}
@@ -184,28 +209,23 @@ static bool unshare(struct state *s, struct fdtable **slot)
 	return true;
 }
 
-static void detach(struct state *s, struct fdtable *t, int64_t fd)
+/* Take `f` out of its table, of which nobody else has a reference. */
+static void detach(struct state *s, struct fdtable *t, struct fdinfo *f)
 {
-	struct fdinfo *f = fdtable_get(t, fd);
-
-	if (!f)
-		return;
-	if ((uint64_t)fd < t->nslots)
-		t->slots[fd] = NULL;
+	if (likely((uint64_t)f->fd < t->nslots))
+		t->slots[f->fd] = NULL;
 	else
-		u64map_remove(&t->high, (uint64_t)fd);
+		u64map_remove(&t->high, (uint64_t)f->fd);
 	t->count--;
-	fdinfo_free(s, f);
+	free_later(s, f);
 }
 
-static bool may_add(struct state *s, struct fdtable **slot, int64_t fd, bool snapshot)
+static bool may_add(struct state *s, struct fdtable **slot, const struct fdinfo *old, bool snapshot)
 {
-	struct fdtable *t = *slot;
-
-	if (!fdtable_get(t, fd) && !snapshot &&
-	    limit_over(s->limits, LIMIT_FDS_PER_PROCESS, (uint64_t)t->count + 1))
+	if (!old && !snapshot &&
+	    limit_over(s->limits, LIMIT_FDS_PER_PROCESS, (uint64_t)(*slot)->count + 1))
 		goto refused;
-	if (state_full(s) || !unshare(s, slot))
+	if (state_full(s) || !unshare(s, slot, false))
 		goto refused;
 	return true;
 
@@ -215,28 +235,35 @@ refused:
 }
 
 /* Put `f` into the table in place of what is there. Takes `f`. */
-static struct fdinfo *replace(struct state *s, struct fdtable *t, struct fdinfo *f)
+static struct fdinfo *replace(struct state *s, struct fdtable **slot, struct fdinfo *f)
 {
-	const struct fdinfo *old = fdtable_get(t, f->fd);
+	struct fdinfo *old = fdtable_get(*slot, f->fd);
 
-	f->order = old ? old->order : ++t->last_order;
-	detach(s, t, f->fd);
-	if (insert(s, t, f))
+	f->order = old ? old->order : ++(*slot)->last_order;
+	if (old)
+		detach(s, *slot, old);
+	if (likely(insert(s, slot, f)))
 		return f;
-	fdinfo_free(s, f);
+	free_later(s, f);
 	s->stats.fds_refused++;
 	return NULL;
 }
 
 struct fdinfo *fdtable_put(struct state *s, struct fdtable **slot, int64_t fd, bool snapshot)
 {
-	struct fdinfo blank = { .fd = fd, .name = s->intern.empty, .from_snapshot = snapshot };
 	struct fdinfo *f;
 
-	if (!may_add(s, slot, fd, snapshot))
+	if (unlikely(!may_add(s, slot, fdtable_get(*slot, fd), snapshot)))
 		return NULL;
-	f = duplicate(s, &blank);
-	return f ? replace(s, *slot, f) : NULL;
+	f = pool_get(&s->fd_pool);
+	if (!f)
+		return NULL;
+	memset(f, 0, sizeof(*f));
+	f->fd = fd;
+	f->name = istr_ref(s->intern.empty);
+	f->from_snapshot = snapshot;
+	s->stats.fds_added++;
+	return replace(s, slot, f);
 }
 
 struct fdinfo *fdtable_copy(struct state *s, struct fdtable **slot, const struct fdinfo *from,
@@ -247,44 +274,63 @@ struct fdinfo *fdtable_copy(struct state *s, struct fdtable **slot, const struct
 	if (!f)
 		return NULL;
 	f->fd = fd;
-	if (may_add(s, slot, fd, false))
-		return replace(s, *slot, f);
-	fdinfo_free(s, f);
+	if (may_add(s, slot, fdtable_get(*slot, fd), false))
+		return replace(s, slot, f);
+	free_later(s, f);
 	return NULL;
 }
 
 struct fdinfo *fdtable_edit(struct state *s, struct fdtable **slot, int64_t fd)
 {
-	if (!fdtable_get(*slot, fd) || !unshare(s, slot))
+	if (!fdtable_get(*slot, fd) || !unshare(s, slot, false))
 		return NULL;
 	return fdtable_get(*slot, fd);
 }
 
 void fdtable_remove(struct state *s, struct fdtable **slot, int64_t fd)
 {
-	if (fdtable_get(*slot, fd) && unshare(s, slot))
-		detach(s, *slot, fd);
+	struct fdinfo *f = fdtable_get(*slot, fd);
+
+	if (!f)
+		return;
+	if (unlikely((*slot)->ref > 1)) {
+		if (!unshare(s, slot, false))
+			return;
+		f = fdtable_get(*slot, fd);
+	}
+	detach(s, *slot, f);
+}
+
+static bool any_cloexec(const struct fdtable *t)
+{
+	const struct fdinfo *f;
+	uint32_t pos = 0;
+
+	for (uint32_t left = t->count; left && (f = fdtable_next(t, &pos)); left--)
+		if (f->cloexec)
+			return true;
+	return false;
 }
 
 void fdtable_drop_cloexec(struct state *s, struct fdtable **slot)
 {
 	struct fdinfo *f;
 	uint32_t pos = 0;
-	bool any = false;
 
-	while (!any && (f = fdtable_next(*slot, &pos)) != NULL)
-		any = f->cloexec;
-	if (!any || !unshare(s, slot))
+	if ((*slot)->ref > 1) {
+		if (any_cloexec(*slot))
+			unshare(s, slot, true);
 		return;
-	for (pos = 0; pos < (*slot)->nslots; pos++)
-		if ((*slot)->slots[pos] && (*slot)->slots[pos]->cloexec)
-			detach(s, *slot, pos);
-	/* Removal moves entries of the map: start over until none is left. */
-	for (pos = 0; (f = fdtable_next(*slot, &pos)) != NULL;) {
+	}
+	for (uint32_t left = (*slot)->count; left && (f = fdtable_next(*slot, &pos)); left--) {
 		if (!f->cloexec)
 			continue;
-		detach(s, *slot, f->fd);
-		pos = (*slot)->nslots;
+		/* Removal moves entries of the map: look through it again. */
+		if (pos > (*slot)->nslots) {
+			pos = (*slot)->nslots;
+			left = (*slot)->high.count + 1;
+		}
+		detach(s, *slot, f);
 	}
 }
 
@@ -294,7 +340,7 @@ void fdtable_range(struct state *s, struct fdtable **slot, uint32_t first, uint3
 	struct fdinfo *f;
 	uint32_t pos = 0;
 
-	if (!(*slot)->count || first > last || !unshare(s, slot))
+	if (!(*slot)->count || first > last || !unshare(s, slot, false))
 		return;
 	while ((f = fdtable_next(*slot, &pos)) != NULL) {
 		if (f->fd < first || f->fd > last)
@@ -306,7 +352,7 @@ void fdtable_range(struct state *s, struct fdtable **slot, uint32_t first, uint3
 		/* Removal moves entries of the map. */
 		if (pos > (*slot)->nslots)
 			pos = (*slot)->nslots;
-		detach(s, *slot, f->fd);
+		detach(s, *slot, f);
 	}
 }
 
@@ -319,7 +365,7 @@ struct fdtable **thread_fdtable(struct thread *t)
 
 struct fdinfo *thread_fd(const struct thread *t, int64_t fd)
 {
-	const struct fdtable *fds = t->group ? t->group->fds : t->own_fds;
+	const struct fdtable *fds = fdtable_of(t);
 
 	return fds ? fdtable_get(fds, fd) : NULL;
 }
@@ -332,7 +378,7 @@ uint32_t thread_fd_count(const struct thread *t)
 
 struct fdinfo *thread_next_fd(const struct thread *t, uint32_t *pos)
 {
-	const struct fdtable *fds = t->group ? t->group->fds : t->own_fds;
+	const struct fdtable *fds = fdtable_of(t);
 
 	return fds ? fdtable_next(fds, pos) : NULL;
 }

@@ -6,52 +6,31 @@
 #include "engine/state/state_priv.h"
 
 #define CHUNK_BYTES 65536
+#define CACHE_LINE 64
 
 struct pool_chunk {
 	struct pool_chunk *next;
-	_Alignas(16) char objects[];
+	_Alignas(CACHE_LINE) char objects[];
 };
 
-struct free_object {
-	struct free_object *next;
-};
+void pool_init(struct pool *p, size_t size)
+{
+	*p = (struct pool){ .size = align_up(size, CACHE_LINE) };
+}
 
-static bool grow(struct pool *p)
+bool pool_grow(struct pool *p)
 {
 	size_t n = MAX(CHUNK_BYTES / p->size, 1u), bytes = sizeof(struct pool_chunk) + n * p->size;
-	struct pool_chunk *c = malloc(bytes);
+	struct pool_chunk *c = aligned_alloc(CACHE_LINE, bytes);
 
 	if (!c)
 		return false;
 	c->next = p->chunks;
 	p->chunks = c;
 	p->bytes += bytes;
-	for (size_t i = n; i-- > 0;) {
-		struct free_object *o = (struct free_object *)(c->objects + i * p->size);
-
-		o->next = p->free;
-		p->free = o;
-	}
+	for (size_t i = n; i-- > 0;)
+		pool_put(p, c->objects + i * p->size);
 	return true;
-}
-
-void *pool_get(struct pool *p)
-{
-	struct free_object *o;
-
-	if (unlikely(!p->free) && !grow(p))
-		return NULL;
-	o = p->free;
-	p->free = o->next;
-	return memset(o, 0, p->size);
-}
-
-void pool_put(struct pool *p, void *obj)
-{
-	struct free_object *o = obj;
-
-	o->next = p->free;
-	p->free = o;
 }
 
 void pool_done(struct pool *p)
@@ -62,5 +41,5 @@ void pool_done(struct pool *p)
 		p->chunks = c->next;
 		free(c);
 	}
-	*p = (struct pool){ .size = p->size };
+	pool_init(p, p->size);
 }

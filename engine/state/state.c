@@ -119,6 +119,95 @@ static const struct state_row rows[EVENT_TYPE_COUNT] = {
 	[EV_ASYNCEVENT_E] = { state_on_async, ROW_ALWAYS },
 };
 
+static bool is_clone(uint16_t type)
+{
+	return type == EV_CLONE_20_X || type == EV_CLONE3_X || type == EV_FORK_20_X ||
+	       type == EV_VFORK_20_X;
+}
+
+static bool is_about_names(uint16_t type)
+{
+	return type == EV_USER_ADDED_E || type == EV_USER_DELETED_E || type == EV_GROUP_ADDED_E ||
+	       type == EV_GROUP_DELETED_E || type == EV_CONTAINER_JSON_2_E;
+}
+
+static unsigned thread_need(unsigned type)
+{
+	const struct event_info *info = &event_infos[type];
+
+	if (info->flags & EF_SKIPPARSERESET)
+		return STEP_KNOWN_THREAD;
+	if (info->source != SRC_SYSCALL) {
+		if (type == EV_SCHEDSWITCH_6_E || type == EV_PROCEXIT_1_E ||
+		    info->source != SRC_TRACEPOINT)
+			return is_about_names(type) ? 0 : STEP_KNOWN_THREAD;
+	}
+	return is_clone(type) ? STEP_KNOWN_THREAD : STEP_THREAD;
+}
+
+static bool is_visible(unsigned type)
+{
+	switch (event_infos[type].source) {
+	case SRC_SYSCALL:
+		return event_infos[type].is_exit;
+	case SRC_ITER:
+		return false;
+	case SRC_META:
+		return !is_about_names(type);
+	default:
+		return true;
+	}
+}
+
+static bool has_result(const struct event_info *info)
+{
+	unsigned type = info->nparams ? info->params[0].type : PT_COUNT;
+
+	return info->is_exit && (type == PT_ERRNO || type == PT_FD || type == PT_PID);
+}
+
+/* A copy of an fd keeps its name, that of another process's fd, too. */
+static bool names_fd(unsigned type)
+{
+	return rows[type].apply && type != EV_CLOSE_X && type != EV_FCNTL_X &&
+	       type != EV_PIDFD_GETFD_X;
+}
+
+static unsigned step_flags(unsigned type)
+{
+	const struct event_info *info = &event_infos[type];
+	unsigned flags = thread_need(type);
+
+	if (info->flags & (EF_CREATES_FD | EF_USES_FD | EF_DESTROYS_FD))
+		flags |= STEP_FD;
+	if (info->flags & EF_USES_FD)
+		flags |= STEP_USES_FD;
+	if (info->flags & (EF_READS_FROM_FD | EF_WRITES_TO_FD))
+		flags |= STEP_IO;
+	if (names_fd(type))
+		flags |= STEP_NAMES_FD;
+	if (has_result(info))
+		flags |= STEP_RESULT;
+	if (info->is_exit)
+		flags |= STEP_EXIT;
+	if (is_visible(type))
+		flags |= STEP_VISIBLE;
+	if (info->source == SRC_META)
+		flags |= STEP_META;
+	if (info->source == SRC_PLUGIN || type == EV_ASYNCEVENT_E)
+		flags |= STEP_ODD_SOURCE;
+	return flags;
+}
+
+static void make_steps(struct state *s)
+{
+	for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++)
+		s->steps[type] = (struct step){ .apply = rows[type].apply,
+						.flags = (uint16_t)step_flags(type),
+						.when = rows[type].when,
+						.fd_param = event_infos[type].fd_param };
+}
+
 struct state *state_new(const struct state_opts *opts, struct limits *limits)
 {
 	struct state *s = calloc(1, sizeof(*s));
@@ -134,9 +223,10 @@ struct state *state_new(const struct state_opts *opts, struct limits *limits)
 	s->opts = *opts;
 	s->limits = limits;
 	s->hostname = istr_ref(s->intern.empty);
-	s->thread_pool.size = align_up(sizeof(struct thread), 16);
-	s->group_pool.size = align_up(sizeof(struct group), 16);
-	s->fd_pool.size = align_up(sizeof(struct fdinfo), 16);
+	pool_init(&s->thread_pool, sizeof(struct thread));
+	pool_init(&s->group_pool, sizeof(struct group));
+	pool_init(&s->fd_pool, sizeof(struct fdinfo));
+	make_steps(s);
 	return s;
 
 err:
@@ -147,10 +237,7 @@ err:
 	return NULL;
 }
 
-/*
- * Names that come and go (open, close, open ...) stay for a while: no allocation when they come
- * back, and what the matcher cached about them is still good.
- */
+/* Texts of processes that come and go stay for a while: programs are started again and again. */
 static void keep_recent(struct state *s, struct istr *n)
 {
 	struct istr **place = &s->recent[s->recent_pos++ % RECENT_TEXTS];
@@ -182,6 +269,7 @@ static void remove_all_threads(struct state *s)
 void state_clear_tables(struct state *s)
 {
 	remove_all_threads(s);
+	fdtable_free_closed(s);
 	containers_clear(s);
 	state_users_clear(s);
 	forget_recent(s);
@@ -230,22 +318,32 @@ bool state_full(struct state *s)
 	return limit_over(s->limits, LIMIT_STATE_BYTES, state_bytes(s));
 }
 
-bool state_set_text(struct state *s, struct istr **slot, struct str text)
+static bool exchange(struct istr **slot, struct istr *n)
 {
-	struct istr *n;
-
-	if (!text.p)
-		text = STR("");
-	if (*slot && str_eq(istr_str(*slot), text))
-		return false;
-	n = intern_get(&s->intern, text);
 	if (!n)
 		return false;
 	istr_unref(*slot);
 	*slot = n;
-	if (n->ref == 1 && n->len <= RECENT_TEXT_MAX)
-		keep_recent(s, n);
 	return true;
+}
+
+bool state_set_text(struct state *s, struct istr **slot, struct str text)
+{
+	struct istr *n;
+
+	if (*slot && str_eq(istr_str(*slot), text))
+		return false;
+	n = intern_get(&s->intern, text.p ? text : STR(""));
+	if (n && n->ref == 1 && n->len <= RECENT_TEXT_MAX)
+		keep_recent(s, n);
+	return exchange(slot, n);
+}
+
+bool state_set_name(struct state *s, struct istr **slot, struct str text)
+{
+	if (*slot && str_eq(istr_str(*slot), text))
+		return false;
+	return exchange(slot, intern_own(&s->intern, text));
 }
 
 /* Removals that the previous event left, so that its own fields still saw them. */
@@ -259,80 +357,18 @@ static void finish_previous(struct state *s)
 		group_reap(s);
 }
 
-/* event_result() without calls: every event with a handler asks. */
-static inline bool result_of(struct event *ev, int64_t *ret_res)
+/* The fd that the event uses. */
+static inline void find_fd(struct state *s, struct event_ctx *c, const struct step *step)
 {
-	const uint64_t results = 1ull << PT_ERRNO | 1ull << PT_FD | 1ull << PT_PID;
-	const struct event_info *info = ev->info;
+	const struct fdtable *fds;
 
-	return info->is_exit && info->nparams && (results >> info->params[0].type & 1) &&
-	       param_i64(ev, 0, ret_res);
-}
-
-static bool is_clone(uint16_t type)
-{
-	return type == EV_CLONE_20_X || type == EV_CLONE3_X || type == EV_FORK_20_X ||
-	       type == EV_VFORK_20_X;
-}
-
-static bool is_about_names(uint16_t type)
-{
-	return type == EV_USER_ADDED_E || type == EV_USER_DELETED_E || type == EV_GROUP_ADDED_E ||
-	       type == EV_GROUP_DELETED_E || type == EV_CONTAINER_JSON_2_E;
-}
-
-static struct thread *find_thread(struct state *s, const struct event *ev)
-{
-	const struct event_info *info = ev->info;
-
-	if (unlikely(info->flags & EF_SKIPPARSERESET))
-		return state_thread(s, ev->tid);
-	if (unlikely(info->source != SRC_SYSCALL)) {
-		if (ev->type == EV_SCHEDSWITCH_6_E || ev->type == EV_PROCEXIT_1_E ||
-		    info->source != SRC_TRACEPOINT)
-			return is_about_names(ev->type) ? NULL : state_thread(s, ev->tid);
-	}
-	if (unlikely(is_clone(ev->type)))
-		return state_thread(s, ev->tid);
-	return thread_find_or_fetch(s, ev->tid);
-}
-
-static bool is_visible(const struct event *ev)
-{
-	if (ev->flags & EVENT_STATE_ONLY)
-		return false;
-	switch (ev->info->source) {
-	case SRC_SYSCALL:
-		return ev->info->is_exit;
-	case SRC_ITER:
-		return false;
-	case SRC_META:
-		return !is_about_names(ev->type);
-	default:
-		return true;
-	}
-}
-
-/* The fd that the event uses. Returns the name it had, as a serial number. */
-static uint64_t find_fd(struct state *s, struct event_ctx *c)
-{
-	const struct event_info *info = c->ev->info;
-	uint64_t name = s->intern.empty->serial;
-	bool known;
-
-	if (info->fd_param >= 0 && c->thread &&
-	    param_i64(c->ev, (unsigned)info->fd_param, &c->fd_num)) {
-		c->fd = thread_fd(c->thread, c->fd_num);
-		if (c->fd)
-			name = c->fd->name->serial;
-		else
-			s->stats.fd_misses++;
-	}
-	if (likely(c->ev->kernel == NULL) || !(info->flags & EF_USES_FD))
-		return name;
-	known = c->fd != NULL;
-	kernel_adopt(s, c);
-	return known || !c->fd ? name : c->fd->name->serial;
+	if (step->fd_param < 0 || unlikely(!c->thread) ||
+	    unlikely(!param_i64(c->ev, (unsigned)step->fd_param, &c->fd_num)))
+		return;
+	fds = fdtable_of(c->thread);
+	c->fd = likely(fds != NULL) ? fdtable_get(fds, c->fd_num) : NULL;
+	if (unlikely(!c->fd))
+		s->stats.fd_misses++;
 }
 
 /* Successful I/O shows that a stream is connected; compat: that any IP socket is. */
@@ -346,32 +382,61 @@ static void note_io(struct state *s, struct event_ctx *c)
 		f->connected = true;
 }
 
-static void apply(struct state *s, struct event_ctx *c, const struct state_row *row)
+static inline void apply(struct state *s, struct event_ctx *c, const struct step *step)
 {
-	if (row->when >= ROW_THREAD && !c->thread)
+	if (step->when >= ROW_THREAD && unlikely(!c->thread))
 		return;
-	if (row->when >= ROW_SUCCESS && !(s->has_res && s->res >= 0))
+	if (step->when >= ROW_SUCCESS && !(s->has_res && s->res >= 0))
 		return;
-	if (row->when >= ROW_FD_SUCCESS && !c->fd)
+	if (step->when >= ROW_FD_SUCCESS && !c->fd)
 		return;
-	row->apply(s, c, row);
+	step->apply(s, c, &rows[c->ev->type]);
 }
 
-static void apply_to_fd(struct state *s, struct event_ctx *c, const struct state_row *row)
+/* What the kernel saw comes before the handler for used fds, after it for new ones. */
+static void apply_with_kernel(struct state *s, struct event_ctx *c, const struct step *step)
 {
-	uint16_t flags = c->ev->info->flags;
-	uint64_t name_before = find_fd(s, c);
+	struct istr *before = c->fd ? c->fd->name : s->intern.empty;
+	bool known = c->fd != NULL;
 
-	s->has_res = result_of(c->ev, &s->res);
-	if (c->fd && (flags & (EF_READS_FROM_FD | EF_WRITES_TO_FD)))
+	/* Held: the address of a text that is gone may come back as that of another one. */
+	istr_ref(before);
+	if (step->flags & STEP_USES_FD)
+		kernel_adopt(s, c);
+	if (!known && c->fd)
+		istr_set(&before, c->fd->name);
+	if (c->fd && (step->flags & STEP_IO))
 		note_io(s, c);
-	if (row->apply)
-		apply(s, c, row);
-	if (unlikely(c->ev->kernel != NULL) && c->fd && !(flags & EF_USES_FD))
+	if (step->apply)
+		apply(s, c, step);
+	if (c->fd && !(step->flags & STEP_USES_FD))
 		kernel_complete(s, c);
-	/* A copy of another process's fd keeps the name it had there. */
-	c->fd_name_changed = c->fd && c->fd->name->serial != name_before &&
-			     c->ev->type != EV_PIDFD_GETFD_X;
+	c->fd_name_changed = c->fd && c->fd->name != before && c->ev->type != EV_PIDFD_GETFD_X;
+	istr_unref(before);
+}
+
+static inline void apply_to_fd(struct state *s, struct event_ctx *c, const struct step *step)
+{
+	const struct istr *before = s->intern.empty;
+
+	find_fd(s, c, step);
+	if (unlikely(c->ev->kernel != NULL)) {
+		apply_with_kernel(s, c, step);
+		return;
+	}
+	if (c->fd && (step->flags & STEP_IO))
+		note_io(s, c);
+	if (!step->apply)
+		return;
+	if (!(step->flags & STEP_NAMES_FD)) {
+		apply(s, c, step);
+		return;
+	}
+	/* Handlers take the new text before they drop the old one: addresses tell them apart. */
+	if (c->fd)
+		before = c->fd->name;
+	apply(s, c, step);
+	c->fd_name_changed = c->fd && c->fd->name != before;
 }
 
 /* Events of plugins, also the asynchronous ones, belong to sources that we do not have. */
@@ -384,44 +449,103 @@ static struct str source_of(struct event *ev)
 	return plugin || ev->info->source == SRC_PLUGIN ? STR_NONE : STR("syscall");
 }
 
-void state_event(struct state *s, struct event *ev, struct event_ctx *c)
+static inline struct thread *find_thread(struct state *s, const struct event *ev, unsigned flags)
 {
-	const struct state_row *row = &rows[ev->type];
+	if (likely(flags & STEP_THREAD)) {
+		struct thread *t = thread_lookup(s, ev->tid);
 
-	finish_previous(s);
-	if (unlikely(s->sweeping || ev->ts >= s->next_sweep))
-		thread_sweep(s, ev->ts);
-	if (unlikely(!s->first_ts) && ev->info->source != SRC_META)
+		if (unlikely(!t))
+			return thread_find_or_fetch(s, ev->tid);
+		s->last = t;
+		return t;
+	}
+	return flags & STEP_KNOWN_THREAD ? state_thread(s, ev->tid) : NULL;
+}
+
+static inline void start_ctx(struct state *s, struct event *ev, struct event_ctx *c,
+			     const struct step *step)
+{
+	if (unlikely(!s->first_ts) && !(step->flags & STEP_META))
 		s->first_ts = ev->ts;
 	c->state = s;
 	c->ev = ev;
 	c->fd = NULL;
+	c->container = NULL;
 	c->fd_num = -1;
+	c->has_fd = step->flags & STEP_FD;
 	c->fd_name_changed = false;
 	c->toctou_name = STR_NONE;
-	c->container = NULL;
-	c->source = source_of(ev);
+	c->source = unlikely(step->flags & STEP_ODD_SOURCE) ? source_of(ev) : STR("syscall");
 	c->first_ts = s->first_ts;
 	c->prev_ts = s->prev_ts;
 	c->hostname = istr_str(s->hostname);
-	c->thread = find_thread(s, ev);
-	if (c->thread)
-		c->thread->last_event_ts = ev->ts;
-	c->has_fd = ev->info->flags & (EF_CREATES_FD | EF_USES_FD | EF_DESTROYS_FD);
-	if (c->has_fd) {
-		apply_to_fd(s, c, row);
-	} else if (row->apply) {
-		s->has_res = result_of(ev, &s->res);
-		apply(s, c, row);
+}
+
+/*
+ * Entries of many processes do not fit into the first cache. What the next event will look at is
+ * fetched step by step while this one is at work: the place in the table, the entry, its group, and
+ * when the next event is there, the fd table.
+ */
+static inline void fetch_place(const struct state *s, const struct event *ev)
+{
+	if (ev->next_tid && s->threads.mask)
+		__builtin_prefetch(&s->threads.slots[hash_u64((uint64_t)ev->next_tid) &
+						     s->threads.mask]);
+}
+
+static inline void fetch_thread(struct state *s, const struct event *ev)
+{
+	s->next = ev->next_tid ? thread_lookup(s, ev->next_tid) : NULL;
+	if (s->next)
+		__builtin_prefetch(s->next);
+}
+
+static inline void fetch_group(struct state *s)
+{
+	if (!s->next)
+		return;
+	s->last = s->next;
+	__builtin_prefetch(s->last->group);
+}
+
+static inline void fetch_fds(const struct state *s)
+{
+	if (s->last && s->last->group)
+		__builtin_prefetch(s->last->group->fds);
+}
+
+void state_event(struct state *s, struct event *ev, struct event_ctx *c)
+{
+	const struct step *step = &s->steps[ev->type];
+	struct thread *t;
+
+	fetch_fds(s);
+	fetch_place(s, ev);
+	finish_previous(s);
+	if (unlikely(s->sweeping || ev->ts >= s->next_sweep))
+		thread_sweep(s, ev->ts);
+	start_ctx(s, ev, c, step);
+	c->thread = t = find_thread(s, ev, step->flags);
+	if (likely(t != NULL))
+		t->last_event_ts = ev->ts;
+	fetch_thread(s, ev);
+	s->has_res = (step->flags & STEP_RESULT) && param_i64(ev, 0, &s->res);
+	if (step->flags & STEP_FD)
+		apply_to_fd(s, c, step);
+	else if (step->apply)
+		apply(s, c, step);
+	t = c->thread;
+	if (likely(t != NULL)) {
+		if (likely(!c->container))
+			c->container = t->container;
+		/* An enter event belongs to the very next exit of its thread. */
+		if (step->flags & STEP_EXIT)
+			t->enter_type = 0;
 	}
-	if (!c->container && c->thread)
-		c->container = c->thread->container;
-	/* An enter event belongs to the very next exit of its thread. */
-	if (c->thread && c->thread->enter_type && ev->info->is_exit)
-		c->thread->enter_type = 0;
-	c->visible = is_visible(ev);
+	c->visible = (step->flags & STEP_VISIBLE) && !(ev->flags & EVENT_STATE_ONLY);
 	if (c->visible)
 		s->prev_ts = ev->ts;
+	fetch_group(s);
 }
 
 const struct state_stats *state_stats(const struct state *s)
@@ -429,6 +553,7 @@ const struct state_stats *state_stats(const struct state *s)
 	struct state *w = (struct state *)s;
 
 	w->stats.threads = s->threads.count;
+	w->stats.fds = s->stats.fds_added - s->stats.fds_removed;
 	w->stats.bytes = state_bytes(s);
 	return &s->stats;
 }

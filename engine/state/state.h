@@ -25,9 +25,10 @@ struct sock_tuple {
 	uint16_t sport, dport;		/* host order */
 };
 
-/* One open file description as seen through one fd number. Names are interned. */
+/* One open file description as seen through one fd number. Names are not interned. */
 struct fdinfo {
 	int64_t fd;
+	struct istr *name;	/* never NULL, "" when none */
 	uint8_t kind;		/* enum fd_kind; FD_FILE_V2 is stored as FD_FILE */
 	uint8_t l4;		/* enum l4_proto */
 	uint8_t role;		/* enum sock_role */
@@ -37,15 +38,15 @@ struct fdinfo {
 	bool from_snapshot;
 	uint32_t open_flags;	/* enum wire_open_flags */
 	uint32_t dev;
-	uint32_t order;		/* numbers of a table rise in the order in which they were added */
 	uint64_t ino;
-	struct istr *name;	/* never NULL, "" when none */
 	struct istr *nameraw;	/* as given by the caller, or NULL */
 	struct istr *realpath;	/* kernel-resolved path, or NULL */
+	uint32_t order;		/* numbers of a table rise in the order in which they were added */
+	bool snapshot_swap;	/* private: ends not yet arranged, see snapshot.c */
+	/* From here on a second cache line: files do without. */
 	struct sock_tuple tuple;	/* FD_IPV4*, FD_IPV6*; server sockets: own end in dip/dport */
 	uint64_t unix_source, unix_peer;
 	int64_t pidfd_pid;
-	bool snapshot_swap;	/* private: ends not yet arranged, see snapshot.c */
 };
 
 struct fdtable;
@@ -53,15 +54,15 @@ struct fdtable;
 /* A thread group ("process"). Freed with its last thread. */
 struct group {
 	int64_t pid;
+	struct fdtable *fds;		/* never NULL */
 	struct thread *leader;		/* entry with tid == pid, or NULL */
 	struct thread *threads;		/* list through thread.group_next */
-	uint32_t alive;			/* threads not marked dead */
-	bool reaper;
-	struct fdtable *fds;		/* never NULL */
-	uint32_t fd_mark;		/* fdinfo.order up to which fds were inherited */
-	uint32_t fd_passes;		/* how often those were copied, by fork after fork */
 	struct istr *cwd;		/* ends in "/" */
 	struct istr *env;		/* NUL-separated */
+	uint32_t alive;			/* threads not marked dead */
+	uint32_t fd_mark;		/* fdinfo.order up to which fds were inherited */
+	uint8_t fd_passes;		/* how often those were copied, by fork after fork */
+	bool reaper;
 };
 
 enum thread_flags {
@@ -74,13 +75,26 @@ enum thread_flags {
 struct container;
 
 struct thread {
-	int64_t tid, pid, ptid;
+	/* What every event looks at: one cache line. */
+	int64_t tid;
+	struct group *group;		/* NULL for fake entries */
+	struct fdtable *own_fds;	/* private: of fake entries, which have no group */
+	struct container *container;	/* NULL: host */
+	/*
+	 * Changes whenever any attribute of this entry changes (ids, strings, parent, container):
+	 * what the matcher caches about a thread is valid while the version stands still.
+	 */
+	uint64_t version;		/* memory and page fault counters do not count */
+	void *match;			/* the matcher's per-thread cache, freed through state_hooks */
+	uint64_t last_event_ts;
+	uint32_t state_flags;		/* enum thread_flags */
+	uint16_t enter_type;		/* private: stored enter event, 0 = none */
+
+	int64_t pid, ptid;
 	int64_t vtid, vpid;		/* -1 unknown */
 	int64_t sid, vpgid, pgid;	/* -1 unknown */
 	uint32_t uid, gid, loginuid, tty;
 	uint32_t clone_flags;		/* flags/clone_flags_all.def */
-	uint32_t state_flags;		/* enum thread_flags */
-	struct group *group;		/* NULL for fake entries */
 	struct thread *group_next;
 	struct thread *parent;		/* entry ptid, NULL if not in the table */
 	struct thread *children, *sibling_next, *sibling_prev;
@@ -89,27 +103,17 @@ struct thread {
 	uint32_t nargs;			/* "" elements count; 0 = no arguments */
 	struct istr *cgroups;		/* NUL-separated subsys=path */
 	struct istr *root;
-	struct container *container;	/* NULL: host */
 	uint64_t cap_inheritable, cap_permitted, cap_effective;
 	uint64_t exe_ino, exe_ino_ctime, exe_ino_mtime;
 	uint64_t exe_ino_ctime_duration_clone_ts, exe_ino_ctime_duration_pidns_start;
 	bool exe_writable, exe_upper_layer, exe_lower_layer, exe_from_memfd;
-	uint64_t clone_ts, pidns_init_start_ts, lastexec_ts, last_event_ts;
+	uint64_t clone_ts, pidns_init_start_ts, lastexec_ts;
 	int64_t fdlimit;
 	uint32_t vmsize_kb, vmrss_kb, vmswap_kb;
 	uint64_t pfmajor, pfminor;
 	/* Derived texts, interned on first use, dropped when their parts change. */
 	struct istr *cmdline_cache, *exeline_cache;
-	/*
-	 * Changes whenever any attribute of this entry changes (ids, strings, parent, container):
-	 * what the matcher caches about a thread is valid while the version stands still.
-	 */
-	uint64_t version;		/* memory and page fault counters do not count */
-	void *match;			/* the matcher's per-thread cache, freed through state_hooks */
-
-	/* Private to engine/state. */
-	struct fdtable *own_fds;	/* of fake entries, which have no group */
-	uint16_t enter_type;		/* stored enter event, 0 = none */
+	/* Private to engine/state: the rest of the stored enter event. */
 	uint32_t enter_flags;
 	int64_t enter_dirfd;
 	struct istr *enter_text;	/* its path, or the bytes of its address */

@@ -99,7 +99,7 @@ static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int
 		     struct str path)
 {
 	if (path.len && path.p[0] == '/' && path_is_normal(path)) {
-		state_set_text(s, &f->name, path);
+		state_set_name(s, &f->name, path);
 		istr_set(&f->nameraw, f->name);
 		return;
 	}
@@ -107,11 +107,11 @@ static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int
 	thread_full_path(c->thread, dirfd, path, &s->text);
 	if (path.len > s->limits->max[LIMIT_PATH_LEN])
 		s->limits->hits[LIMIT_PATH_LEN]++;
-	state_set_text(s, &f->name, buf_str(&s->text));
+	state_set_name(s, &f->name, buf_str(&s->text));
 	if (str_eq(istr_str(f->name), path))
 		istr_set(&f->nameraw, f->name);
 	else
-		state_set_text(s, &f->nameraw, path);
+		state_set_name(s, &f->nameraw, path);
 }
 
 static void set_inode(struct event *ev, struct fdinfo *f, unsigned dev, unsigned ino)
@@ -193,7 +193,7 @@ ROW_FN(on_open_by_handle)
 		set_path(s, c, f, WIRE_AT_FDCWD, path);
 		return;
 	}
-	state_set_text(s, &f->name, path);
+	state_set_name(s, &f->name, path);
 	istr_set(&f->nameraw, f->name);
 }
 
@@ -278,7 +278,8 @@ ROW_FN(on_fcntl)
 ROW_FN(on_close)
 {
 	s->closed_in = thread_fdtable(c->thread);
-	s->closed_fd = c->fd->fd;
+	s->closed_fd = c->fd_num;
+	__builtin_prefetch(c->fd);
 }
 
 ROW_FN(on_close_range)
@@ -301,7 +302,7 @@ ROW_FN(on_memfd)
 		return;
 	f->open_flags = get_flags(c->ev, MEMFD_CREATE_X_flags);
 	f->cloexec = f->open_flags & MFD_CLOEXEC_WIRE;
-	state_set_text(s, &f->name, event_get_text(c->ev, MEMFD_CREATE_X_name));
+	state_set_name(s, &f->name, event_get_text(c->ev, MEMFD_CREATE_X_name));
 }
 
 ROW_FN(on_pidfd_open)
@@ -317,7 +318,7 @@ ROW_FN(on_pidfd_open)
 	buf_clear(&s->text);
 	buf_add_c(&s->text, "/proc/");
 	buf_add_i64(&s->text, pid);
-	state_set_text(s, &f->name, buf_str(&s->text));
+	state_set_name(s, &f->name, buf_str(&s->text));
 }
 
 ROW_FN(on_pidfd_getfd)

@@ -117,7 +117,7 @@ static void take_tuple(struct state *s, struct fdinfo *f, const struct event_ker
 			return;
 		buf_clear(&s->text);
 		sock_print_unix(&s->text, t.unix_source, t.unix_peer, t.path);
-		state_set_text(s, &f->name, buf_str(&s->text));
+		state_set_name(s, &f->name, buf_str(&s->text));
 		return;
 	}
 	split_ends(k, &t, &e);
@@ -148,7 +148,7 @@ static void take(struct state *s, struct fdinfo *f, const struct event_kernel *k
 		f->dev = k->fd_dev;
 	}
 	if (k->have & KERNEL_FD_PATH)
-		state_set_text(s, &f->realpath, k->fd_path);
+		state_set_name(s, &f->realpath, k->fd_path);
 	if (fd_is_ip(f) && (f->l4 == L4_UNKNOWN || f->l4 == L4_NA))
 		f->l4 = k->fd_l4;
 	if ((k->have & KERNEL_FD_ROLE) && f->role == ROLE_NONE)
@@ -174,7 +174,7 @@ void kernel_adopt(struct state *s, struct event_ctx *c)
 	if (!f)
 		return;
 	if (k->have & KERNEL_FD_PATH)
-		state_set_text(s, &f->name, shown_name(f, k->fd_path));
+		state_set_name(s, &f->name, shown_name(f, k->fd_path));
 	take(s, f, k);
 }
 

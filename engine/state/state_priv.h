@@ -24,7 +24,10 @@ enum clone_bits {
 
 #define ID_UNKNOWN 0xffffffffu	/* uid, gid, loginuid */
 
-/* Same-sized objects with a free list; memory returns to malloc with the pool only. */
+/*
+ * Same-sized objects with a free list, each at the start of a cache line; memory returns to malloc
+ * with the pool only.
+ */
 struct pool {
 	size_t size;
 	void *free;
@@ -32,23 +35,43 @@ struct pool {
 	size_t bytes;
 };
 
-void *pool_get(struct pool *p);		/* zeroed, or NULL */
-void pool_put(struct pool *p, void *obj);
+void pool_init(struct pool *p, size_t size);
+bool pool_grow(struct pool *p);
 void pool_done(struct pool *p);
+
+/* Not cleared; NULL: no memory. */
+static inline void *pool_get(struct pool *p)
+{
+	void *obj;
+
+	if (unlikely(!p->free) && !pool_grow(p))
+		return NULL;
+	obj = p->free;
+	memcpy(&p->free, obj, sizeof(p->free));
+	return obj;
+}
+
+static inline void pool_put(struct pool *p, void *obj)
+{
+	memcpy(obj, &p->free, sizeof(p->free));
+	p->free = obj;
+}
 
 struct fdtable {
 	uint32_t ref;		/* shared between processes until one of them changes it */
 	uint32_t count;
 	uint32_t nslots;
 	uint32_t last_order;	/* fdinfo.order of the newest entry */
-	struct fdinfo **slots;	/* by number */
 	struct u64map high;	/* negative and large numbers */
 	struct fdtable *next_spare;
+	struct fdinfo *slots[];	/* by number */
 };
 
 #define EXIT_RING 8192
 #define RECENT_TEXTS 4096
 #define RECENT_TEXT_MAX 512
+
+#define CLOSED_FDS 4
 
 /* A recent exit: a late parent-side clone event must not bring the thread back. */
 struct exit_record {
@@ -69,6 +92,30 @@ struct cgroup_cached {
 	struct container *container;
 };
 
+struct state_row;
+
+/* What the work for an event type is, put together from its row and the event table. */
+enum step_flags {
+	STEP_THREAD = 1,	/* has a thread, one that is not known yet gets an entry */
+	STEP_KNOWN_THREAD = 2,	/* has a thread if it is in the table */
+	STEP_FD = 4,		/* creates, uses or destroys an fd */
+	STEP_USES_FD = 8,
+	STEP_IO = 16,		/* reads from or writes to it */
+	STEP_NAMES_FD = 32,	/* its handler may give the fd another name */
+	STEP_RESULT = 64,	/* first parameter is a result of 64 bits */
+	STEP_EXIT = 128,
+	STEP_VISIBLE = 256,
+	STEP_META = 512,
+	STEP_ODD_SOURCE = 1024,	/* the source is not "syscall", or not always */
+};
+
+struct step {
+	void (*apply)(struct state *s, struct event_ctx *c, const struct state_row *row);
+	uint16_t flags;		/* enum step_flags */
+	uint8_t when;		/* enum row_when */
+	int8_t fd_param;	/* -1: none */
+};
+
 struct state {
 	struct state_opts opts;
 	struct limits *limits;
@@ -78,8 +125,12 @@ struct state {
 
 	struct u64map threads;		/* tid -> struct thread */
 	struct u64map groups;		/* pid -> struct group */
-	struct thread *last;		/* most recent look-up */
+	struct thread *last;		/* most recent look-up, or what comes next */
+	struct thread *next;		/* of the next event, during this one */
 	struct pool thread_pool, group_pool, fd_pool;
+	struct step steps[EVENT_TYPE_COUNT];
+	struct fdinfo *closed[CLOSED_FDS];	/* taken out of their tables, to be freed in turn */
+	uint32_t closed_pos;
 	struct fdtable *spare_tables;
 	uint32_t nspare_tables;
 	size_t table_bytes;		/* fd tables, containers, users */
@@ -159,6 +210,8 @@ static inline bool param_u32(struct event *ev, unsigned i, uint32_t *ret_v)
 /* ---- state.c ---- */
 /* Replace *slot by the text; true when it changed. NONE counts as "". */
 bool state_set_text(struct state *s, struct istr **slot, struct str text);
+/* The same for texts of fds: they come and go, looking for equal ones would cost more. */
+bool state_set_name(struct state *s, struct istr **slot, struct str text);
 bool state_full(struct state *s);	/* byte budget exhausted, counted */
 static inline void thread_touch(struct state *s, struct thread *t)
 {
@@ -171,6 +224,12 @@ int state_user_dump(const struct state *s, int (*fn)(void *ctx, const struct sna
 		    void *ctx);
 
 /* ---- thread.c ---- */
+static inline struct thread *thread_lookup(const struct state *s, int64_t tid)
+{
+	if (s->last && s->last->tid == tid)
+		return s->last;
+	return u64map_get(&s->threads, (uint64_t)tid);
+}
 /* New entry with defaults, in the table but without group and parent. NULL: refused. */
 struct thread *thread_add(struct state *s, int64_t tid);
 struct thread *thread_add_fake(struct state *s, int64_t tid);
@@ -212,9 +271,15 @@ void group_set_cwd(struct state *s, struct group *g, struct str cwd);
 /* ---- fdtable.c ---- */
 struct fdtable *fdtable_new(struct state *s);
 void fdtable_free_spare(struct state *s);
+void fdtable_free_closed(struct state *s);
 void fdtable_unref(struct state *s, struct fdtable *t);
 struct fdtable *fdtable_share(struct fdtable *t);
-struct fdinfo *fdtable_get(const struct fdtable *t, int64_t fd);
+static inline struct fdinfo *fdtable_get(const struct fdtable *t, int64_t fd)
+{
+	if (likely((uint64_t)fd < t->nslots))
+		return t->slots[fd];
+	return unlikely(t->high.count) ? u64map_get(&t->high, (uint64_t)fd) : NULL;
+}
 struct fdinfo *fdtable_next(const struct fdtable *t, uint32_t *pos);
 /* A fresh entry (replacing one), NULL when refused. */
 struct fdinfo *fdtable_put(struct state *s, struct fdtable **slot, int64_t fd, bool snapshot);
@@ -227,6 +292,10 @@ void fdtable_remove(struct state *s, struct fdtable **slot, int64_t fd);
 void fdtable_range(struct state *s, struct fdtable **slot, uint32_t first, uint32_t last,
 		   bool cloexec);
 void fdtable_drop_cloexec(struct state *s, struct fdtable **slot);
+static inline struct fdtable *fdtable_of(const struct thread *t)	/* NULL: none */
+{
+	return likely(t->group != NULL) ? t->group->fds : t->own_fds;
+}
 struct fdtable **thread_fdtable(struct thread *t);	/* NULL: none */
 static inline bool fd_is_ip(const struct fdinfo *f)
 {

@@ -97,7 +97,7 @@ static void set_addr_name(struct state *s, struct fdinfo *f, struct str param)
 {
 	buf_clear(&s->text);
 	sock_print_addr(&s->text, param);
-	state_set_text(s, &f->name, buf_str(&s->text));
+	state_set_name(s, &f->name, buf_str(&s->text));
 }
 
 ROW_FN(on_bind)
@@ -159,7 +159,7 @@ static void set_unix(struct state *s, struct fdinfo *f, const struct wire_tuple 
 	f->unix_peer = t->unix_peer;
 	buf_clear(&s->text);
 	sock_print_unix(&s->text, t->unix_source, t->unix_peer, t->path);
-	state_set_text(s, &f->name, buf_str(&s->text));
+	state_set_name(s, &f->name, buf_str(&s->text));
 }
 
 static void print_ends(struct buf *out, const struct fdinfo *f, bool ports)
@@ -188,7 +188,7 @@ void sock_set_name(struct state *s, struct fdinfo *f, bool ports)
 		print_ends(&s->text, f, false);
 	else
 		buf_add_c(&s->text, "<unknown>");
-	state_set_text(s, &f->name, buf_str(&s->text));
+	state_set_name(s, &f->name, buf_str(&s->text));
 }
 
 static bool is_zero(const uint8_t *ip, bool v6)

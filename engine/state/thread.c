@@ -12,9 +12,7 @@
 
 struct thread *state_thread(const struct state *s, int64_t tid)
 {
-	if (s->last && s->last->tid == tid)
-		return s->last;
-	return u64map_get(&s->threads, (uint64_t)tid);
+	return thread_lookup(s, tid);
 }
 
 struct thread *state_next_thread(const struct state *s, uint32_t *pos)
@@ -29,6 +27,7 @@ static void set_defaults(struct state *s, struct thread *t, int64_t tid)
 {
 	struct istr **texts[] = { &t->comm, &t->exe, &t->exepath, &t->args, &t->cgroups, &t->root };
 
+	memset(t, 0, sizeof(*t));
 	t->tid = tid;
 	t->pid = t->ptid = t->vtid = t->vpid = t->sid = t->vpgid = t->pgid = -1;
 	t->uid = t->gid = t->loginuid = ID_UNKNOWN;
@@ -169,6 +168,8 @@ void thread_remove(struct state *s, struct thread *t)
 	u64map_remove(&s->threads, (uint64_t)t->tid);
 	if (s->last == t)
 		s->last = NULL;
+	if (s->next == t)
+		s->next = NULL;
 	if (s->gone == t)
 		s->gone = NULL;
 	s->stats.threads_removed++;

@@ -158,6 +158,15 @@ START_TEST(interning)
 	}
 	a = intern_get(&in, STR("/etc/passwd"));
 	ck_assert(a->serial > serial);
+	b = intern_own(&in, STR("/etc/passwd"));
+	ck_assert_ptr_ne(a, b);
+	ck_assert(str_eq(istr_str(a), istr_str(b)));
+	ck_assert(b->serial > a->serial);
+	istr_unref(b);
+	b = intern_get(&in, STR("/etc/passwd"));
+	ck_assert_ptr_eq(a, b);
+	b = intern_own(&in, STR(""));
+	ck_assert_ptr_eq(b, in.empty);
 	intern_done(&in);
 }
 END_TEST

@@ -149,6 +149,26 @@ START_TEST(exec_replaces)
 }
 END_TEST
 
+/* The hint may name a thread that is gone when its event comes, or was never there. */
+START_TEST(hint_of_a_thread_that_goes)
+{
+	ev_clone(&f, EV_CLONE3_X, 21, 0, 20, 10, CL_THREAD_FLAGS);
+	f.next_tid = 21;
+	ev_exec(&f, 20, "prog", "");
+	ev_nothing(&f, 21);
+	ck_assert_ptr_nonnull(f.ctx.thread);
+	ck_assert(f.ctx.thread->state_flags & THREAD_FAKE);
+	f.next_tid = 20;
+	ev_exit(&f, 20, -1);
+	ev_nothing(&f, 20);
+	ck_assert(f.ctx.thread->state_flags & THREAD_FAKE);
+	f.next_tid = 4000;
+	ev_nothing(&f, 10);
+	ck_assert_ptr_eq(f.ctx.thread, get(10));
+	ck_assert_ptr_null(get(4000));
+}
+END_TEST
+
 START_TEST(failed_exec_changes_nothing)
 {
 	uint64_t version = get(20)->version;
@@ -399,6 +419,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, late_caller_does_not_revive);
 	tcase_add_test(t, threads_share);
 	tcase_add_test(t, exec_replaces);
+	tcase_add_test(t, hint_of_a_thread_that_goes);
 	tcase_add_test(t, failed_exec_changes_nothing);
 	tcase_add_test(t, exit_is_delayed);
 	tcase_add_test(t, children_go_to_init);
