@@ -54,13 +54,13 @@ $(BUILD)/%.o: %.cc
 	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
 # Parts of the build that have a file of their own: bpf/rules.mk, bench/rules.mk ...
--include $(wildcard */rules.mk)
+-include $(wildcard */rules.mk */*/rules.mk)
 
 # ---- tests ----------------------------------------------------------------------------------
 # Every test program prints TAP; engine/tests/run_tests.sh sums them into one closing line.
 TEST_SRC := $(wildcard engine/tests/test_*.c agent/tests/test_*.c bpf/tests/test_*.c)
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
-FUZZ_SRC := $(wildcard engine/tests/fuzz_*.c)
+FUZZ_SRC := $(wildcard engine/tests/fuzz_*.c agent/tests/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TEST_SCRIPTS := $(wildcard .ci/tests/*.sh agent/tests/test_*.sh agent/tests/test_*.py engine/tests/test_*.sh rules/tests/*.sh \
 		bench/tests/*.sh bpf/tests/test_*.sh kernel-tests/test_*.sh)
@@ -96,7 +96,7 @@ asan: deps ## the whole test suite under AddressSanitizer and UBSan
 
 # Coverage-guided fuzzing: make fuzz T=fuzz_condition SECONDS=60 (all targets without T).
 SECONDS ?= 60
-T ?= $(FUZZ_SRC:engine/tests/%.c=%)
+T ?= $(notdir $(FUZZ_SRC:.c=))
 fuzz: deps ## fuzz the parsers and decoders: T=target SECONDS=n
 	$(Q).ci/fuzz.sh $(SECONDS) $(T)
 

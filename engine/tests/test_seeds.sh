@@ -1,12 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs every fuzz target over its committed seeds: engine/tests/fuzz_<name>.c, seeds/<name>/*.
+# Runs every fuzz target over its committed seeds: ROOM/tests/fuzz_<name>.c, seeds/<name>/*.
 set -u
 build=${BUILD:-build}
-dir=$(dirname "$0")
+root=$(dirname "$0")/../..
 n=0 failed=0
-for program in "$build"/engine/tests/fuzz_*; do
+for program in "$build"/{engine,agent}/tests/fuzz_*; do
 	[ -x "$program" ] || continue
+	[[ $program == *.* ]] && continue	# objects and dependencies
+	dir=$root${program#"$build"}
+	dir=${dir%/*}
 	name=${program##*/fuzz_}
 	seeds=$dir/seeds/$name
 	n=$((n + 1))
