@@ -30,7 +30,10 @@ ENGINE_LIBS := -lyaml -lz -lre2 -lstdc++ -lm
 
 # ---- agent ----------------------------------------------------------------------------------
 AGENT_SRC := $(wildcard agent/*.c)
-AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o)
+# Messages of protobuf that have generated code, agent/proto/NAME.proto.
+PROTO_C   := health version reflection
+PROTO_OBJ := $(PROTO_C:%=$(BUILD)/agent/proto/%.pb-c.o)
+AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o) $(PROTO_OBJ)
 AGENT_LIBS := -lbpf -lelf -ljansson -lcurl -lcrypto -lpthread $(if $(SAN),,-ljemalloc)
 
 all: $(BUILD)/tiercel ## build the program (default)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The methods of the gRPC server, see grpc_call.h. */
 #include "agent/grpc_call.h"
+#include "agent/clock.h"
 #include "agent/proto/health.pb-c.h"
 #include "agent/proto/version.pb-c.h"
 #include "engine/tiercel.h"
 
 #include <inttypes.h>
-#include <time.h>
 
-enum { NS_PER_S = 1000000000, COUNT_DIGITS = 24 };
+enum { COUNT_DIGITS = 24 };
 
 /* ---- falco.outputs.service ------------------------------------------------------------------ */
 
@@ -40,9 +40,7 @@ static void unsubscribe(struct grpc_stream *s)
 static struct grpc_frame *lost_frame(struct grpc_stream *s, uint64_t lost)
 {
 	char now[COUNT_DIGITS], all[COUNT_DIGITS], text[128];
-	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
 	snprintf(now, sizeof(now), "%" PRIu64, lost);
 	snprintf(all, sizeof(all), "%" PRIu64, s->cursor.lost);
 	snprintf(text, sizeof(text), "Subscriber too slow: %s alerts lost, %s in all on this stream",
@@ -52,7 +50,7 @@ static struct grpc_frame *lost_frame(struct grpc_stream *s, uint64_t lost)
 	const struct message m = {
 		.internal = true,
 		.priority = PRIO_WARNING,
-		.ts = (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec,
+		.ts = clock_wall_ns(),
 		.rule = STR("Tiercel internal: gRPC subscriber lost alerts"),
 		.source = STR("internal"),
 		.hostname = service_of(s)->hostname,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bounded ring of alerts, see grpc_ring.h. */
 #include "agent/grpc_ring.h"
+#include "agent/clock.h"
 
 #include <pthread.h>
-#include <time.h>
 
 /* A batch on its way from one thread to the other: the newest, if the other one is too late. */
 struct batch {
@@ -236,14 +236,6 @@ static uint64_t find_slot(const struct grpc_ring *r, uint64_t number)
 	return low;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /* What the cursor has reached was given to somebody. */
 static void account(struct grpc_ring *r, uint64_t reached, bool delivered)
 {
@@ -255,7 +247,7 @@ static void account(struct grpc_ring *r, uint64_t reached, bool delivered)
 	r->unread = reached;
 	r->queued = r->end - r->unread;
 	if (delivered)
-		r->last_delivered_ns = now_ns();
+		r->last_delivered_ns = clock_mono_ns();
 }
 
 struct grpc_frame *grpc_ring_read(struct grpc_ring *r, struct grpc_cursor *c, uint64_t end)
@@ -276,6 +268,13 @@ struct grpc_frame *grpc_ring_read(struct grpc_ring *r, struct grpc_cursor *c, ui
 	account(r, c->next, true);
 	f->refs++;
 	return f;
+}
+
+void grpc_ring_discard(struct grpc_ring *r)
+{
+	grpc_ring_pull(r);
+	discard_below(r, r->end);
+	r->queued = 0;
 }
 
 void grpc_ring_stats(const struct grpc_ring *r, struct output_stats *ret)

@@ -56,6 +56,8 @@ struct grpc_frame *grpc_ring_read(struct grpc_ring *r, struct grpc_cursor *c, ui
 struct grpc_frame *grpc_frame_new(const struct message *m, uint64_t number);
 void grpc_frame_put(struct grpc_frame *f);
 
+/* The end: what nobody has got is discarded. */
+void grpc_ring_discard(struct grpc_ring *r);
 /* Fills taken, delivered, discarded, queued and their kin. */
 void grpc_ring_stats(const struct grpc_ring *r, struct output_stats *ret);
 

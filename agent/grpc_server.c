@@ -4,6 +4,7 @@
  * owns all connections; the engine's thread only pushes into the ring and rings the doorbell.
  */
 #include "agent/grpc_server.h"
+#include "agent/clock.h"
 #include "agent/grpc_listen.h"
 #include "agent/grpc_stream.h"
 #include "agent/grpc_tls.h"
@@ -15,11 +16,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { EPOLL_BATCH = 64, NS_PER_MS = 1000000, NS_PER_S = 1000000000, MAX_WAIT_MS = 60000,
-       ACCEPT_PAUSE_MS = 100 };
+enum { EPOLL_BATCH = 64, MAX_WAIT_MS = 60000, ACCEPT_PAUSE_MS = 100 };
 
 struct grpc_server {
 	struct output output;
@@ -36,20 +35,9 @@ struct grpc_server {
 	uint32_t nconns;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
 static void ring_doorbell(struct grpc_server *s)
 {
-	uint64_t one = 1;
-
-	while (write(s->doorbell, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	eventfd_write(s->doorbell, 1);
 }
 
 /* ---- connections --------------------------------------------------------------------------- */
@@ -220,7 +208,7 @@ static bool flush_all(struct grpc_server *s)
 
 static int wait_ms(const struct grpc_server *s, bool more)
 {
-	uint64_t now = now_ns(), at = s->service.next_timer_ns;
+	uint64_t now = clock_mono_ns(), at = s->service.next_timer_ns;
 
 	if (more || at <= now)
 		return 0;
@@ -229,15 +217,14 @@ static int wait_ms(const struct grpc_server *s, bool more)
 
 static void dispatch(struct grpc_server *s, const struct epoll_event *ev, int n)
 {
-	uint64_t count;
+	eventfd_t count;
 
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.ptr == &s->listen_fd) {
 			if (s->listen_fd >= 0)
 				accept_all(s);
 		} else if (ev[i].data.ptr == &s->doorbell) {
-			if (read(s->doorbell, &count, sizeof(count)) < 0 && errno != EAGAIN)
-				s->stop = true;	/* cannot happen; better an end than a spin */
+			eventfd_read(s->doorbell, &count);
 		} else {
 			struct grpc_conn *c = ev[i].data.ptr;
 
@@ -257,7 +244,7 @@ static void *server_thread(void *arg)
 	while (!s->service.draining || (s->conns && s->service.now_ns < s->stop_ns)) {
 		int n = epoll_wait(s->epoll_fd, ev, EPOLL_BATCH, wait_ms(s, more));
 
-		s->service.now_ns = now_ns();
+		s->service.now_ns = clock_mono_ns();
 		dispatch(s, ev, n);
 		take_news(s);
 		timers(s);
@@ -279,7 +266,7 @@ static void emit(struct output *o, struct message *m)
 {
 	struct grpc_server *s = server_of(o);
 
-	if (grpc_ring_push(s->service.ring, m))
+	if (!s->opts.no_alerts && grpc_ring_push(s->service.ring, m))
 		ring_doorbell(s);
 }
 
@@ -301,24 +288,33 @@ static void server_free(struct grpc_server *s)
 	free(s);
 }
 
-static void close_output(struct output *o, uint32_t timeout_ms)
+static void drain(struct output *o, uint32_t timeout_ms)
 {
 	struct grpc_server *s = server_of(o);
 	const char *path = grpc_listen_path(s->opts.bind_address);
 
-	s->stop_ns = now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+	if (s->stop)
+		return;
+	s->stop_ns = clock_mono_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 	s->stop = true;
 	if (path)
 		unlink(path);
 	ring_doorbell(s);
 	pthread_join(s->thread, NULL);
-	server_free(s);
+	grpc_ring_discard(s->service.ring);
+}
+
+static void close_output(struct output *o, uint32_t timeout_ms)
+{
+	drain(o, timeout_ms);
+	server_free(server_of(o));
 }
 
 static const struct output_ops server_ops = {
 	.name = "grpc",
 	.emit = emit,
 	.stats = stats,
+	.drain = drain,
 	.close = close_output,
 };
 

@@ -16,6 +16,7 @@ struct grpc_opts {
 	const char *private_key, *cert_chain, *root_certs;	/* PEM files, TCP only */
 	struct str hostname;		/* of the messages that the server itself makes */
 	struct str fields_checksum;	/* for the version service; may be empty */
+	bool no_alerts;			/* version, health and reflection only */
 	const uint64_t *limits;		/* by grpc_limit_id; NULL: defaults */
 };
 

@@ -6,19 +6,18 @@
  * costs a cursor.
  */
 #include "agent/grpc_stream.h"
+#include "agent/clock.h"
 #include "agent/grpc_call.h"
 
 #include <inttypes.h>
 
 enum {
-	NS_PER_MS = 1000000,
-	NS_PER_S = 1000000000,
 	RESET_REFILL = 10,		/* the burst of resets is allowed again after so many seconds */
 	HEADER_OVERHEAD = 32,		/* what HTTP/2 counts for each field */
 	WINDOW_BYTES = 256 << 10,	/* of requests on one connection */
 	STATUS_DIGITS = 4, COUNT_DIGITS = 24
 };
-#define GRACE_NS (1000ULL * NS_PER_MS)	/* for the status of a call that is too late */
+#define GRACE_NS NS_PER_S	/* for the status of a call that is too late */
 #define NEVER UINT64_MAX
 
 #define GRPC_TYPE STR("application/grpc")
@@ -334,7 +333,7 @@ static void count_reset(struct grpc_conn *c)
 {
 	struct grpc_service *service = c->service;
 	uint64_t max = service->limits.max[GRPC_LIMIT_RESETS] * NS_PER_S;
-	uint64_t since = MIN(service->now_ns - c->reset_ns, (uint64_t)RESET_REFILL * NS_PER_S);
+	uint64_t since = MIN(service->now_ns - c->reset_ns, RESET_REFILL * NS_PER_S);
 
 	c->reset_ns = service->now_ns;
 	c->reset_tokens = MIN(max, c->reset_tokens + since * (max / NS_PER_S) / RESET_REFILL);

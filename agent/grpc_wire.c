@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes of gRPC and protobuf, see grpc_wire.h. */
 #include "agent/grpc_wire.h"
+#include "agent/clock.h"
 
 #include <arpa/inet.h>
 
-enum { VARINT_MAX = 10, NS_PER_S = 1000000000 };
+enum { VARINT_MAX = 10 };
 enum wire_type { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
 /* Fields of falco.outputs.response, of its map entries, and of google.protobuf.Timestamp. */
@@ -162,8 +163,8 @@ int grpc_wire_timeout(struct str text, uint64_t *ret_ns)
 	static const struct {
 		char unit;
 		uint64_t ns;
-	} units[] = { { 'H', 3600ULL * NS_PER_S }, { 'M', 60ULL * NS_PER_S }, { 'S', NS_PER_S },
-		      { 'm', 1000000 }, { 'u', 1000 }, { 'n', 1 } };
+	} units[] = { { 'H', 3600 * NS_PER_S }, { 'M', 60 * NS_PER_S }, { 'S', NS_PER_S },
+		      { 'm', NS_PER_MS }, { 'u', 1000 }, { 'n', 1 } };
 	enum { MAX_DIGITS = 8 };
 	uint64_t v;
 

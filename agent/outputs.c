@@ -18,6 +18,7 @@ static const struct output_kind kinds[] = {
 	{ "file", offsetof(struct config, file_output.enabled), 0, output_file_open },
 	{ "syslog", offsetof(struct config, syslog_output.enabled), 0, output_syslog_open },
 	{ "program", offsetof(struct config, program_output.enabled), 0, output_program_open },
+	{ "grpc", offsetof(struct config, grpc.enabled), ALERT_TEXT | ALERT_FIELDS, output_grpc_open },
 };
 
 _Static_assert(ARRAY_SIZE(kinds) <= OUTPUTS_MAX, "room for every kind");

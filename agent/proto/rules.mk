@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Generated from the .proto files: C for messages off the hot path, descriptors for reflection.
 PROTO_OUT := $(BUILD)/agent/proto
-PROTO_C   := health version reflection
-PROTO_OBJ := $(PROTO_C:%=$(PROTO_OUT)/%.pb-c.o)
 PROTO_INC := -Iagent/proto -I/usr/include
 
 .PRECIOUS: $(PROTO_OUT)/%.pb-c.c
@@ -27,12 +25,11 @@ $(PROTO_OUT)/descriptors.h: $(wildcard agent/proto/*.proto) $(PROTO_OUT)/reflect
 	$(Q){ echo 'static const unsigned char proto_descriptors[] = {'; \
 		od -An -v -tu1 $(@D)/descriptors.bin | sed -E 's/([0-9]+)/\1,/g'; echo '};'; } > $@
 
-$(AGENT_OBJ): | $(PROTO_C:%=$(PROTO_OUT)/%.pb-c.h) $(PROTO_OUT)/descriptors.h
-$(BUILD)/tiercel: $(PROTO_OBJ)
+$(filter-out $(PROTO_OBJ),$(AGENT_OBJ)): | $(PROTO_C:%=$(PROTO_OUT)/%.pb-c.h) $(PROTO_OUT)/descriptors.h
 GRPC_LIBS := -lnghttp2 -lssl -lcrypto -lprotobuf-c
 AGENT_LIBS += $(GRPC_LIBS)
 
-GRPC_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/grpc_*.c) agent/message.c agent/clock.c) $(PROTO_OBJ)
+GRPC_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/grpc_*.c) agent/message.c) $(PROTO_OBJ)
 $(BUILD)/agent/libgrpc.a: $(GRPC_OBJ)
 	$(call msg,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^

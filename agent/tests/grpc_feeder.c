@@ -10,11 +10,11 @@
  *   stats			counters as JSON
  *   close MS			drain and end
  */
+#include "agent/clock.h"
 #include "agent/grpc_server.h"
 
 #include <inttypes.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { TEXTS = 2048, FIELDS = 14, TAGS = 5 };
@@ -44,12 +44,10 @@ static _printf_(2, 3) struct str text(struct made *d, const char *fmt, ...)
 static struct message *make(uint64_t number)
 {
 	struct made *d = calloc(1, sizeof(*d));
-	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
 	d->m = (struct message){
 		.priority = PRIO_CRITICAL,
-		.ts = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec,
+		.ts = clock_wall_ns(),
 		.rule = text(d, "Read sensitive file untrusted"),
 		.source = text(d, "syscall"),
 		.hostname = text(d, "node-1"),
