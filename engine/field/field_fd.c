@@ -63,6 +63,16 @@ static bool get_name(const struct field_ref *f, struct event_ctx *ctx, struct va
 	return fd_name_of(ctx, ret);
 }
 
+static const struct istr *interned_name(const struct event_ctx *ctx)
+{
+	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->name : NULL;
+}
+
+static const struct istr *interned_nameraw(const struct event_ctx *ctx)
+{
+	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->nameraw : NULL;
+}
+
 static bool get_nameraw(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {
 	return fd_nameraw_of(ctx, ret);
@@ -237,7 +247,8 @@ static const struct field_info fields[] = {
 	    "file, directory, ipv4, ipv6, unix, pipe, event, signalfd, eventpoll, inotify, "
 	    "timerfd, netlink, bpf, userfaultfd, io_uring, memfd, pidfd or <NA>"),
 	ROW("fd.typechar", CHARBUF, get_typechar, "type as one character"),
-	ROW("fd.name", CHARBUF, get_name, "full name: path, connection, address of a listener"),
+	ROW("fd.name", CHARBUF, get_name, "full name: path, connection, address of a listener",
+	    .interned = interned_name),
 	ROW("fd.directory", CHARBUF, get_directory, "directory of a file"),
 	ROW("fd.filename", CHARBUF, get_filename, "name of a file without its directory"),
 	BOTH("fd.ip", IPADDR, fd_all_ip, "either address of a connection"),
@@ -278,7 +289,8 @@ static const struct field_info fields[] = {
 	ROW("fd.dev.major", INT32, get_dev_major, "major number of the device"),
 	ROW("fd.dev.minor", INT32, get_dev_minor, "minor number of the device"),
 	MEMBER("fd.ino", INT64, ino, "inode of the file"),
-	ROW("fd.nameraw", CHARBUF, get_nameraw, "path as given to the call"),
+	ROW("fd.nameraw", CHARBUF, get_nameraw, "path as given to the call",
+	    .interned = interned_nameraw),
 	ROW("fd.types", CHARBUF, NULL, "distinct types of all open fds; [N] type of fd N",
 	    .arg = ARG_INDEX, .get_all = all_types, .flags = FIELD_LIST | FIELD_NO_RHS),
 	MEMBER("fd.is_upper_layer", BOOL, upper_layer,

@@ -5,20 +5,10 @@
  * equal tails of conditions become one piece of code.
  */
 #include "engine/match/compare.h"
+#include "engine/match/compile.h"
 #include "engine/match/normal.h"
-#include "engine/match/program.h"
 
 #define SIGNATURES 8
-
-struct compiler {
-	struct matcher *m;
-	struct strmap atoms, slots;	/* key -> number + 1 */
-	struct u64map checks;		/* address of a check -> number + 1 of its atom */
-	struct u64map code;		/* hash of an instruction -> number + 1 */
-	struct buf text;
-	unsigned type;			/* event type to specialise for */
-	bool oom;
-};
 
 static void *number_ptr(uint32_t n)
 {
@@ -86,7 +76,12 @@ static uint32_t intern_key(struct compiler *c, struct strmap *map, uint32_t next
 	return next;
 }
 
-static uint32_t add_slot(struct compiler *c, const struct operand *op)
+bool operand_is_single(const struct operand *op)
+{
+	return op->kind == OPERAND_FIELD && !op->is_list && !field_is_multi(&op->field);
+}
+
+uint32_t compile_slot(struct compiler *c, const struct operand *op)
 {
 	struct matcher *m = c->m;
 	struct slot *slots;
@@ -105,9 +100,10 @@ static uint32_t add_slot(struct compiler *c, const struct operand *op)
 	m->slots = slots;
 	slots[m->nslots] = (struct slot){
 		.operand = op,
-		.single = op->kind == OPERAND_FIELD && !op->is_list &&
-			  !field_is_multi(&op->field),
+		.entity = (uint8_t)entity_of_operand(op),
+		.single = operand_is_single(op),
 		.key = m->nslots,
+		.next = NO_SLOT,
 	};
 	return m->nslots++;
 }
@@ -143,10 +139,8 @@ static enum atom_kind text_kind(const struct ast *check)
 static enum atom_kind atom_kind(const struct ast *check)
 {
 	const struct operand *left = check->lhs;
-	bool single = left->kind == OPERAND_FIELD && !left->is_list &&
-		      !field_is_multi(&left->field);
 
-	if (!single || check->rhs || left->field.info->type == PT_DYN || compare_is_distance(left))
+	if (!operand_is_single(left) || check->rhs || left->field.info->type == PT_DYN || compare_is_distance(left))
 		return ATOM_CHECK;
 	if (check->op == OP_EXISTS)
 		return ATOM_EXISTS;
@@ -203,6 +197,11 @@ static int fold_constant(const struct ast *check)
 	return first;
 }
 
+bool compile_may_fold(const struct ast *check)
+{
+	return entity_of(check) == ENTITY_TYPE || fold_constant(check) >= 0;
+}
+
 static int fold_types(struct matcher *m, struct atom *atom)
 {
 	const struct ast *check = atom->check;
@@ -230,47 +229,40 @@ static int fold_types(struct matcher *m, struct atom *atom)
 	return 0;
 }
 
-/* Most texts differ from a prefix within its first bytes: no call is needed to see that. */
-static void set_head(struct atom *atom)
-{
-	uint8_t mask[sizeof(atom->head_mask)] = { 0 };
-	struct str c = atom->consts.n == 1 ? atom->consts.v->s : STR_NONE;
-	uint32_t n = MIN(c.len, (uint32_t)sizeof(mask));
-
-	if (atom->kind != ATOM_TEXT_OP || atom->holds != compare_text(OP_STARTSWITH) || !n)
-		return;
-	memset(mask, 0xff, n);
-	memcpy(&atom->head, c.p, n);
-	memcpy(&atom->head_mask, mask, sizeof(mask));
-}
-
-static uint32_t new_atom(struct compiler *c, const struct ast *check)
+/* One more, not yet counted in m->natoms; NULL: out of memory. */
+struct atom *compile_new_atom(struct compiler *c)
 {
 	struct matcher *m = c->m;
 	struct atom *atoms = arena_grow(&m->arena, m->atoms, &m->atoms_cap, m->natoms + 1,
 					sizeof(*atoms));
-	struct atom *atom;
 
 	if (!atoms) {
 		c->oom = true;
-		return 0;
+		return NULL;
 	}
 	m->atoms = atoms;
-	atom = &atoms[m->natoms];
+	return &atoms[m->natoms];
+}
+
+static uint32_t new_atom(struct compiler *c, const struct ast *check)
+{
+	struct atom *atom = compile_new_atom(c);
+	struct matcher *m = c->m;
+
+	if (!atom)
+		return 0;
 	*atom = (struct atom){
 		.check = check,
 		.kind = atom_kind(check),
 		.entity = entity_of(check),
 		.negate = check->op == OP_NE,
-		.left = add_slot(c, check->lhs),
-		.right = check->rhs ? add_slot(c, check->rhs) : NO_SLOT,
+		.left = compile_slot(c, check->lhs),
+		.right = check->rhs ? compile_slot(c, check->rhs) : NO_SLOT,
 		.consts = { check->consts, check->nconsts },
+		.fact = NO_BIT,
 		.memo_bit = NO_BIT,
 		.holds = compare_text(check->op),
 	};
-	set_head(atom);
-	if (atom->entity == ENTITY_PROCESS)
-		atom->fact = m->nfacts++;
 	if (atom->kind == ATOM_TEXT_SET) {
 		atom->set = value_set_new(&m->arena, check->consts, check->nconsts);
 		c->oom |= !atom->set;
@@ -289,8 +281,8 @@ static uint32_t find_atom(struct compiler *c, const struct ast *check)
 	return n < c->m->natoms || c->oom ? n : new_atom(c, check);
 }
 
-/* Number of the check's atom; the checks of macros come by many times. */
-static uint32_t add_atom(struct compiler *c, const struct ast *check)
+/* The checks of macros come by many times. */
+uint32_t compile_atom(struct compiler *c, const struct ast *check)
 {
 	void *known = u64map_get(&c->checks, (uintptr_t)check);
 	uint32_t atom;
@@ -327,35 +319,51 @@ static uint32_t add_insn(struct compiler *c, uint32_t atom, uint32_t yes, uint32
 static uint32_t compile_check(struct compiler *c, const struct ast *check, uint32_t yes,
 			      uint32_t no)
 {
-	uint32_t n = add_atom(c, check);
-	const struct atom *atom;
+	uint32_t n = compile_atom(c, check);
+	struct atom *atom;
 
 	if (c->oom)
 		return PC_FAIL;
 	atom = &c->m->atoms[n];
+	atom->plain = true;
 	if (atom->type_known && evtset_has(atom->type_known, c->type))
 		return evtset_has(atom->type_true, c->type) ? yes : no;
 	return add_insn(c, n, yes, no);
 }
 
+static uint32_t compile_node(struct compiler *c, const struct ast *ast, uint32_t yes, uint32_t no);
+
+/* Operands of an AND or OR from the last to the first; each either decides or leads to the next. */
+static uint32_t compile_chain(struct compiler *c, const struct ast *ast, uint32_t yes, uint32_t no)
+{
+	const uint32_t *places = join_places(c, ast);
+	bool is_and = ast->kind == AST_AND;
+	uint32_t pc = is_and ? yes : no, decided = is_and ? no : yes;
+
+	for (uint32_t i = ast->nkids; i-- > 0 && !c->oom;) {
+		uint32_t place = places ? places[i] : JOIN_NONE;
+
+		if (place == JOIN_SKIP)
+			continue;
+		if (place != JOIN_NONE)
+			pc = add_insn(c, place, decided, pc);
+		else if (is_and)
+			pc = compile_node(c, ast->kids[i], pc, no);
+		else
+			pc = compile_node(c, ast->kids[i], yes, pc);
+	}
+	return pc;
+}
+
 /* Code for `ast` that goes on at `yes` or `no`; returns where it starts. */
 static uint32_t compile_node(struct compiler *c, const struct ast *ast, uint32_t yes, uint32_t no)
 {
-	uint32_t pc;
-
 	if (c->oom)
 		return PC_FAIL;
 	switch (ast->kind) {
 	case AST_AND:
-		pc = yes;
-		for (uint32_t i = ast->nkids; i-- > 0;)
-			pc = compile_node(c, ast->kids[i], pc, no);
-		return pc;
 	case AST_OR:
-		pc = no;
-		for (uint32_t i = ast->nkids; i-- > 0;)
-			pc = compile_node(c, ast->kids[i], yes, pc);
-		return pc;
+		return compile_chain(c, ast, yes, no);
 	case AST_NOT:
 		return compile_node(c, ast->kids[0], no, yes);
 	case AST_CHECK:
@@ -380,9 +388,7 @@ struct signatures {
 static void find_type_checks(struct compiler *c, const struct ast *ast, struct signatures *s)
 {
 	if (ast->kind == AST_CHECK) {
-		uint32_t n = add_atom(c, ast);
-
-		if (c->oom || !c->m->atoms[n].type_known)
+		if (!compile_may_fold(ast))
 			return;
 		if (s->nchecks == ARRAY_SIZE(s->checks))
 			s->too_many = true;
@@ -402,8 +408,12 @@ static uint32_t compile_for_type(struct compiler *c, const struct ast *ast, stru
 	if (s->too_many)
 		return compile_node(c, ast, PC_MATCH, PC_FAIL);
 	for (uint32_t i = 0; i < s->nchecks; i++) {
-		const struct atom *atom = &c->m->atoms[add_atom(c, s->checks[i])];
+		uint32_t n = compile_atom(c, s->checks[i]);
+		const struct atom *atom;
 
+		if (c->oom)
+			return PC_FAIL;
+		atom = &c->m->atoms[n];
 		known |= (uint64_t)evtset_has(atom->type_known, c->type) << i;
 		truth |= (uint64_t)evtset_has(atom->type_true, c->type) << i;
 	}
@@ -501,6 +511,7 @@ int compile_rules(struct matcher *m)
 	strmap_done(&c.atoms);
 	strmap_done(&c.slots);
 	u64map_done(&c.checks);
+	u64map_done(&c.joins);
 	u64map_done(&c.code);
 	buf_done(&c.text);
 	return r;

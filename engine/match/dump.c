@@ -9,6 +9,7 @@
 static const char *const kind_names[ATOM_COUNT] = {
 	[ATOM_CHECK] = "check", [ATOM_EXISTS] = "exists", [ATOM_TEXT_EQ] = "text",
 	[ATOM_TEXT_SET] = "set", [ATOM_TEXT_OP] = "op", [ATOM_INT] = "int",
+	[ATOM_JOIN] = "join",
 };
 
 static const char *const entity_names[ENTITY_COUNT] = {

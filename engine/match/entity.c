@@ -91,12 +91,18 @@ static bool only_process(const struct operand *op)
 	return true;
 }
 
+enum entity entity_of_operand(const struct operand *op)
+{
+	if (op->kind == OPERAND_FIELD)
+		return field_entity(&op->field);
+	return only_process(op) ? ENTITY_PROCESS : ENTITY_EVENT;
+}
+
 enum entity entity_of(const struct ast *check)
 {
-	if (!check->rhs && check->lhs->kind == OPERAND_FIELD &&
-	    field_entity(&check->lhs->field) == ENTITY_TYPE)
-		return ENTITY_TYPE;
-	if (only_process(check->lhs) && (!check->rhs || only_process(check->rhs)))
-		return ENTITY_PROCESS;
+	enum entity left = entity_of_operand(check->lhs);
+
+	if (!check->rhs || (left == ENTITY_PROCESS && only_process(check->rhs)))
+		return left;
 	return ENTITY_EVENT;
 }

@@ -5,6 +5,7 @@
  */
 #include "engine/base/map.h"
 #include "engine/match/compare.h"
+#include "engine/match/join.h"
 #include "engine/match/memo.h"
 #include "engine/match/oracle.h"
 #include "engine/match/program.h"
@@ -16,7 +17,6 @@ static const struct slot *slot_fill(struct matcher *m, struct slot *s, struct ev
 {
 	s->epoch = m->epoch;
 	s->hashed = false;
-	s->known = NULL;
 	if (s->single) {
 		s->have = field_get(&s->operand->field, ctx, &s->one);
 		s->values = (struct value_list){ &s->one, 1 };
@@ -91,6 +91,52 @@ static bool int_holds(const struct atom *a, const struct value *v)
 	}
 }
 
+static inline bool atom_true(struct matcher *m, uint32_t i, struct event_ctx *ctx);
+
+static bool key_equals(const struct matcher *m, const struct join *j, const struct join_row *row)
+{
+	for (uint32_t i = 0; i < j->nslots; i++)
+		if (!str_eq(m->slots[j->slots[i]].one.s, row->key[i]))
+			return false;
+	return true;
+}
+
+static const struct join_row *find_row(struct matcher *m, const struct join *j,
+				       struct event_ctx *ctx)
+{
+	const struct join_row *row;
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < j->nslots; i++) {
+		struct slot *s = slot_get(m, j->slots[i], ctx);
+
+		if (!s->have)
+			return NULL;
+		hash = join_hash(hash, slot_hash(s));
+	}
+	for (uint32_t i = (uint32_t)hash & j->mask; (row = &j->rows[i])->key;
+	     i = (i + 1) & j->mask)
+		if (row->hash == hash && key_equals(m, j, row))
+			return row;
+	return NULL;
+}
+
+static bool join_holds(struct matcher *m, const struct join *j, struct event_ctx *ctx)
+{
+	const struct join_row *row = find_row(m, j, ctx);
+
+	for (uint32_t i = 0; row && i < row->n; i++) {
+		const struct join_conj *conj = &j->conjs[row->first + i];
+		uint32_t k = 0;
+
+		while (k < conj->n && atom_true(m, j->atoms[conj->first + k], ctx))
+			k++;
+		if (k == conj->n)
+			return true;
+	}
+	return false;
+}
+
 static bool atom_holds(struct matcher *m, const struct atom *a, struct slot *s,
 		       struct event_ctx *ctx)
 {
@@ -105,6 +151,8 @@ static bool atom_holds(struct matcher *m, const struct atom *a, struct slot *s,
 		return a->holds(&s->one, a->consts.v);
 	case ATOM_INT:
 		return int_holds(a, &s->one);
+	case ATOM_JOIN:
+		return join_holds(m, a->join, ctx);
 	default:
 		return check_holds(m, a, s, ctx);
 	}
@@ -115,30 +163,16 @@ static inline bool has_bit(const uint64_t *bits, uint32_t bit)
 	return bits[bit / 64] >> (bit % 64) & 1;
 }
 
-static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
+static inline void set_bit(uint64_t *bits, uint32_t bit)
 {
-	struct slot *s;
-
-	if (a->memo_bit != NO_BIT) {
-		s = &m->slots[m->slots[a->left].key];
-		if (s->epoch == m->epoch && s->known && has_bit(s->known, a->memo_bit))
-			return has_bit(s->truth, a->memo_bit);
-	}
-	s = slot_get(m, a->left, ctx);
-	return s->have && atom_holds(m, a, s, ctx);
+	bits[bit / 64] |= 1ULL << (bit % 64);
 }
 
-/* A check of the process: kept until the process changes. */
-static bool fact_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
+static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
 {
-	struct facts *f = m->process;
-	bool truth;
+	struct slot *s = slot_get(m, a->left, ctx);
 
-	if (facts_known(f, a->fact))
-		return facts_truth(f, a->fact);
-	truth = atom_eval(m, a, ctx);
-	facts_set(f, a->fact, truth);
-	return truth;
+	return s->have && atom_holds(m, a, s, ctx);
 }
 
 static inline bool atom_true(struct matcher *m, uint32_t i, struct event_ctx *ctx)
@@ -149,10 +183,15 @@ static inline bool atom_true(struct matcher *m, uint32_t i, struct event_ctx *ct
 
 	if (known >> 1 == m->epoch)
 		return known & 1;
-	if (a->entity == ENTITY_PROCESS && m->process)
-		truth = fact_eval(m, a, ctx);
-	else
-		truth = atom_eval(m, a, ctx);
+	if (a->fact != NO_BIT && m->process)
+		return has_bit(m->process, a->fact);
+	if (a->memo_bit != NO_BIT) {
+		const struct slot *key = &m->slots[m->slots[a->left].key];
+
+		if (key->truth_epoch == m->epoch)
+			return has_bit(key->truth, a->memo_bit);
+	}
+	truth = atom_eval(m, a, ctx);
 	m->results[i] = m->epoch << 1 | truth;
 	return truth;
 }
@@ -182,6 +221,15 @@ static inline bool mask_and(uint64_t *live, const uint64_t *mask, uint32_t words
 
 	for (uint32_t i = 0; i < words; i++)
 		any |= live[i] &= mask[i];
+	return any;
+}
+
+static inline bool mask_any(const uint64_t *live, const uint64_t *mask, uint32_t words)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		any |= live[i] & mask[i];
 	return any;
 }
 
@@ -229,11 +277,12 @@ guards_pass(struct matcher *m, const struct rule_list *l, uint64_t *live, struct
 	return true;
 }
 
+/* ---- texts and processes ---- */
+
 /* Walks that know the checks of one text, or of the process. */
 struct known_walk {
-	struct matcher *m;
-	struct event_ctx *ctx;
-	const struct text_guard *text;
+	const struct matcher *m;
+	uint32_t key;			/* slot of the text */
 	const uint64_t *truth;
 };
 
@@ -242,8 +291,7 @@ static enum truth text_truth(void *ctx, uint32_t atom)
 	const struct known_walk *w = ctx;
 	const struct atom *a = &w->m->atoms[atom];
 
-	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->text->slot ||
-	    !has_bit(w->text->checks, a->memo_bit))
+	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->key)
 		return TRUTH_UNKNOWN;
 	return has_bit(w->truth, a->memo_bit) ? TRUTH_TRUE : TRUTH_FALSE;
 }
@@ -253,193 +301,225 @@ static enum truth process_truth(void *ctx, uint32_t atom)
 	const struct known_walk *w = ctx;
 	const struct atom *a = &w->m->atoms[atom];
 
-	if (a->entity != ENTITY_PROCESS)
+	if (a->fact == NO_BIT)
 		return TRUTH_UNKNOWN;
-	return fact_eval(w->m, a, w->ctx) ? TRUTH_TRUE : TRUTH_FALSE;
+	return has_bit(w->truth, a->fact) ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
-/* Decide the rules of `open` and note the outcome: what can match gets its bit in `alive`. */
-static void decide(const struct rule_list *l, const uint64_t *open, uint64_t *decided,
-		   uint64_t *alive, guard_truth_fn truth, struct known_walk *walk)
+/*
+ * What the results of a class say about the rules of the list that look at them, found once.
+ * CLASS_NEW: no memory, nothing is known.
+ */
+static enum class_judged judge(struct matcher *m, struct classes *c, uint32_t list, uint32_t number,
+			       const struct rule_list *l, const uint64_t *decides,
+			       guard_truth_fn truth, uint32_t key)
 {
-	for (uint32_t i = 0; i < l->words; i++) {
-		uint64_t left = open[i] & ~decided[i];
+	struct known_walk walk = { m, key, classes_truth(c, number) };
+	uint64_t *alive, any = 0;
 
-		decided[i] |= left;
-		alive[i] &= ~left;
-		for (; left; left &= left - 1) {
-			uint32_t bit = (uint32_t)__builtin_ctzll(left);
-
-			if (guard_can_match(walk->m, l->entries[i * 64 + bit].pc, truth, walk))
-				alive[i] |= 1ULL << bit;
-		}
-	}
-}
-
-static bool mask_decided(uint64_t *live, const uint64_t *decided, const uint64_t *alive,
-			 uint32_t words)
-{
-	uint64_t any = 0;
-
-	for (uint32_t i = 0; i < words; i++)
-		any |= live[i] &= ~decided[i] | alive[i];
-	return any;
-}
-
-/* The part of `live` that `mask` is about; false: none. */
-static bool mask_open(uint64_t *open, const uint64_t *live, const uint64_t *mask, uint32_t words)
-{
-	uint64_t any = 0;
-
-	for (uint32_t i = 0; i < words; i++)
-		any |= open[i] = live[i] & mask[i];
-	return any;
-}
-
-/* The entry of the slot's text; NULL when none is kept. */
-static struct memo_entry *text_entry(struct slot *s, const struct event_ctx *ctx)
-{
-	uint32_t tag = s->memo->by_fd && ctx->fd ? 1U + ctx->fd->kind : 0;
-
-	return memo_get(s->memo, s->one.s, slot_hash(s), tag);
-}
-
-/* What the results of the checks of a text say about the rules of the list. */
-static void judge_class(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
-			const uint64_t *truth, uint64_t *alive)
-{
-	struct known_walk walk = { .m = m, .text = t, .truth = truth };
-
+	if (!classes_reserve(c, list, number))
+		return CLASS_NEW;
+	alive = classes_mask(c, list, number);
 	memset(alive, 0xff, l->words * sizeof(*alive));
+	if (l->n % 64)
+		alive[l->words - 1] = (1ULL << (l->n % 64)) - 1;
 	for (uint32_t i = 0; i < l->n; i++)
-		if (has_bit(t->decides, i) &&
-		    !guard_can_match(m, l->entries[i].pc, text_truth, &walk))
+		if (has_bit(decides, i) && !guard_can_match(m, l->entries[i].pc, truth, &walk))
 			alive[i / 64] &= ~(1ULL << (i % 64));
+	for (uint32_t i = 0; i < l->words; i++)
+		any |= alive[i];
+	c->lists[list].judged[number - 1] = any ? CLASS_ALIVE : CLASS_DEAD;
+	return any ? CLASS_ALIVE : CLASS_DEAD;
 }
 
-/* First 8 bytes of a text, filled up with zeroes. */
-static uint64_t text_head(const struct slot *s)
+static void check_atoms(struct matcher *m, struct slot *s, const uint32_t *atoms, uint32_t n,
+			uint64_t *truth, struct event_ctx *ctx)
 {
-	uint64_t head = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct atom *a = &m->atoms[atoms[i]];
 
-	if (s->have)
-		memcpy(&head, s->one.s.p, MIN(s->one.s.len, (uint32_t)sizeof(head)));
-	return head;
-}
-
-/* Results of all checks of a text that the rules of the list look at. */
-static void check_text(struct matcher *m, const struct text_guard *t, uint64_t *truth,
-		       struct event_ctx *ctx)
-{
-	const struct slot *of = NULL;
-	uint64_t head = 0;
-
-	for (uint32_t i = 0; i < t->natoms; i++) {
-		const struct atom *a = &m->atoms[t->atoms[i]];
-		struct slot *s = slot_get(m, a->left, ctx);
-
-		if (s != of) {
-			head = text_head(s);
-			of = s;
-		}
-		if (s->have && !((head ^ a->head) & a->head_mask) && atom_holds(m, a, s, ctx))
-			truth[a->memo_bit / 64] |= 1ULL << (a->memo_bit % 64);
+		if (atom_holds(m, a, s, ctx))
+			set_bit(truth, a->memo_bit);
 	}
 }
 
-/* The class of a text that was not seen before; 0: none. */
-static uint16_t find_class(struct matcher *m, const struct rule_list *l,
-			   const struct text_guard *t, struct event_ctx *ctx)
+/* Results of the checks of one operand of a text. */
+static void check_slot(struct matcher *m, uint32_t slot, uint64_t *truth, struct event_ctx *ctx)
 {
-	struct memo *memo = m->slots[t->slot].memo;
-	uint64_t *truth = m->text_truth;
-	uint16_t number;
+	struct slot *s = slot_get(m, slot, ctx);
 
-	memset(truth, 0, memo->words * sizeof(*truth));
-	check_text(m, t, truth, ctx);
-	number = memo_find_class(memo, t->list, truth);
-	if (number)
-		return number;
-	number = memo_add_class(memo, t->list, truth);
-	if (number)
-		judge_class(m, l, t, truth, memo_class(memo, t->list, number) + memo->words);
-	return number;
+	if (!s->have)
+		return;
+	for (uint32_t i = 0; i < s->memo->classes.words; i++)
+		truth[i] |= s->unequal[i];
+	text_index_find(&s->index, s->one.s, slot_hash(s), truth);
+	check_atoms(m, s, s->others, s->nothers, truth, ctx);
+	if (s->npaths && !text_is_path(s->one.s))
+		check_atoms(m, s, s->paths, s->npaths, truth, ctx);
+}
+
+/* The class of a text that was not seen before; 0: no memory. */
+static uint32_t new_text(struct matcher *m, struct memo *memo, uint32_t key, struct event_ctx *ctx)
+{
+	uint32_t generation = memo->classes.generation, class;
+
+	memset(m->text_truth, 0, memo->classes.words * sizeof(*m->text_truth));
+	for (uint32_t s = key; s != NO_SLOT; s = m->slots[s].next)
+		check_slot(m, s, m->text_truth, ctx);
+	class = classes_number(&memo->classes, m->text_truth);
+	if (memo->classes.generation != generation)
+		memo_forget(memo);
+	return class;
+}
+
+static uint32_t tag_of(const struct memo *memo, const struct event_ctx *ctx)
+{
+	return memo->by_fd && ctx->fd ? 1U + ctx->fd->kind : 0;
+}
+
+/* The class of the text of a slot that has one; 0: no memory. */
+static uint32_t text_class(struct matcher *m, uint32_t key, struct event_ctx *ctx)
+{
+	struct slot *s = &m->slots[key];
+	struct memo *memo = s->memo;
+	struct memo_entry *entry = memo_get(memo, s->one.s, slot_hash(s), tag_of(memo, ctx));
+	uint32_t class;
+
+	if (likely(entry && entry->class))
+		return entry->class;
+	class = new_text(m, memo, key, ctx);
+	/* All texts may have been forgotten meanwhile. */
+	entry = memo_get(memo, s->one.s, slot_hash(s), tag_of(memo, ctx));
+	if (entry)
+		entry->class = class;
+	return class;
+}
+
+/* The same for a text that may be interned. 0 with *ret_missing: there is none. */
+static uint32_t event_text_class(struct matcher *m, uint32_t key, struct event_ctx *ctx,
+				 bool *ret_missing)
+{
+	const struct slot *s = &m->slots[key];
+	const struct field_info *info = s->operand->field.info;
+	const struct istr *interned = info->interned ? info->interned(ctx) : NULL;
+	uint32_t class, tag = tag_of(s->memo, ctx);
+
+	if (interned) {
+		class = memo_find(s->memo, interned->serial, tag);
+		if (likely(class))
+			return class;
+	}
+	*ret_missing = !slot_get(m, key, ctx)->have;
+	if (*ret_missing)
+		return 0;
+	class = text_class(m, key, ctx);
+	if (interned && class)
+		memo_note(s->memo, interned->serial, tag, class);
+	return class;
 }
 
 static bool text_pass(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
-		      uint64_t *live, struct event_ctx *ctx)
+		      struct event_ctx *ctx)
 {
-	uint64_t open[RULE_WORDS_MAX];
-	struct memo_entry *entry;
-	struct slot *s;
-	uint16_t number;
+	struct slot *s = &m->slots[t->slot];
+	struct classes *c = &s->memo->classes;
+	enum class_judged judged;
+	bool missing = false;
+	uint32_t class = event_text_class(m, t->slot, ctx, &missing);
 
-	if (!mask_open(open, live, t->decides, l->words))
+	if (missing)
+		return mask_and(m->live, t->if_missing, l->words);
+	if (!class)
 		return true;
-	s = slot_get(m, t->slot, ctx);
-	if (!s->have)
-		return mask_and(live, t->if_missing, l->words);
-	entry = text_entry(s, ctx);
-	if (!entry)
+	s->truth = classes_truth(c, class);
+	s->truth_epoch = m->epoch;
+	judged = classes_judged(c, t->list, class);
+	if (unlikely(judged == CLASS_NEW))
+		judged = judge(m, c, t->list, class, l, t->decides, text_truth, t->slot);
+	if (judged == CLASS_NEW)
 		return true;
-	number = entry->classes[t->list];
-	if (unlikely(!number)) {
-		number = find_class(m, l, t, ctx);
-		if (!number)
-			return true;
-		/* A new class may have made all entries forget their texts. */
-		entry = text_entry(s, ctx);
-		entry->classes[t->list] = number;
-	}
-	s->known = t->checks;
-	s->truth = memo_class(s->memo, t->list, number);
-	return mask_and(live, s->truth + s->memo->words, l->words);
+	return judged == CLASS_ALIVE &&
+	       mask_and(m->live, classes_mask(c, t->list, class), l->words);
 }
 
-static bool texts_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,
+static bool texts_pass(struct matcher *m, const struct rule_list *l, uint32_t first, uint32_t end,
 		       struct event_ctx *ctx)
 {
-	for (uint32_t i = 0; i < l->ntexts; i++)
-		if (!text_pass(m, l, &l->texts[i], live, ctx))
+	for (uint32_t i = first; i < end; i++)
+		if (mask_any(m->live, l->texts[i].decides, l->words) &&
+		    !text_pass(m, l, &l->texts[i], ctx))
 			return false;
 	return true;
 }
 
-/* Rules that one of the texts of the process rules out need no walk. */
-static void process_decide(struct matcher *m, const struct rule_list *l, uint64_t *open,
-			   uint64_t *decided, uint64_t *alive, struct event_ctx *ctx)
+/* The class of a process that was not seen before; 0: no memory. */
+static uint32_t process_class(struct matcher *m, struct event_ctx *ctx)
 {
-	struct known_walk walk = { .m = m, .ctx = ctx };
-	uint64_t before[RULE_WORDS_MAX];
+	uint64_t *truth = m->process_truth;
 
-	memcpy(before, open, l->words * sizeof(*open));
-	for (uint32_t i = 0; i < l->nprocess_texts; i++)
-		if (!text_pass(m, l, &l->process_texts[i], open, ctx))
-			break;
-	for (uint32_t i = 0; i < l->words; i++) {
-		uint64_t out = before[i] & ~open[i];
+	memset(truth, 0, m->processes.words * sizeof(*truth));
+	for (uint32_t i = 0; i < m->nprocess_texts; i++) {
+		const struct process_text *t = &m->process_texts[i];
+		const struct classes *c = &m->slots[t->slot].memo->classes;
+		uint32_t class;
 
-		decided[i] |= out;
-		alive[i] &= ~out;
+		if (!slot_get(m, t->slot, ctx)->have)
+			continue;
+		class = text_class(m, t->slot, ctx);
+		if (!class)
+			return 0;
+		memcpy(truth + t->word, classes_truth(c, class), c->words * sizeof(*truth));
 	}
-	decide(l, open, decided, alive, process_truth, &walk);
+	for (uint32_t i = 0; i < m->nprocess_atoms; i++) {
+		const struct atom *a = &m->atoms[m->process_atoms[i]];
+
+		if (atom_eval(m, a, ctx))
+			set_bit(truth, a->fact);
+	}
+	return classes_number(&m->processes, truth);
 }
 
-static bool process_pass(struct matcher *m, const struct rule_list *l, uint64_t *live,
-			 struct event_ctx *ctx)
+/*
+ * The class of the event's process, 0: none. Other events (containers, users) may give process
+ * fields a meaning of their own.
+ */
+static uint32_t class_of_process(struct matcher *m, struct event_ctx *ctx)
 {
-	uint64_t open[RULE_WORDS_MAX], *decided, *alive, undecided = 0;
+	uint8_t source = ctx->ev->info->source;
+	struct facts *f;
 
-	if (!m->process || l->facts_at == NO_SLOT ||
-	    !mask_open(open, live, l->process_rules, l->words))
-		return true;
-	decided = &m->process->known[l->facts_at];
-	alive = &m->process->truth[l->facts_at];
-	for (uint32_t i = 0; i < l->words; i++)
-		undecided |= open[i] &= ~decided[i];
-	if (undecided)
-		process_decide(m, l, open, decided, alive, ctx);
-	return mask_decided(live, decided, alive, l->words);
+	if (!ctx->thread || (source != SRC_SYSCALL && source != SRC_TRACEPOINT))
+		return 0;
+	f = facts_get(&m->facts, ctx->state, ctx->thread);
+	if (!f)
+		return 0;
+	if (unlikely(!f->class || f->generation != m->processes.generation)) {
+		f->class = process_class(m, ctx);
+		f->generation = m->processes.generation;
+	}
+	return f->class;
+}
+
+/* Sets m->live to the rules that the process leaves; false: none. */
+static bool process_pass(struct matcher *m, const struct rule_list *l, uint32_t class)
+{
+	struct classes *c = &m->processes;
+	enum class_judged judged = CLASS_NEW;
+
+	if (class && l->process_list != NO_SLOT) {
+		judged = classes_judged(c, l->process_list, class);
+		if (unlikely(judged == CLASS_NEW))
+			judged = judge(m, c, l->process_list, class, l, l->process_rules,
+				       process_truth, NO_SLOT);
+	}
+	if (judged == CLASS_ALIVE) {
+		memcpy(m->live, classes_mask(c, l->process_list, class), l->words * sizeof(*m->live));
+	} else {
+		memset(m->live, 0xff, l->words * sizeof(*m->live));
+		if (l->n % 64)
+			m->live[l->words - 1] = (1ULL << (l->n % 64)) - 1;
+	}
+	return judged != CLASS_DEAD;
 }
 
 static uint32_t eval_oracle(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
@@ -457,16 +537,6 @@ static uint32_t eval_oracle(struct matcher *m, struct event_ctx *ctx, const stru
 	return n;
 }
 
-/* Other events (containers, users) may give process fields a meaning of their own. */
-static struct facts *process_facts(struct matcher *m, struct event_ctx *ctx)
-{
-	uint8_t source = ctx->ev->info->source;
-
-	if (!ctx->thread || (source != SRC_SYSCALL && source != SRC_TRACEPOINT))
-		return NULL;
-	return facts_get(&m->facts, ctx->state, ctx->thread);
-}
-
 static uint32_t eval_all(struct matcher *m, const struct rule_list *l, struct event_ctx *ctx,
 			 const struct rule **rules, uint32_t max)
 {
@@ -478,24 +548,20 @@ static uint32_t eval_all(struct matcher *m, const struct rule_list *l, struct ev
 	return n;
 }
 
-static uint32_t eval_live(struct matcher *m, const struct rule_list *l, struct event_ctx *ctx,
-			  const struct rule **rules, uint32_t max)
+static uint32_t eval_live(struct matcher *m, const struct rule_list *l, uint32_t class,
+			  struct event_ctx *ctx, const struct rule **rules, uint32_t max)
 {
-	uint64_t live[RULE_WORDS_MAX];
 	uint32_t n = 0;
 	bool any;
 
-	for (uint32_t i = 0; i < l->words; i++)
-		live[i] = UINT64_MAX;
-	if (l->n % 64)
-		live[l->words - 1] = (1ULL << (l->n % 64)) - 1;
-	any = l->words == 1 ? guards_pass(m, l, live, ctx, 1) :
-			      guards_pass(m, l, live, ctx, l->words);
-	if (!any || !texts_pass(m, l, live, ctx) ||
-	    !process_pass(m, l, live, ctx))
+	if (!process_pass(m, l, class) || !texts_pass(m, l, 0, l->ninterned, ctx))
+		return 0;
+	any = l->words == 1 ? guards_pass(m, l, m->live, ctx, 1) :
+			      guards_pass(m, l, m->live, ctx, l->words);
+	if (!any || !texts_pass(m, l, l->ninterned, l->ntexts, ctx))
 		return 0;
 	for (uint32_t i = 0; i < l->words; i++)
-		for (uint64_t left = live[i]; left && n < max; left &= left - 1) {
+		for (uint64_t left = m->live[i]; left && n < max; left &= left - 1) {
 			uint32_t r = i * 64 + (uint32_t)__builtin_ctzll(left);
 
 			if (run(m, l->entries[r].pc, ctx))
@@ -508,6 +574,7 @@ uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rul
 		      uint32_t max)
 {
 	const struct rule_list *l;
+	uint32_t class;
 
 	if (!m->opts.all)
 		max = MIN(max, 1U);
@@ -517,6 +584,9 @@ uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rul
 	if (!l)
 		return 0;
 	m->epoch++;
-	m->process = process_facts(m, ctx);
-	return (l->words ? eval_live : eval_all)(m, l, ctx, rules, max);
+	m->process = NULL;
+	class = class_of_process(m, ctx);
+	m->process = class ? classes_truth(&m->processes, class) : NULL;
+	return l->words ? eval_live(m, l, class, ctx, rules, max) :
+			  eval_all(m, l, ctx, rules, max);
 }

@@ -9,9 +9,9 @@
 #define CHUNK 64
 #define CHAIN_MAX 256	/* longer chains (loops of damaged captures) are not cached */
 
-void facts_init(struct facts_table *f, uint32_t words, struct limits *limits)
+void facts_init(struct facts_table *f, struct limits *limits)
 {
-	*f = (struct facts_table){ .words = words, .limits = limits };
+	*f = (struct facts_table){ .limits = limits };
 }
 
 void facts_done(struct facts_table *f)
@@ -28,14 +28,11 @@ static struct facts *block(const struct facts_table *f, uint32_t i)
 	return &f->chunks[i / CHUNK][i % CHUNK];
 }
 
-/* One more chunk: blocks, then their bit sets. */
 static bool add_chunk(struct facts_table *f)
 {
-	size_t bits = (size_t)f->words * sizeof(uint64_t);
 	struct facts **chunks;
 	struct facts *c;
 	uint32_t *list;
-	uint64_t *words;
 
 	if (f->used >= f->limits->max[LIMIT_THREADS])
 		return false;
@@ -47,14 +44,9 @@ static bool add_chunk(struct facts_table *f)
 	if (!list)
 		return false;
 	f->free = list;
-	c = calloc(1, CHUNK * (sizeof(*c) + 2 * bits));
+	c = calloc(CHUNK, sizeof(*c));
 	if (!c)
 		return false;
-	words = (uint64_t *)(c + CHUNK);
-	for (uint32_t i = 0; i < CHUNK; i++) {
-		c[i].known = words + 2 * i * f->words;
-		c[i].truth = c[i].known + f->words;
-	}
 	f->chunks[f->nchunks++] = c;
 	return true;
 }
@@ -74,6 +66,7 @@ static struct facts *take(struct facts_table *f, struct thread *t)
 	b = block(f, i);
 	b->owner = t;
 	b->seen = b->stamp = 0;
+	b->class = 0;
 	t->match = (void *)(uintptr_t)(i + 1ULL);
 	return b;
 }
@@ -129,7 +122,7 @@ struct facts *facts_get(struct facts_table *f, const struct state *s, struct thr
 	if (!stamp || (!b && !(b = take(f, t))))
 		return NULL;
 	if (b->stamp != stamp)
-		memset(b->known, 0, f->words * sizeof(*b->known));
+		b->class = 0;
 	b->stamp = stamp;
 	b->seen = version;
 	return b;

@@ -5,13 +5,13 @@
  * many checks look at (memos). Everything here only removes rules that cannot match: a walk over
  * the code with some checks known and all others open.
  */
+#include "engine/match/glob.h"
 #include "engine/match/memo.h"
 #include "engine/match/program.h"
 
 #define GUARDS_MAX 12
 #define TEXTS_MAX 6
 #define MEMO_CHECKS_MIN 3	/* fewer are evaluated as they come */
-#define FACT_WORDS_MAX 96	/* of known, likewise of truth, per thread */
 #define WALK_MAX 4096		/* nodes; longer walks end undecided */
 
 /* Texts that cost no more than a number. */
@@ -45,11 +45,13 @@ bool guard_can_match(struct matcher *m, uint32_t pc, guard_truth_fn truth, void 
 
 static bool is_cheap(const struct atom *a)
 {
-	const struct operand *op = a->check->lhs;
-	enum value_class vc = value_class_of(op->type);
+	const struct operand *op;
+	enum value_class vc;
 
-	if (a->kind == ATOM_CHECK || a->entity != ENTITY_EVENT)
+	if (a->kind == ATOM_CHECK || a->kind == ATOM_JOIN || a->entity != ENTITY_EVENT)
 		return false;
+	op = a->check->lhs;
+	vc = value_class_of(op->type);
 	if (vc == VC_BOOL || vc == VC_SIGNED || vc == VC_UNSIGNED)
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(cheap_fields); i++)
@@ -61,8 +63,11 @@ static bool is_cheap(const struct atom *a)
 /* Checks of a single text against constants, in any form. */
 static bool is_text_check(const struct matcher *m, const struct atom *a)
 {
-	const struct slot *s = &m->slots[a->left];
+	const struct slot *s;
 
+	if (!a->plain || a->kind == ATOM_JOIN)
+		return false;
+	s = &m->slots[a->left];
 	return s->single && a->right == NO_SLOT && a->entity != ENTITY_TYPE && !is_cheap(a) &&
 	       value_class_of(s->operand->type) == VC_STRING &&
 	       s->operand->field.info->type != PT_DYN;
@@ -83,34 +88,84 @@ static const struct {
 
 struct use {
 	struct matcher *m;
-	uint64_t *rules;	/* per atom: mask of rules, words each */
 	uint32_t words;
-	uint32_t rule;		/* of the current walk */
+	/* Rules by atom: rules[start[a]..start[a + 1]). */
+	uint32_t *start, *rules;
 	/* For questions "what if this atom were ...", "what if the text were missing": */
 	uint32_t atom, key;
 	enum truth assume;
 };
 
-/* All code of the rule, unlike guard_can_match(), which ends at the first way to a match. */
-static void note_uses(struct use *u, uint32_t pc)
+/* Every atom in the code of a rule, unlike guard_can_match(), which ends at the first match. */
+static void each_use(struct use *u, uint32_t pc, uint32_t rule,
+		     void (*fn)(struct use *u, uint32_t atom, uint32_t rule))
 {
 	struct matcher *m = u->m;
-	uint32_t depth = 0;
+	uint32_t depth = 0, walk = ++m->walk;
 
-	m->walk++;
 	m->stack[depth++] = pc;
 	while (depth) {
 		const struct insn *insn;
 
 		pc = m->stack[--depth];
-		if (pc >= PC_MATCH || m->seen[pc] == m->walk)
+		if (pc >= PC_MATCH || m->seen[pc] == walk)
 			continue;
-		m->seen[pc] = m->walk;
+		m->seen[pc] = walk;
 		insn = &m->code[pc];
-		u->rules[(size_t)insn->atom * u->words + u->rule / 64] |= 1ULL << (u->rule % 64);
+		if (m->atom_seen[insn->atom] != walk) {
+			m->atom_seen[insn->atom] = walk;
+			fn(u, insn->atom, rule);
+		}
 		m->stack[depth++] = insn->no;
 		m->stack[depth++] = insn->yes;
 	}
+}
+
+static void count_use(struct use *u, uint32_t atom, uint32_t rule)
+{
+	u->start[atom + 1]++;
+}
+
+static void note_use(struct use *u, uint32_t atom, uint32_t rule)
+{
+	u->rules[u->start[atom]++] = rule;
+}
+
+static int find_uses(struct use *u, const struct rule_list *l)
+{
+	uint32_t n = u->m->natoms;
+
+	u->start = calloc(n + 2ULL, sizeof(*u->start));
+	if (!u->start)
+		return -ENOMEM;
+	for (uint32_t r = 0; r < l->n; r++)
+		each_use(u, l->entries[r].pc, r, count_use);
+	for (uint32_t a = 0; a < n; a++)
+		u->start[a + 1] += u->start[a];
+	u->rules = calloc(MAX(u->start[n], 1U), sizeof(*u->rules));
+	if (!u->rules)
+		return -ENOMEM;
+	for (uint32_t r = 0; r < l->n; r++)
+		each_use(u, l->entries[r].pc, r, note_use);
+	/* note_use() moved every start to its end. */
+	memmove(u->start + 1, u->start, n * sizeof(*u->start));
+	u->start[0] = 0;
+	return 0;
+}
+
+static uint32_t nusers(const struct use *u, uint32_t atom)
+{
+	return u->start[atom + 1] - u->start[atom];
+}
+
+static void set_bit(uint64_t *bits, uint32_t i)
+{
+	bits[i / 64] |= 1ULL << (i % 64);
+}
+
+static bool get_bit(const uint64_t *bits, uint32_t i)
+{
+	return bits[i / 64] >> (i % 64) & 1;
 }
 
 static enum truth assume_atom(void *ctx, uint32_t atom)
@@ -120,13 +175,21 @@ static enum truth assume_atom(void *ctx, uint32_t atom)
 	return atom == u->atom ? u->assume : TRUTH_UNKNOWN;
 }
 
+static bool of_key(const struct use *u, const struct atom *a)
+{
+	return a->memo_bit != NO_BIT && u->m->slots[a->left].key == u->key;
+}
+
+static bool of_process(const struct use *u, const struct atom *a)
+{
+	return a->fact != NO_BIT;
+}
+
 static enum truth assume_missing(void *ctx, uint32_t atom)
 {
 	const struct use *u = ctx;
-	const struct atom *a = &u->m->atoms[atom];
-	bool of_text = a->memo_bit != NO_BIT && u->m->slots[a->left].key == u->key;
 
-	return of_text ? TRUTH_FALSE : TRUTH_UNKNOWN;
+	return of_key(u, &u->m->atoms[atom]) ? TRUTH_FALSE : TRUTH_UNKNOWN;
 }
 
 /* Mask of the rules of `among` that can match under the assumption; all others stay set. */
@@ -139,93 +202,77 @@ static uint64_t *mask_if(struct use *u, const struct rule_list *l, const uint64_
 		return NULL;
 	memset(mask, 0xff, u->words * sizeof(*mask));
 	for (uint32_t r = 0; r < l->n; r++)
-		if (among[r / 64] >> (r % 64) & 1 &&
-		    !guard_can_match(u->m, l->entries[r].pc, truth, u))
+		if (get_bit(among, r) && !guard_can_match(u->m, l->entries[r].pc, truth, u))
 			mask[r / 64] &= ~(1ULL << (r % 64));
 	return mask;
 }
 
-static uint32_t cleared(const uint64_t *mask, uint32_t words)
+static bool all_set(const uint64_t *mask, uint32_t words)
+{
+	for (uint32_t i = 0; i < words; i++)
+		if (~mask[i])
+			return false;
+	return true;
+}
+
+/* The cheap atoms that most rules look at, most first. */
+static uint32_t best_atoms(const struct use *u, uint32_t *best)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < words; i++)
-		n += (uint32_t)__builtin_popcountll(~mask[i]);
+	for (uint32_t a = 0; a < u->m->natoms; a++) {
+		uint32_t i = n;
+
+		if (!nusers(u, a) || !is_cheap(&u->m->atoms[a]))
+			continue;
+		while (i > 0 && nusers(u, best[i - 1]) < nusers(u, a))
+			i--;
+		if (i == GUARDS_MAX)
+			continue;
+		n = MIN(n + 1, (uint32_t)GUARDS_MAX);
+		memmove(&best[i + 1], &best[i], (n - 1 - i) * sizeof(*best));
+		best[i] = a;
+	}
 	return n;
 }
 
-static uint32_t weight(const struct guard *g, uint32_t words)
+/* Mask of the rules that look at one atom. NULL: out of memory. */
+static uint64_t *users_of_atom(const struct use *u, uint32_t atom)
 {
-	return cleared(g->if_true, words) + cleared(g->if_false, words);
-}
+	uint64_t *users = arena_array(&u->m->arena, u->words, sizeof(*users));
 
-/* Keep the heaviest GUARDS_MAX, sorted. */
-static uint32_t insert_guard(struct guard *guards, uint32_t n, struct guard g, uint32_t words)
-{
-	uint32_t w = weight(&g, words), i = n;
-
-	while (i > 0 && weight(&guards[i - 1], words) < w)
-		i--;
-	if (!w || i == GUARDS_MAX)
-		return n;
-	n = MIN(n + 1, (uint32_t)GUARDS_MAX);
-	memmove(&guards[i + 1], &guards[i], (n - 1 - i) * sizeof(g));
-	guards[i] = g;
-	return n;
-}
-
-static const uint64_t *used_by(const struct use *u, uint32_t atom)
-{
-	return &u->rules[(size_t)atom * u->words];
-}
-
-static bool is_used(const struct use *u, uint32_t atom)
-{
-	for (uint32_t i = 0; i < u->words; i++)
-		if (used_by(u, atom)[i])
-			return true;
-	return false;
+	for (uint32_t i = u->start[atom]; users && i < u->start[atom + 1]; i++)
+		set_bit(users, u->rules[i]);
+	return users;
 }
 
 static int find_guards(struct use *u, struct rule_list *l)
 {
-	struct guard best[GUARDS_MAX + 1], *guards;
-	uint32_t n = 0;
+	uint32_t best[GUARDS_MAX + 1], n = best_atoms(u, best);
 
-	for (uint32_t a = 0; a < u->m->natoms; a++) {
-		struct guard g = { .atom = a };
+	l->guards = arena_array(&u->m->arena, n, sizeof(*l->guards));
+	if (!l->guards)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		const uint64_t *users = users_of_atom(u, best[i]);
+		struct guard g = { .atom = best[i] };
 
-		if (!is_cheap(&u->m->atoms[a]) || !is_used(u, a))
-			continue;
-		u->atom = a;
+		if (!users)
+			return -ENOMEM;
+		u->atom = best[i];
 		u->assume = TRUTH_TRUE;
-		g.if_true = mask_if(u, l, used_by(u, a), assume_atom);
+		g.if_true = mask_if(u, l, users, assume_atom);
 		u->assume = TRUTH_FALSE;
-		g.if_false = mask_if(u, l, used_by(u, a), assume_atom);
+		g.if_false = mask_if(u, l, users, assume_atom);
 		if (!g.if_true || !g.if_false)
 			return -ENOMEM;
-		n = insert_guard(best, n, g, u->words);
+		if (!all_set(g.if_true, u->words) || !all_set(g.if_false, u->words))
+			l->guards[l->nguards++] = g;
 	}
-	guards = arena_array(&u->m->arena, n, sizeof(*guards));
-	if (!guards)
-		return -ENOMEM;
-	memcpy(guards, best, n * sizeof(*guards));
-	l->guards = guards;
-	l->nguards = n;
 	return 0;
 }
 
 typedef bool (*atom_filter_fn)(const struct use *u, const struct atom *a);
-
-static bool of_key(const struct use *u, const struct atom *a)
-{
-	return a->memo_bit != NO_BIT && u->m->slots[a->left].key == u->key;
-}
-
-static bool of_process(const struct use *u, const struct atom *a)
-{
-	return a->entity == ENTITY_PROCESS;
-}
 
 /* Mask of the rules of the list with such atoms; NULL: out of memory. */
 static uint64_t *users_of(const struct use *u, atom_filter_fn filter, bool *ret_any)
@@ -234,37 +281,13 @@ static uint64_t *users_of(const struct use *u, atom_filter_fn filter, bool *ret_
 
 	*ret_any = false;
 	for (uint32_t a = 0; users && a < u->m->natoms; a++) {
-		if (!filter(u, &u->m->atoms[a]))
+		if (!nusers(u, a) || !filter(u, &u->m->atoms[a]))
 			continue;
-		for (uint32_t i = 0; i < u->words; i++) {
-			users[i] |= used_by(u, a)[i];
-			*ret_any |= users[i] != 0;
-		}
+		*ret_any = true;
+		for (uint32_t i = u->start[a]; i < u->start[a + 1]; i++)
+			set_bit(users, u->rules[i]);
 	}
 	return users;
-}
-
-/* The checks of the text that the list looks at, as numbers and as bits. */
-static int text_checks(struct use *u, struct text_guard *t)
-{
-	const struct memo *memo = u->m->slots[u->key].memo;
-	uint64_t *checks = arena_array(&u->m->arena, memo->words, sizeof(*checks));
-	uint32_t *atoms = arena_array(&u->m->arena, memo->nbits, sizeof(*atoms));
-
-	if (!checks || !atoms)
-		return -ENOMEM;
-	t->natoms = 0;
-	for (uint32_t a = 0; a < u->m->natoms; a++) {
-		uint32_t bit = u->m->atoms[a].memo_bit;
-
-		if (!of_key(u, &u->m->atoms[a]) || !is_used(u, a))
-			continue;
-		atoms[t->natoms++] = a;
-		checks[bit / 64] |= 1ULL << (bit % 64);
-	}
-	t->atoms = atoms;
-	t->checks = checks;
-	return 0;
 }
 
 /* The text of slot `key` as a guard. 0 with decides == NULL: no rule looks at it. */
@@ -283,81 +306,66 @@ static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 	}
 	ret->if_missing = mask_if(u, l, ret->decides, assume_missing);
 	ret->slot = key;
-	if (!ret->if_missing || text_checks(u, ret))
+	if (!ret->if_missing)
 		return -ENOMEM;
-	return memo_add_list(u->m->slots[key].memo, u->words, &ret->list);
+	return classes_add_list(&u->m->slots[key].memo->classes, u->words, &ret->list);
 }
 
-static bool is_process_slot(const struct matcher *m, uint32_t slot)
+static bool is_interned(const struct slot *s)
 {
-	for (uint32_t a = 0; a < m->natoms; a++)
-		if (m->atoms[a].left == slot && m->atoms[a].right == NO_SLOT)
-			return m->atoms[a].entity == ENTITY_PROCESS;
-	return false;
+	return s->operand->field.info->interned;
 }
 
-static int find_texts(struct use *u, struct rule_list *l)
+/* Texts that are interned are cheap to look up: they come first. */
+static int find_texts(struct use *u, struct rule_list *l, bool interned)
 {
-	struct text_guard *texts[2];
-	uint32_t n[2] = { 0, 0 };
+	struct matcher *m = u->m;
 
-	for (int i = 0; i < 2; i++) {
-		texts[i] = arena_array(&u->m->arena, TEXTS_MAX, sizeof(**texts));
-		if (!texts[i])
-			return -ENOMEM;
-	}
-	for (uint32_t s = 0; s < u->m->nslots; s++) {
-		const struct slot *slot = &u->m->slots[s];
-		int kind, r;
+	for (uint32_t s = 0; s < m->nslots && l->ntexts < TEXTS_MAX; s++) {
+		const struct slot *slot = &m->slots[s];
+		int r;
 
-		if (!slot->memo || slot->key != s)
+		if (!slot->memo || slot->key != s || slot->entity == ENTITY_PROCESS ||
+		    is_interned(slot) != interned)
 			continue;
-		kind = is_process_slot(u->m, s);
-		if (n[kind] == TEXTS_MAX)
-			continue;
-		r = text_guard(u, l, s, &texts[kind][n[kind]]);
+		r = text_guard(u, l, s, &l->texts[l->ntexts]);
 		if (r)
 			return r;
-		n[kind] += texts[kind][n[kind]].decides != NULL;
+		l->ntexts += l->texts[l->ntexts].decides != NULL;
 	}
-	l->texts = texts[0];
-	l->ntexts = n[0];
-	l->process_texts = texts[1];
-	l->nprocess_texts = n[1];
+	if (interned)
+		l->ninterned = l->ntexts;
 	return 0;
 }
 
-/* What is decided by the process alone is kept with its facts, as far as there is room. */
 static int find_process(struct use *u, struct rule_list *l)
 {
 	bool any;
 
-	l->facts_at = NO_SLOT;
+	l->process_list = NO_SLOT;
 	l->process_rules = users_of(u, of_process, &any);
 	if (!l->process_rules)
 		return -ENOMEM;
-	if (any && u->m->fact_words + u->words <= FACT_WORDS_MAX) {
-		l->facts_at = u->m->fact_words;
-		u->m->fact_words += u->words;
-	}
-	return 0;
+	return any ? classes_add_list(&u->m->processes, u->words, &l->process_list) : 0;
 }
 
 static int prepare_list(struct matcher *m, struct rule_list *l)
 {
 	struct use u = { .m = m, .words = l->words };
-	int r;
+	int r = find_uses(&u, l);
 
-	u.rules = calloc(MAX(m->natoms, 1U), u.words * sizeof(*u.rules));
-	if (!u.rules)
-		return -ENOMEM;
-	for (u.rule = 0; u.rule < l->n; u.rule++)
-		note_uses(&u, l->entries[u.rule].pc);
-	r = find_guards(&u, l);
+	l->texts = arena_array(&m->arena, TEXTS_MAX, sizeof(*l->texts));
+	if (!l->texts)
+		r = -ENOMEM;
 	if (!r)
-		r = find_texts(&u, l);
+		r = find_guards(&u, l);
+	if (!r)
+		r = find_texts(&u, l, true);
+	if (!r)
+		r = find_texts(&u, l, false);
 	if (!r)
 		r = find_process(&u, l);
+	free(u.start);
 	free(u.rules);
 	return r;
 }
@@ -425,6 +433,24 @@ static void join_derived(struct matcher *m)
 		memo_free(slot->memo);
 		slot->memo = key->memo;
 		slot->key = (uint32_t)(key - m->slots);
+		slot->next = key->next;
+		key->next = (uint32_t)(slot - m->slots);
+	}
+}
+
+/* Operators that look at every byte are worth a memo by themselves. */
+static uint32_t weight(const struct atom *a)
+{
+	switch (a->check->op) {
+	case OP_CONTAINS:
+	case OP_ICONTAINS:
+	case OP_GLOB:
+	case OP_IGLOB:
+	case OP_REGEX:
+	case OP_PMATCH:
+		return MEMO_CHECKS_MIN;
+	default:
+		return 1;
 	}
 }
 
@@ -437,7 +463,8 @@ static int find_memos(struct matcher *m)
 	if (!checks)
 		return -ENOMEM;
 	for (uint32_t a = 0; a < m->natoms; a++)
-		checks[m->atoms[a].left] += is_text_check(m, &m->atoms[a]);
+		if (is_text_check(m, &m->atoms[a]))
+			checks[m->atoms[a].left] += weight(&m->atoms[a]);
 	for (uint32_t s = 0; s < m->nslots; s++)
 		if (checks[s] >= MEMO_CHECKS_MIN)
 			m->slots[s].memo = memo_new(m->limits);
@@ -446,14 +473,161 @@ static int find_memos(struct matcher *m)
 	for (uint32_t a = 0; a < m->natoms; a++) {
 		struct atom *atom = &m->atoms[a];
 
-		if (m->slots[atom->left].memo && is_text_check(m, atom))
+		if (is_text_check(m, atom) && m->slots[atom->left].memo)
 			atom->memo_bit = memo_add_check(m->slots[atom->left].memo);
 	}
 	for (uint32_t s = 0; s < m->nslots; s++)
 		if (m->slots[s].memo)
-			words = MAX(words, m->slots[s].memo->words);
+			words = MAX(words, m->slots[s].memo->classes.words);
 	m->text_truth = arena_array(&m->arena, words, sizeof(*m->text_truth));
 	return m->text_truth ? 0 : -ENOMEM;
+}
+
+/* ---- how the checks of a text are made ---- */
+
+static void add_key(struct text_keys *k, enum text_key_kind kind, struct str text, uint32_t bit)
+{
+	k->v[kind][k->n[kind]++] = (struct text_key){ text, bit };
+}
+
+/* Operators on texts that an index answers. */
+static const uint8_t kind_of_op[OP_COUNT] = {
+	[OP_STARTSWITH] = TEXT_PREFIX + 1, [OP_ENDSWITH] = TEXT_SUFFIX + 1,
+	[OP_CONTAINS] = TEXT_INSIDE + 1, [OP_ICONTAINS] = TEXT_INSIDE_FOLD + 1,
+};
+
+/* A path without patterns, empty components and a slash at its end. */
+static bool is_plain_path(struct str s)
+{
+	return text_is_path(s) && s.len > 1 && s.p[s.len - 1] != '/' && !glob_special(s);
+}
+
+static bool is_plain_pmatch(const struct atom *a)
+{
+	if (a->check->op != OP_PMATCH || a->check->modifier != MOD_NONE)
+		return false;
+	for (uint32_t i = 0; i < a->consts.n; i++)
+		if (!is_plain_path(a->consts.v[i].s))
+			return false;
+	return true;
+}
+
+/* False: a check that no index answers. */
+static bool add_keys(struct text_keys *k, const struct atom *a)
+{
+	unsigned kind;
+
+	if (a->kind == ATOM_TEXT_OP) {
+		kind = kind_of_op[a->check->op];
+		if (!kind || !a->consts.v->s.len)
+			return false;
+		add_key(k, (enum text_key_kind)(kind - 1), a->consts.v->s, a->memo_bit);
+		return true;
+	}
+	if (is_plain_pmatch(a))
+		kind = TEXT_ABOVE;
+	else if (a->kind == ATOM_TEXT_EQ || a->kind == ATOM_TEXT_SET)
+		kind = TEXT_EQUAL;
+	else
+		return false;
+	for (uint32_t i = 0; i < a->consts.n; i++)
+		add_key(k, (enum text_key_kind)kind, a->consts.v[i].s, a->memo_bit);
+	return true;
+}
+
+static int fill_index(struct matcher *m, struct slot *s, uint32_t slot, struct text_keys *k)
+{
+	uint64_t *unequal = arena_array(&m->arena, s->memo->classes.words, sizeof(*unequal));
+	uint32_t *others = arena_array(&m->arena, s->memo->nbits, sizeof(*others));
+	uint32_t *paths = arena_array(&m->arena, s->memo->nbits, sizeof(*paths));
+
+	if (!unequal || !others || !paths)
+		return -ENOMEM;
+	for (uint32_t a = 0; a < m->natoms; a++) {
+		const struct atom *atom = &m->atoms[a];
+
+		if (atom->memo_bit == NO_BIT || atom->left != slot)
+			continue;
+		if (!add_keys(k, atom))
+			others[s->nothers++] = a;
+		else if (atom->check->op == OP_PMATCH)
+			paths[s->npaths++] = a;
+		else if (atom->kind == ATOM_TEXT_EQ && atom->negate)
+			set_bit(unequal, atom->memo_bit);
+	}
+	s->others = others;
+	s->paths = paths;
+	s->unequal = unequal;
+	return text_index_init(&s->index, &m->arena, k);
+}
+
+static int find_index(struct matcher *m, uint32_t slot)
+{
+	struct text_keys k = { .n = { 0 } };
+	size_t consts = 1;
+	bool oom = false;
+	int r = -ENOMEM;
+
+	for (uint32_t a = 0; a < m->natoms; a++)
+		if (m->atoms[a].memo_bit != NO_BIT && m->atoms[a].left == slot)
+			consts += m->atoms[a].consts.n;
+	for (unsigned kind = 0; kind < TEXT_KINDS; kind++) {
+		k.v[kind] = calloc(consts, sizeof(*k.v[kind]));
+		oom |= !k.v[kind];
+	}
+	if (!oom)
+		r = fill_index(m, &m->slots[slot], slot, &k);
+	for (unsigned kind = 0; kind < TEXT_KINDS; kind++)
+		free(k.v[kind]);
+	return r;
+}
+
+/* Results of a process: those of its texts with a memo, word by word, then the other checks. */
+static int number_facts(struct matcher *m)
+{
+	uint32_t bit;
+
+	m->process_texts = arena_array(&m->arena, m->nslots, sizeof(*m->process_texts));
+	m->process_atoms = arena_array(&m->arena, m->natoms, sizeof(*m->process_atoms));
+	if (!m->process_texts || !m->process_atoms)
+		return -ENOMEM;
+	for (uint32_t s = 0; s < m->nslots; s++) {
+		const struct slot *slot = &m->slots[s];
+
+		if (!slot->memo || slot->entity != ENTITY_PROCESS)
+			continue;
+		m->process_texts[m->nprocess_texts++] = (struct process_text){
+			s, m->processes.words };
+		for (uint32_t a = 0; a < m->natoms; a++)
+			if (m->atoms[a].memo_bit != NO_BIT && m->atoms[a].left == s)
+				m->atoms[a].fact = 64 * m->processes.words + m->atoms[a].memo_bit;
+		m->processes.words += slot->memo->classes.words;
+	}
+	bit = 64 * m->processes.words;
+	for (uint32_t a = 0; a < m->natoms; a++) {
+		struct atom *atom = &m->atoms[a];
+
+		if (atom->entity != ENTITY_PROCESS || !atom->plain || atom->memo_bit != NO_BIT)
+			continue;
+		atom->fact = bit++;
+		m->process_atoms[m->nprocess_atoms++] = a;
+	}
+	m->processes.words = (bit + 63) / 64;
+	m->process_truth = arena_array(&m->arena, MAX(m->processes.words, 1U),
+				       sizeof(*m->process_truth));
+	return m->process_truth ? 0 : -ENOMEM;
+}
+
+static int make_room(struct matcher *m)
+{
+	uint32_t words = 1;
+
+	for (uint32_t i = 0; i < m->nsources; i++)
+		for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++)
+			if (m->sources[i]->types[t])
+				words = MAX(words, m->sources[i]->types[t]->words);
+	m->live = arena_array(&m->arena, words, sizeof(*m->live));
+	return m->live ? 0 : -ENOMEM;
 }
 
 int guard_prepare(struct matcher *m)
@@ -461,14 +635,19 @@ int guard_prepare(struct matcher *m)
 	int r;
 
 	m->seen = arena_array(&m->arena, MAX(m->ncode, 1U), sizeof(*m->seen));
+	m->atom_seen = arena_array(&m->arena, MAX(m->natoms, 1U), sizeof(*m->atom_seen));
 	m->stack = arena_array(&m->arena, 2 * (size_t)m->ncode + 2, sizeof(*m->stack));
-	if (!m->seen || !m->stack)
+	if (!m->seen || !m->stack || !m->atom_seen)
 		return -ENOMEM;
-	m->fact_words = (m->nfacts + 63) / 64;
 	r = find_memos(m);
+	for (uint32_t s = 0; s < m->nslots && !r; s++)
+		if (m->slots[s].memo)
+			r = find_index(m, s);
+	if (!r)
+		r = number_facts(m);
 	for (uint32_t i = 0; i < m->nsources && !r; i++) {
 		share_lists(m->sources[i]);
 		r = prepare_lists(m, m->sources[i]);
 	}
-	return r;
+	return r ? r : make_room(m);
 }

@@ -19,11 +19,12 @@ struct matcher *matcher_new(const struct ruleset *rs, const struct match_opts *o
 	m->limits = limits;
 	m->opts = *opts;
 	m->epoch = 1;
+	classes_init(&m->processes, limits);
 	if (compile_rules(m)) {
 		matcher_free(m);
 		return NULL;
 	}
-	facts_init(&m->facts, m->fact_words, limits);
+	facts_init(&m->facts, limits);
 	return m;
 }
 
@@ -34,6 +35,7 @@ void matcher_free(struct matcher *m)
 	for (uint32_t i = 0; i < m->nslots; i++)
 		if (m->slots[i].key == i)
 			memo_free(m->slots[i].memo);
+	classes_done(&m->processes);
 	facts_done(&m->facts);
 	arena_done(&m->arena);
 	free(m);

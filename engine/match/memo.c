@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memo of texts, see memo.h. Two-way associative: a text has two places, the one that was not used
- * last is overwritten. Its memory is taken once; classes grow until their bound.
+ * Memo of texts, see memo.h. Called by guard.c when a program is made and by eval.c. Memory is taken
+ * once, with the first text.
  */
 #include "engine/match/memo.h"
-#include "engine/base/map.h"
 
-#define SETS_MIN 64
-#define SETS_MAX 16384
-#define CLASSES_MIN 16
+#define SETS_MIN 4
+#define SETS_MAX 8192
+#define TEXTS_MIN (4 * MEMO_TEXT)
+/* Of the bytes: one part in so many is for interned texts, one for entries, the rest for texts. */
+#define SERIAL_SHARE 8
+#define ENTRY_SHARE 3
 
 struct memo *memo_new(struct limits *limits)
 {
 	struct memo *m = calloc(1, sizeof(*m));
 
-	if (m)
+	if (m) {
 		m->limits = limits;
+		classes_init(&m->classes, limits);
+	}
 	return m;
 }
 
@@ -23,13 +27,10 @@ void memo_free(struct memo *m)
 {
 	if (!m)
 		return;
-	for (uint32_t i = 0; i < m->nlists; i++) {
-		free(m->lists[i].hashes);
-		free(m->lists[i].bits);
-	}
-	free(m->lists);
+	classes_done(&m->classes);
+	free(m->serials);
 	free(m->entries);
-	free(m->recent);
+	free(m->texts);
 	free(m);
 }
 
@@ -37,129 +38,119 @@ uint32_t memo_add_check(struct memo *m)
 {
 	uint32_t n = m->nbits++;
 
-	m->words = (m->nbits + 63) / 64;
+	m->classes.words = (m->nbits + 63) / 64;
 	return n;
 }
 
-int memo_add_list(struct memo *m, uint32_t words, uint32_t *ret_list)
+static uint32_t sets_within(uint64_t bytes, size_t set_size)
 {
-	struct memo_list *lists = realloc(m->lists, (m->nlists + 1) * sizeof(*lists));
+	uint32_t sets = SETS_MIN;
 
-	if (!lists)
-		return -ENOMEM;
-	m->lists = lists;
-	lists[m->nlists] = (struct memo_list){ .words = words };
-	*ret_list = m->nlists++;
-	return 0;
-}
-
-static size_t text_at(const struct memo *m)
-{
-	return sizeof(struct memo_entry) + m->nlists * sizeof(uint16_t);
-}
-
-static char *text_of(const struct memo *m, struct memo_entry *e)
-{
-	return (char *)e + text_at(m);
-}
-
-static struct memo_entry *entry(const struct memo *m, uint32_t set, uint32_t way)
-{
-	return (struct memo_entry *)(m->entries + (2 * (size_t)set + way) * m->entry_size);
+	while (sets < SETS_MAX && 2 * sets * set_size <= bytes)
+		sets *= 2;
+	return sets;
 }
 
 /* Pages that no text fell on stay untouched: zeroes are free entries. */
 static bool prepare(struct memo *m)
 {
 	uint64_t budget = m->limits->max[LIMIT_MEMO_BYTES];
+	size_t serial_set = MEMO_WAYS * sizeof(*m->serials);
+	size_t entry_set = MEMO_WAYS * sizeof(*m->entries);
+	uint32_t nserials = sets_within(budget / SERIAL_SHARE, serial_set);
+	uint32_t nentries = sets_within(budget / ENTRY_SHARE, entry_set);
+	uint64_t tables = nserials * serial_set + nentries * entry_set;
 
-	m->entry_size = align_up(text_at(m) + MEMO_TEXT, sizeof(uint64_t));
-	for (m->sets = SETS_MIN; m->sets < SETS_MAX;)
-		if ((m->sets *= 2) * 2 * m->entry_size > budget) {
-			m->sets /= 2;
-			break;
-		}
-	free(m->recent);
-	m->recent = calloc(m->sets, 1);
-	m->entries = m->recent ? calloc(2 * (size_t)m->sets, m->entry_size) : NULL;
-	return m->entries != NULL;
+	m->texts_size = budget > tables + TEXTS_MIN ? budget - tables : TEXTS_MIN;
+	m->texts = malloc(m->texts_size);
+	m->serials = calloc(nserials, serial_set);
+	m->entries = calloc(nentries, entry_set);
+	if (!m->texts || !m->serials || !m->entries) {
+		free(m->texts);
+		free(m->serials);
+		free(m->entries);
+		m->texts = NULL;
+		m->serials = NULL;
+		m->entries = NULL;
+		return false;
+	}
+	m->serial_mask = nserials - 1;
+	m->entry_mask = nentries - 1;
+	return true;
 }
 
-static bool holds(const struct memo *m, struct memo_entry *e, struct str text, uint64_t hash,
+static char *text_at(const struct memo *m, uint64_t pos)
+{
+	return m->texts + pos % m->texts_size;
+}
+
+/* Has nothing been written over its bytes? */
+static bool is_alive(const struct memo *m, const struct memo_entry *e)
+{
+	return e->len1 && m->texts_end - e->pos <= m->texts_size;
+}
+
+static bool holds(const struct memo *m, const struct memo_entry *e, struct str text, uint64_t hash,
 		  uint32_t tag)
 {
-	return e->hash == hash && e->len1 == text.len + 1 && e->tag == tag &&
-	       !memcmp(text_of(m, e), text.p, text.len);
+	return e->hash == hash && e->len1 == text.len + 1 && e->tag == tag && is_alive(m, e) &&
+	       !memcmp(text_at(m, e->pos), text.p, text.len);
+}
+
+/* Bytes of one text lie in one piece: what is left at the end of the ring is skipped. */
+static uint64_t put_text(struct memo *m, struct str text)
+{
+	uint64_t left = m->texts_size - m->texts_end % m->texts_size, pos;
+
+	if (left < text.len)
+		m->texts_end += left;
+	pos = m->texts_end;
+	if (text.len)
+		memcpy(text_at(m, pos), text.p, text.len);
+	m->texts_end += text.len;
+	return pos;
+}
+
+/* A free place of the set, or that of the next victim. */
+static struct memo_entry *free_entry(struct memo *m, struct memo_entry *set)
+{
+	for (uint32_t i = 0; i < MEMO_WAYS; i++)
+		if (!is_alive(m, &set[i]))
+			return &set[i];
+	m->limits->hits[LIMIT_MEMO_BYTES]++;
+	return &set[m->victim++ % MEMO_WAYS];
 }
 
 struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash, uint32_t tag)
 {
-	struct memo_entry *e;
-	uint32_t set;
+	struct memo_entry *set, *e;
 
 	if (text.len > MEMO_TEXT || (unlikely(!m->entries) && !prepare(m)))
 		return NULL;
-	set = ((uint32_t)(hash >> 32) + tag) & (m->sets - 1);
-	e = entry(m, set, m->recent[set]);
-	if (likely(holds(m, e, text, hash, tag)))
-		return e;
-	m->recent[set] ^= 1;
-	e = entry(m, set, m->recent[set]);
-	if (holds(m, e, text, hash, tag))
-		return e;
-	if (e->len1)
-		m->limits->hits[LIMIT_MEMO_BYTES]++;
-	e->hash = hash;
-	e->len1 = text.len + 1;
-	e->tag = tag;
-	memset(e->classes, 0, m->nlists * sizeof(*e->classes));
-	memcpy(text_of(m, e), text.p, text.len);
+	set = &m->entries[MEMO_WAYS * (size_t)(((hash >> 32) + tag) & m->entry_mask)];
+	for (uint32_t i = 0; i < MEMO_WAYS; i++)
+		if (holds(m, &set[i], text, hash, tag))
+			return &set[i];
+	e = free_entry(m, set);
+	*e = (struct memo_entry){ .hash = hash, .pos = put_text(m, text), .len1 = text.len + 1,
+				  .tag = tag };
 	return e;
 }
 
-uint16_t memo_find_class(const struct memo *m, uint32_t list, const uint64_t *truth)
+void memo_note(struct memo *m, uint64_t serial, uint32_t tag, uint32_t class)
 {
-	size_t bytes = m->words * sizeof(*truth);
-	const struct memo_list *l = &m->lists[list];
-	uint64_t hash = hash_bytes(truth, bytes, 0);
+	struct memo_serial *set;
 
-	for (uint32_t i = 0; i < l->n; i++)
-		if (l->hashes[i] == hash &&
-		    !memcmp(memo_class(m, list, (uint16_t)(i + 1)), truth, bytes))
-			return (uint16_t)(i + 1);
-	return 0;
+	if (!m->serials && !prepare(m))
+		return;
+	set = &m->serials[MEMO_WAYS * (size_t)(serial & m->serial_mask)];
+	set[m->victim++ % MEMO_WAYS] = (struct memo_serial){ serial, tag, class };
 }
 
-static bool grow_list(const struct memo *m, struct memo_list *l)
+void memo_forget(struct memo *m)
 {
-	uint32_t cap = l->cap ? 2 * l->cap : CLASSES_MIN;
-	uint64_t *hashes, *bits;
-
-	hashes = realloc(l->hashes, cap * sizeof(*hashes));
-	if (!hashes)
-		return false;
-	l->hashes = hashes;
-	bits = realloc(l->bits, cap * (size_t)(m->words + l->words) * sizeof(*bits));
-	if (!bits)
-		return false;
-	l->bits = bits;
-	l->cap = cap;
-	return true;
-}
-
-uint16_t memo_add_class(struct memo *m, uint32_t list, const uint64_t *truth)
-{
-	size_t bytes = m->words * sizeof(*truth);
-	struct memo_list *l = &m->lists[list];
-
-	if (limit_over(m->limits, LIMIT_MEMO_CLASSES, l->n + 1ULL)) {
-		memset(m->entries, 0, 2 * (size_t)m->sets * m->entry_size);
-		l->n = 0;
-	}
-	if (l->n == l->cap && !grow_list(m, l))
-		return 0;
-	l->hashes[l->n] = hash_bytes(truth, bytes, 0);
-	l->n++;
-	memcpy(memo_class(m, list, (uint16_t)l->n), truth, bytes);
-	return (uint16_t)l->n;
+	if (!m->entries)
+		return;
+	memset(m->entries, 0, (m->entry_mask + 1ULL) * MEMO_WAYS * sizeof(*m->entries));
+	memset(m->serials, 0, (m->serial_mask + 1ULL) * MEMO_WAYS * sizeof(*m->serials));
 }

@@ -3,10 +3,14 @@
  * The compiled form of all active rules, shared by the compiler (compile.c), the evaluator (eval.c)
  * and the printer (dump.c).
  *
- * Atoms are the distinct checks of all rules: equal meaning, one number, one result per event. Operands likewise: each distinct field or transformer is extracted once per event. What
- * combines atoms is jump code: each instruction tests one atom and goes on at one of two places;
- * conditions are specialised per event type, so checks of evt.type cost nothing at run time.
- * Equal pieces of code are shared between rules and types.
+ * Atoms are the distinct checks of all rules: equal meaning, one number, one result per event.
+ * Operands likewise: each distinct field or transformer is extracted once per event. What combines
+ * atoms is jump code: each instruction tests one atom and goes on at one of two places; conditions
+ * are specialised per event type, so checks of evt.type cost nothing at run time. Equal pieces of
+ * code are shared between rules and types.
+ *
+ * Most rules are ruled out before their code runs: what the process says about the rules of a list,
+ * what the text of fd.name says and so on are masks that are kept per class (classes.h) and ANDed.
  *
  * The arena owns everything but the per-event tables, which are allocated once.
  */
@@ -14,8 +18,10 @@
 #define TIERCEL_PROGRAM_H
 
 #include "engine/match/compare.h"
+#include "engine/match/classes.h"
 #include "engine/match/facts.h"
 #include "engine/match/match.h"
+#include "engine/match/text_index.h"
 #include "engine/match/value_set.h"
 
 enum { PC_MATCH = 0xfffffffe, PC_FAIL = 0xffffffff };
@@ -29,6 +35,7 @@ enum atom_kind {
 	ATOM_TEXT_SET,	/* single text in set */
 	ATOM_TEXT_OP,	/* single text, any other operator, one constant */
 	ATOM_INT,	/* single integer, comparison with one constant */
+	ATOM_JOIN,	/* one of many conjunctions, see struct join */
 	ATOM_COUNT
 };
 
@@ -37,14 +44,14 @@ struct atom {
 	uint8_t kind;			/* enum atom_kind */
 	uint8_t entity;			/* enum entity: what the result depends on */
 	bool negate;			/* ATOM_TEXT_EQ: != */
+	bool plain;			/* tested by code, not only within joins */
 	uint32_t left, right;		/* operand slots; right: NO_SLOT for constants */
-	uint32_t fact;			/* ENTITY_PROCESS: number among the facts */
+	uint32_t fact;			/* number among the results of a process, or NO_BIT */
 	uint32_t memo_bit;		/* number among the checks of a memo's slot, or NO_BIT */
 	struct value_list consts;
 	const struct value_set *set;
 	compare_fn holds;		/* ATOM_TEXT_OP */
-	/* How texts begin for which it can be true: their first 8 bytes under the mask. */
-	uint64_t head, head_mask;
+	const struct join *join;	/* ATOM_JOIN: `check` is the OR that it stands for */
 	/* Decided by the event type alone: types where it is known, and where it is true. */
 	const struct evtset *type_known, *type_true;
 };
@@ -57,6 +64,7 @@ struct insn {
 /* One operand of the program and its values for the current event. */
 struct slot {
 	const struct operand *operand;
+	uint8_t entity;			/* enum entity: what its value depends on */
 	bool single;			/* plain field with one value: no list needed */
 	bool have;
 	bool hashed;
@@ -66,8 +74,40 @@ struct slot {
 	struct value one;
 	struct memo *memo;		/* of checks of this slot, or NULL */
 	uint32_t key;			/* slot whose text is the key of the memo: itself mostly */
-	/* Key slots: checks whose results the class of the current text has, or NULL; the results. */
-	const uint64_t *known, *truth;
+	uint32_t next;			/* next slot of the same memo, or NO_SLOT */
+	/* Key slots: results for the text of the event truth_epoch. */
+	uint64_t truth_epoch;
+	const uint64_t *truth;
+	/* Slots with a memo: checks that the index answers, and atoms of all others. */
+	struct text_index index;
+	const uint32_t *others;
+	uint32_t nothers;
+	const uint32_t *paths;		/* those of TEXT_ABOVE, for texts that are no plain paths */
+	uint32_t npaths;
+	const uint64_t *unequal;	/* bits of != */
+};
+
+/*
+ * "(a = X1 and b = Y1 and ...) or (a = X2 and b = Y2 and ...) or ...", what exceptions become: one
+ * look-up by the texts of a and b instead of a chain of checks.
+ */
+struct join_row {
+	const struct str *key;		/* a text per key slot; NULL: free */
+	uint64_t hash;
+	uint32_t first, n;		/* conjunctions with this key */
+};
+
+struct join {
+	const uint32_t *slots;		/* of the key */
+	uint32_t nslots;
+	const struct join_row *rows;	/* open addressing */
+	uint32_t mask;
+	uint32_t nkeys, nrows;
+	/* What remains to be checked of a conjunction: atoms[conjs[i].first..], maybe none. */
+	const struct join_conj {
+		uint32_t first, n;
+	} *conjs;
+	const uint32_t *atoms;
 };
 
 struct rule_entry {
@@ -88,15 +128,12 @@ struct guard {
 /* A text that decides rules of a list: see memo.h. */
 struct text_guard {
 	uint32_t slot;
-	uint32_t list;			/* number of the rule list in the memo */
-	const uint32_t *atoms;		/* checks of the text that the rules look at */
-	uint32_t natoms;
-	const uint64_t *checks;		/* the same as bits of the memo */
+	uint32_t list;			/* number of the rule list in the memo's classes */
 	const uint64_t *decides;	/* rules that look at the text */
 	const uint64_t *if_missing;	/* rules that can match when there is none */
 };
 
-#define RULE_WORDS_MAX 16		/* longer lists are evaluated without masks */
+#define RULE_WORDS_MAX 1024		/* longer lists are evaluated without masks */
 
 /*
  * Rules of one source that can match one event type, in evaluation order. Types with equal lists
@@ -108,12 +145,15 @@ struct rule_list {
 	uint32_t words;			/* of a mask; 0: no masks */
 	struct guard *guards;
 	uint32_t nguards;
-	const struct text_guard *texts;		/* of the event */
-	uint32_t ntexts;
-	const struct text_guard *process_texts;	/* of the process */
-	uint32_t nprocess_texts;
-	uint32_t facts_at;		/* place in struct facts, or NO_SLOT */
+	struct text_guard *texts;		/* of the event, interned ones first */
+	uint32_t ntexts, ninterned;
+	uint32_t process_list;		/* number in the classes of processes, or NO_SLOT */
 	const uint64_t *process_rules;	/* rules that look at the process */
+};
+
+/* A text of the process with a memo: where its results are in those of the process. */
+struct process_text {
+	uint32_t slot, word;
 };
 
 struct source_rules {
@@ -137,13 +177,19 @@ struct matcher {
 	uint32_t nsources, sources_cap;
 	uint64_t epoch;
 	uint64_t *results;		/* per atom: epoch << 1 | truth */
-	uint32_t nfacts, fact_words;
+	uint64_t *live;			/* mask of the rules that can still match */
 	struct facts_table facts;
-	struct facts *process;		/* of the current event, or NULL */
+	struct classes processes;
+	const uint64_t *process;	/* results for the process of the event, or NULL */
+	struct process_text *process_texts;
+	uint32_t nprocess_texts;
+	uint32_t *process_atoms;	/* other checks of the process */
+	uint32_t nprocess_atoms;
 	/* For walks over the code: nodes seen in the current walk, nodes to visit. */
-	uint32_t *seen, *stack;
+	uint32_t *seen, *atom_seen, *stack;
 	uint32_t walk;
 	uint64_t *text_truth;		/* results of checks of a new text */
+	uint64_t *process_truth;	/* of a new process */
 };
 
 /* What a check depends on: how long its result stays valid. */
@@ -155,6 +201,10 @@ enum entity {
 };
 
 enum entity entity_of(const struct ast *check);
+enum entity entity_of_operand(const struct operand *op);
+
+/* Does this operand have at most one value, a plain field? */
+bool operand_is_single(const struct operand *op);
 
 /* 0 or -ENOMEM. */
 int compile_rules(struct matcher *m);

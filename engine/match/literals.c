@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Automaton for many literals, see literals.h.
+ */
+#include "engine/match/literals.h"
+
+#define NO_BIT UINT32_MAX
+
+static unsigned char fold_byte(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
+}
+
+/* Class 0 are the bytes that no literal has. */
+static void find_classes(struct literals *l, const struct text_key *keys, uint32_t n, bool fold)
+{
+	l->nclasses = 1;
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < keys[i].text.len; k++) {
+			unsigned char c = (unsigned char)keys[i].text.p[k];
+
+			if (fold)
+				c = fold_byte(c);
+			if (!l->class[c])
+				l->class[c] = (uint16_t)l->nclasses++;
+		}
+	for (unsigned c = 'A'; fold && c <= 'Z'; c++)
+		l->class[c] = l->class[fold_byte((unsigned char)c)];
+}
+
+static void add(struct literals *l, uint32_t *same, const struct text_key *key)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < key->text.len; i++) {
+		uint32_t *next = &l->next[at * l->nclasses +
+					  l->class[(unsigned char)key->text.p[i]]];
+
+		if (!*next) {
+			l->states[l->nstates] = (struct literals_state){ .bit = NO_BIT };
+			*next = l->nstates++;
+		}
+		at = *next;
+	}
+	same[key->bit] = l->states[at].bit;
+	l->states[at].bit = key->bit;
+	l->states[at].hit = true;
+}
+
+/* Where to go on when the next byte is not that of a longer literal, breadth first. */
+static void complete(struct literals *l, uint32_t *fail, uint32_t *queue)
+{
+	uint32_t head = 0, tail = 0;
+
+	for (uint32_t c = 0; c < l->nclasses; c++)
+		if (l->next[c])
+			queue[tail++] = l->next[c];
+	while (head < tail) {
+		uint32_t s = queue[head++], f = fail[s];
+		uint32_t *next = &l->next[(size_t)s * l->nclasses];
+
+		l->states[s].more = l->states[f].bit != NO_BIT ? f : l->states[f].more;
+		l->states[s].hit |= l->states[f].hit;
+		for (uint32_t c = 0; c < l->nclasses; c++) {
+			uint32_t other = l->next[(size_t)f * l->nclasses + c];
+
+			if (next[c]) {
+				fail[next[c]] = other;
+				queue[tail++] = next[c];
+			} else {
+				next[c] = other;
+			}
+		}
+	}
+}
+
+struct literals *literals_new(struct arena *a, const struct text_key *keys, uint32_t n, bool fold)
+{
+	struct literals *l = arena_new(a, struct literals);
+	uint32_t *same, *work, nbits = 1;
+	size_t states = 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		states += keys[i].text.len;
+		nbits = MAX(nbits, keys[i].bit + 1);
+	}
+	if (!l || states > UINT32_MAX / 256)
+		return NULL;
+	find_classes(l, keys, n, fold);
+	l->next = arena_array(a, states * l->nclasses, sizeof(*l->next));
+	l->states = arena_array(a, states, sizeof(*l->states));
+	same = arena_array(a, nbits, sizeof(*same));
+	work = calloc(2 * states, sizeof(*work));
+	if (l->next && l->states && same && work) {
+		l->states[l->nstates++].bit = NO_BIT;
+		for (uint32_t i = 0; i < n; i++)
+			add(l, same, &keys[i]);
+		complete(l, work, work + states);
+		l->same = same;
+	}
+	free(work);
+	return l->same ? l : NULL;
+}
+
+static void note(const struct literals *l, uint32_t state, uint64_t *truth)
+{
+	for (; state; state = l->states[state].more)
+		for (uint32_t bit = l->states[state].bit; bit != NO_BIT; bit = l->same[bit])
+			truth[bit / 64] |= 1ULL << (bit % 64);
+}
+
+void literals_find(const struct literals *l, struct str text, uint64_t *truth)
+{
+	uint32_t state = 0;
+
+	for (uint32_t i = 0; i < text.len; i++) {
+		state = l->next[(size_t)state * l->nclasses + l->class[(unsigned char)text.p[i]]];
+		if (unlikely(l->states[state].hit))
+			note(l, state, truth);
+	}
+}
