@@ -30,6 +30,7 @@ struct ruletest_step {
 	struct event_kernel kernel;
 	struct ruletest_claims claims;
 	uint32_t offset;
+	uint64_t number;		/* of the event in the file, from 1; 0: builds state only */
 };
 
 struct ruletest_expect {
@@ -92,6 +93,8 @@ bool ruletest_text(struct ruletest_file *f, const struct yaml_node *n, const cha
 bool ruletest_number(struct ruletest_file *f, const struct yaml_node *n, const char *what,
 		     int64_t min, int64_t max, int64_t *ret);
 bool ruletest_bool(struct ruletest_file *f, const struct yaml_node *n, const char *what, bool *ret);
+/* The key is no field, or one with a wrong argument: `msg` of the look-up. */
+void ruletest_no_field(struct ruletest_file *f, const struct yaml_node *key, const char *msg);
 /* Add `field: value` of the file as a claim; false when it is none (reported). */
 bool ruletest_claim_add(struct ruletest_file *f, struct ruletest_claims *claims,
 			const struct yaml_node *key, struct str value);

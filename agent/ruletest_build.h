@@ -76,7 +76,8 @@ struct build {
 	struct build_container *containers;
 	struct build_user *users;
 	int64_t next_pid, next_vpid, next_uid;
-	uint64_t ts, num;
+	uint64_t ts;
+	uint64_t num;			/* events of the test so far */
 	const struct yaml_node *at;	/* what is being read, for messages */
 };
 

@@ -232,19 +232,18 @@ static bool take_key(struct event_keys *keys, const struct yaml_node *k)
 static bool look_up(struct build_event *e, const struct yaml_node *k, struct build_field *f)
 {
 	const struct yaml_node *v = yaml_deref(k->next);
-	const char *msg = "", *near;
-	struct diag *g;
+	const char *msg = "";
 
 	*f = (struct build_field){ .key = k, .value = k->next };
 	if (v->kind == YNODE_SCALAR && !v->is_null)
 		f->text = v->s;
-	if (k->kind == YNODE_SCALAR && field_lookup(k->s, e->b->arena, NULL, &f->ref, &msg) == 0)
+	if (k->kind != YNODE_SCALAR) {
+		ruletest_report_node(e->b->file, k, "not a field");
+		return false;
+	}
+	if (field_lookup(k->s, e->b->arena, NULL, &f->ref, &msg) == 0)
 		return true;
-	g = ruletest_report_node(e->b->file, k, "%s", k->kind == YNODE_SCALAR ? msg
-									      : "not a field");
-	near = k->kind == YNODE_SCALAR ? field_nearest(k->s) : NULL;
-	if (near && !str_is(k->s, near))
-		diag_hint(&e->b->file->diags, g, "did you mean '%s'?", near);
+	ruletest_no_field(e->b->file, k, msg);
 	return false;
 }
 
@@ -566,6 +565,7 @@ static void finish(struct build_event *e, struct build_proc *image, uint32_t off
 	if (!step)
 		return;
 	step->offset = offset;
+	step->number = ++e->b->num;
 	step->kernel = e->kernel;
 	step->ev.cpu = e->cpu;
 	if (e->truncated)

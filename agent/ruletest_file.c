@@ -83,8 +83,11 @@ bool ruletest_number(struct ruletest_file *f, const struct yaml_node *n, const c
 	const struct yaml_node *v = yaml_deref(n);
 
 	if (v->kind != YNODE_SCALAR || str_to_i64(v->s, ret) < 0 || *ret < min || *ret > max) {
-		ruletest_report_node(f, n, "%s has to be a whole number from %lld to %lld", what,
-				     (long long)min, (long long)max);
+		if (max == INT64_MAX)
+			ruletest_report_node(f, n, "%s has to be a whole number", what);
+		else
+			ruletest_report_node(f, n, "%s has to be a whole number from %lld to %lld",
+					     what, (long long)min, (long long)max);
 		return false;
 	}
 	return true;
@@ -102,13 +105,26 @@ bool ruletest_bool(struct ruletest_file *f, const struct yaml_node *n, const cha
 	return true;
 }
 
+void ruletest_no_field(struct ruletest_file *f, const struct yaml_node *key, const char *msg)
+{
+	const char *near = field_nearest(key->s);
+	struct diag *g;
+
+	if (near && field_find(key->s)) {	/* its argument is missing or wrong */
+		ruletest_report_node(f, key, "%s", msg);
+		return;
+	}
+	g = ruletest_report_node(f, key, "no field '%.*s'", STR_ARG(key->s));
+	if (near)
+		diag_hint(&f->diags, g, "did you mean '%s'?", near);
+}
+
 bool ruletest_claim_add(struct ruletest_file *f, struct ruletest_claims *claims,
 			const struct yaml_node *key, struct str value)
 {
 	struct ruletest_claim *v;
-	const char *msg = "", *near;
+	const char *msg = "";
 	struct claim *c;
-	struct diag *g;
 	int r = claim_new(key->s, value, &f->arena, &c, &msg);
 
 	if (r == -ENOMEM) {
@@ -116,11 +132,10 @@ bool ruletest_claim_add(struct ruletest_file *f, struct ruletest_claims *claims,
 		return false;
 	}
 	if (r < 0) {
-		g = r == -ENOENT ? ruletest_report_node(f, key, "%s", msg)
-				 : ruletest_report_node(f, key->next, "%s", msg);
-		near = r == -ENOENT ? field_nearest(key->s) : NULL;
-		if (near && !str_is(key->s, near))
-			diag_hint(&f->diags, g, "did you mean '%s'?", near);
+		if (r == -ENOENT)
+			ruletest_no_field(f, key, msg);
+		else
+			ruletest_report_node(f, key->next, "%s", msg);
 		return false;
 	}
 	v = arena_grow(&f->arena, claims->v, &claims->cap, claims->n + 1, sizeof(*v));

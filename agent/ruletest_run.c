@@ -7,11 +7,16 @@
 #include "agent/cmd.h"
 #include "agent/rules_load.h"
 #include "agent/ruletest.h"
-#include "agent/trace_file.h"
+#include "agent/trace_feed.h"
+#include "engine/explain.h"
 
 #include <time.h>
 
 enum { ALERTS_SHOWN = 5 };
+
+struct count {
+	uint32_t fit, alerts;		/* alerts as expected; all of the rule */
+};
 
 struct ruletest_runner {
 	bool match_all;			/* of the command line; a test may ask for it, too */
@@ -24,9 +29,13 @@ struct ruletest_runner {
 	const struct ruletest *test;
 	const struct ruletest_step *step;
 	struct ruletest_result *result;
-	uint32_t *counts;		/* per expectation */
+	struct count *counts;		/* per expectation */
 	uint32_t cap_counts;
 	bool seen;			/* rules saw the current event */
+	const struct rule *why;		/* second pass: why has this rule not matched? */
+	uint64_t taken;			/* event that matches it and gave no alert */
+	struct explain_verdict nearest;
+	struct buf nearest_text;
 	uint32_t unexpected;
 };
 
@@ -66,12 +75,38 @@ static bool same_rules(const struct io_names *a, const struct io_names *b)
 	return true;
 }
 
+/* Keep what is in the way of the event that came nearest. */
+static void look_why(struct ruletest_runner *r, struct event_ctx *ev)
+{
+	struct explain_verdict v;
+
+	if (!explain_applies(r->why, ev))
+		return;
+	explain_judge(r->why, ev, &v);
+	if (v.matches)
+		r->taken = r->step ? r->step->number : ev->ev->num;
+	if (v.matches || (r->nearest_text.len && v.distance >= r->nearest.distance))
+		return;
+	r->nearest = v;
+	buf_clear(&r->nearest_text);
+	buf_printf(&r->nearest_text, "  nearest is event %llu, %s:",
+		   (unsigned long long)(r->step ? r->step->number : ev->ev->num),
+		   event_infos[ev->ev->type].name);
+	if (v.swallowed_by)
+		buf_printf(&r->nearest_text, " exception '%.*s' is in the way",
+			   STR_ARG(v.swallowed_by->name.s));
+	buf_add_char(&r->nearest_text, '\n');
+	explain_blockers(r->why, ev, 4, &r->nearest_text);
+}
+
 static void on_event(void *ctx, struct event_ctx *ev)
 {
 	struct ruletest_runner *r = ctx;
 
 	r->seen = true;
-	if (!r->step)
+	if (r->why)
+		look_why(r, ev);
+	if (!r->step || r->why)
 		return;
 	for (uint32_t i = 0; i < r->step->claims.n; i++) {
 		const struct ruletest_claim *c = &r->step->claims.v[i];
@@ -132,6 +167,8 @@ static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_
 	_cleanup_buf_ struct buf why = BUF_INIT;
 	bool named = false, taken = false;
 
+	if (r->why)
+		return;
 	r->result->alerts++;
 	for (uint32_t i = 0; i < r->test->nexpects; i++) {
 		const struct ruletest_expect *e = &r->test->expects[i];
@@ -139,10 +176,11 @@ static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_
 		if (!str_eq(e->rule, alert->rule->name.s))
 			continue;
 		named = true;
+		r->counts[i].alerts++;
 		if (!alert_fits(r, e, alert, ev, &why))
 			continue;
 		taken = true;
-		r->counts[i]++;
+		r->counts[i].fit++;
 	}
 	if (taken || (!named && r->test->allow_other))
 		return;
@@ -254,6 +292,9 @@ static bool rules_exist(struct ruletest_runner *r, const struct ruletest *t)
 
 static void feed_events(struct ruletest_runner *r, const struct ruletest *t)
 {
+	struct snapshot_item reset = { .kind = SNAP_RESET };
+
+	tiercel_snapshot(r->engine, &reset);
 	for (uint32_t i = 0; i < t->nitems; i++)
 		if (tiercel_snapshot(r->engine, &t->items[i]) < 0)
 			problem(r, "the world of the test is too large");
@@ -266,54 +307,23 @@ static void feed_events(struct ruletest_runner *r, const struct ruletest *t)
 		r->step = &t->steps[i];
 		r->seen = false;
 		tiercel_event(r->engine, &ev);
-		if (!r->seen && !(ev.flags & EVENT_STATE_ONLY))
+		if (!r->seen && !r->why && !(ev.flags & EVENT_STATE_ONLY))
 			problem(r, "%s:%u: rules never see an event of this type", t->file->path,
 				line_of(t, t->steps[i].offset));
 	}
 	r->step = NULL;
 }
 
-static void feed_trace(struct ruletest_runner *r, struct scap_reader *reader)
-{
-	struct snapshot_item item;
-	struct event ev;
-
-	for (;;) {
-		switch (scap_reader_next(reader, &item, &ev)) {
-		case SCAP_EVENT:
-			tiercel_event(r->engine, &ev);
-			break;
-		case SCAP_SNAPSHOT:
-			tiercel_snapshot(r->engine, &item);
-			break;
-		default:
-			return;
-		}
-	}
-}
-
 static void run_trace(struct ruletest_runner *r, const struct ruletest *t)
 {
-	struct scap_reader *reader;
-	struct trace_file *file;
 	struct diags diags;
-	int e = trace_file_open(t->trace, &file);
 
-	if (e < 0) {
-		problem(r, "cannot open trace '%s': %s", t->trace, strerror(-e));
-		return;
-	}
 	diags_init(&diags);
-	reader = scap_reader_new(trace_file_source(file), &r->limits, &diags);
-	if (reader)
-		feed_trace(r, reader);
-	else
+	if (trace_feed(t->trace, r->engine, &r->limits, &diags, NULL) == -ENOMEM)
 		problem(r, "out of memory");
 	for (uint32_t i = 0; i < diags.count; i++)
-		if (diag_infos[diags.items[i].code].severity == DIAG_ERROR)
-			problem(r, "trace '%s': %s", t->trace, diags.items[i].message);
-	scap_reader_free(reader);
-	trace_file_close(file);
+		if (!r->why && diag_infos[diags.items[i].code].severity == DIAG_ERROR)
+			problem(r, "%s: %s", t->trace, diags.items[i].message);
 	diags_done(&diags);
 }
 
@@ -329,18 +339,46 @@ static void print_wanted(const struct ruletest_expect *e, struct buf *out)
 		buf_printf(out, "%u to %u alerts", e->min, e->max);
 }
 
+static void feed(struct ruletest_runner *r, const struct ruletest *t)
+{
+	if (t->trace)
+		run_trace(r, t);
+	else
+		feed_events(r, t);
+}
+
+/* An alert is missing: once more, now looking at this rule. */
+static void add_reason(struct ruletest_runner *r, const struct ruletest *t, struct str rule)
+{
+	buf_clear(&r->nearest_text);
+	r->taken = 0;
+	r->why = ruleset_find(tiercel_rules(r->engine), rule);
+	feed(r, t);
+	r->why = NULL;
+	if (r->taken)
+		buf_printf(&r->result->problems, "  event %llu matches it, but another rule comes "
+						 "first: 'matching: all' gives both alerts\n",
+			   (unsigned long long)r->taken);
+	else if (r->nearest_text.len)
+		buf_add_str(&r->result->problems, buf_str(&r->nearest_text));
+	else
+		buf_add_c(&r->result->problems, "  no event of the types that this rule looks at\n");
+}
+
 static void compare(struct ruletest_runner *r, const struct ruletest *t)
 {
 	for (uint32_t i = 0; i < t->nexpects; i++) {
 		const struct ruletest_expect *e = &t->expects[i];
 		_cleanup_buf_ struct buf wanted = BUF_INIT;
 
-		if (r->counts[i] >= e->min && r->counts[i] <= e->max)
+		if (r->counts[i].fit >= e->min && r->counts[i].fit <= e->max)
 			continue;
 		print_wanted(e, &wanted);
 		problem(r, "%s:%u: expected %.*s of '%.*s', got %u", t->file->path,
 			line_of(t, e->offset), STR_ARG(buf_str(&wanted)), STR_ARG(e->rule),
-			r->counts[i]);
+			r->counts[i].fit);
+		if (!r->counts[i].alerts && e->min)
+			add_reason(r, t, e->rule);
 	}
 	if (r->unexpected > ALERTS_SHOWN)
 		problem(r, "%u more unexpected alerts", r->unexpected - ALERTS_SHOWN);
@@ -348,7 +386,7 @@ static void compare(struct ruletest_runner *r, const struct ruletest *t)
 
 static bool reset_counts(struct ruletest_runner *r, uint32_t n)
 {
-	uint32_t *counts = r->counts;
+	struct count *counts = r->counts;
 
 	if (n > r->cap_counts) {
 		counts = realloc(counts, n * sizeof(*counts));
@@ -365,8 +403,6 @@ static bool reset_counts(struct ruletest_runner *r, uint32_t n)
 
 static void run(struct ruletest_runner *r, const struct ruletest *t)
 {
-	struct snapshot_item reset = { .kind = SNAP_RESET };
-
 	if (t->broken) {
 		problem(r, "the test has errors, see above");
 		return;
@@ -377,11 +413,7 @@ static void run(struct ruletest_runner *r, const struct ruletest *t)
 		problem(r, "out of memory");
 		return;
 	}
-	tiercel_snapshot(r->engine, &reset);
-	if (t->trace)
-		run_trace(r, t);
-	else
-		feed_events(r, t);
+	feed(r, t);
 	compare(r, t);
 }
 
@@ -421,5 +453,6 @@ void ruletest_runner_free(struct ruletest_runner *r)
 		return;
 	tiercel_free(r->engine);
 	free(r->counts);
+	buf_done(&r->nearest_text);
 	free(r);
 }

@@ -3,6 +3,7 @@
  * Claims about fields, see claim.h.
  */
 #include "engine/match/claim.h"
+#include "engine/match/explain.h"
 #include "engine/match/oracle.h"
 
 static int resolve(struct str field, struct arena *a, struct operand **ret, const char **ret_msg)
@@ -96,26 +97,12 @@ bool claim_holds(const struct claim *c, struct event_ctx *ctx)
 	return c->printed && prints_as(c, ctx);
 }
 
-static void print_values(const struct value_list *values, struct buf *out)
-{
-	for (uint32_t i = 0; i < values->n; i++) {
-		if (i)
-			buf_add_c(out, ", ");
-		buf_add_char(out, '\'');
-		value_show(out, &values->v[i]);
-		buf_add_char(out, '\'');
-	}
-}
-
 void claim_actual(const struct claim *c, struct event_ctx *ctx, struct buf *out)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	struct value_list values;
 
 	if (c->printed && operand_print(c->operand, ctx, &text))
 		buf_printf(out, "'%.*s'", STR_ARG(buf_str(&text)));
-	else if (operand_eval(c->operand, ctx, &values) && values.n > 0)
-		print_values(&values, out);
 	else
-		buf_add_c(out, "no value");
+		explain_operand(c->operand, ctx, out);
 }
