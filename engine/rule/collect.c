@@ -80,9 +80,7 @@ static void judge_keys(struct loader *l, const struct item *it, const struct ite
 			continue;
 		g = report(l, DIAG_UNKNOWN_KEY, &it->place,
 			   "Unknown key '%.*s'. The key will be ignored.", STR_ARG(name));
-		g->pos = source_pos(it->place.src, k->offset, &l->arena);
-		g->source_line = arena_str(&l->diags->arena, source_line(it->place.src, k->offset));
-		g->span = MAX(name.len, 1u);
+		report_move(l, g, &it->place, k);
 		hint_nearest_key(l, g, name, kind->keys, kind->nkeys);
 	}
 }

@@ -58,32 +58,65 @@ static bool field_is_valid(struct loader *l, struct str text)
 	return r == 0 && s.at == text.len;
 }
 
-static bool judge_names(struct loader *l, const struct load_exception *e)
+/* Element i of the entry's `fields` or `comps`, or the one scalar that it is; NULL without. */
+static const struct yaml_node *element(const struct yaml_node *entry, const char *key, uint32_t i)
+{
+	const struct yaml_node *n = yaml_get(entry, key);
+
+	if (!n || n->kind != YNODE_SEQ)
+		return n;
+	for (n = n->first; n && i; i--)
+		n = n->next;
+	return n;
+}
+
+static bool judge_comp(struct loader *l, const struct load_exception *e,
+		       const struct yaml_node *entry, uint32_t i)
 {
 	enum op_modifier modifier;
 	enum op_id op;
+	const char *hint;
+	struct diag *g;
+
+	if (op_parse(e->pub.comps[i], &op, &modifier) == 0)
+		return true;
+	g = report(l, DIAG_ERR_VALIDATE, &e->place,
+		   "'%.*s' is not a supported comparison operator", STR_ARG(e->pub.comps[i]));
+	report_move(l, g, &e->place, element(entry, "comps", i));
+	hint = filter_comp_hint(&l->arena, e->pub.comps[i]);
+	if (hint)
+		diag_hint(l->diags, g, "%s", hint);
+	return false;
+}
+
+static bool judge_field(struct loader *l, const struct load_exception *e,
+			const struct yaml_node *entry, uint32_t i)
+{
+	struct str field = e->pub.fields[i];
+	const char *near;
+	struct diag *g;
+
+	if (field_is_valid(l, field))
+		return true;
+	if (l->oom)
+		return false;
+	g = report(l, DIAG_ERR_VALIDATE, &e->place, "'%.*s' is not a supported filter field",
+		   STR_ARG(field));
+	report_move(l, g, &e->place, element(entry, "fields", i));
+	near = field_nearest(field);
+	if (near)
+		diag_hint(l->diags, g, "did you mean '%s'?", near);
+	return false;
+}
+
+static bool judge_names(struct loader *l, const struct load_exception *e,
+			const struct yaml_node *entry)
+{
 	bool good = true;
 
-	for (uint32_t i = 0; i < e->pub.nfields; i++) {
-		struct str field = e->pub.fields[i], comp = e->pub.comps[i];
-		const char *near;
-		struct diag *g;
-
-		if (op_parse(comp, &op, &modifier)) {
-			report(l, DIAG_ERR_VALIDATE, &e->place,
-			       "'%.*s' is not a supported comparison operator", STR_ARG(comp));
-			good = false;
-		}
-		if (field_is_valid(l, field))
-			continue;
-		if (l->oom)
-			return false;
-		g = report(l, DIAG_ERR_VALIDATE, &e->place,
-			   "'%.*s' is not a supported filter field", STR_ARG(field));
-		near = field_nearest(field);
-		if (near)
-			diag_hint(l->diags, g, "did you mean '%s'?", near);
-		good = false;
+	for (uint32_t i = 0; i < e->pub.nfields && !l->oom; i++) {
+		good &= judge_comp(l, e, entry, i);
+		good &= judge_field(l, e, entry, i);
 	}
 	return good;
 }
@@ -138,12 +171,14 @@ static bool read_comps(struct loader *l, struct load_exception *e, const struct 
 		if (n->kind == YNODE_SEQ && !decode_texts(l, &at, n, &e->pub.comps, &count))
 			return false;
 		if (count != e->pub.nfields) {
-			report(l, DIAG_ERR_VALIDATE, &e->place,
-			       "Fields and comps lists must have equal length");
+			report_move(l, report(l, DIAG_ERR_VALIDATE, &e->place,
+					      "Fields and comps lists must have equal length"),
+				    &e->place, n);
 			return false;
 		}
 	} else if (n->kind != YNODE_SCALAR) {
-		report(l, DIAG_ERR_VALIDATE, &e->place, "Fields and comps must both be strings");
+		report_move(l, report(l, DIAG_ERR_VALIDATE, &e->place,
+				      "Fields and comps must both be strings"), &e->place, n);
 		return false;
 	} else if (!decode_scalar(l, &at, "comps", n, &s) ||
 		   !strs_add(l, &e->pub.comps, &count, s)) {
@@ -153,9 +188,10 @@ static bool read_comps(struct loader *l, struct load_exception *e, const struct 
 		if (!squeeze_blanks(l, e->pub.comps[i], &e->pub.comps[i]))
 			return false;
 	if (!e->pub.tuple && !comp_takes_list(e->pub.comps[0])) {
-		report(l, DIAG_ERR_VALIDATE, &e->place,
-		       "When fields is a single value, comps must be one of (in, pmatch, "
-		       "intersects) or a modifier operator (e.g. startswith oneof)");
+		report_move(l, report(l, DIAG_ERR_VALIDATE, &e->place,
+				      "When fields is a single value, comps must be one of (in, "
+				      "pmatch, intersects) or a modifier operator (e.g. startswith "
+				      "oneof)"), &e->place, n);
 		return false;
 	}
 	return true;
@@ -217,12 +253,18 @@ static bool read_row(struct loader *l, struct load_exception *e, const struct pl
 
 	row = yaml_deref(row);
 	if (!e->pub.tuple && row->kind != YNODE_SCALAR) {
-		report(l, DIAG_ERR_VALIDATE, &at,
-		       "Expected values array to contain a list of strings");
+		diag_hint(l->diags,
+			  report(l, DIAG_ERR_VALIDATE, &at,
+				 "Expected values array to contain a list of strings"),
+			  "'fields' is one name, so 'values' is one list: values: [a, b]");
 		return false;
 	}
 	if (e->pub.tuple && (row->kind != YNODE_SEQ || row->n != e->pub.nfields)) {
-		report(l, DIAG_ERR_VALIDATE, &at, "Fields and values lists must have equal length");
+		diag_hint(l->diags,
+			  report(l, DIAG_ERR_VALIDATE, &at,
+				 "Fields and values lists must have equal length"),
+			  "'fields' is a list of %u, so each row is one too: values: [%s]",
+			  e->pub.nfields, e->pub.nfields > 1 ? "[a, b], [c, d]" : "[a], [b]");
 		return false;
 	}
 	r = add_row(l, e, &at);
@@ -291,7 +333,7 @@ static bool define(struct loader *l, struct load_rule *r, struct load_exception 
 
 	if (!read_fields(l, e, entry) || !read_comps(l, e, entry))
 		return r->unknown_source && !l->oom;
-	if (!r->unknown_source && !judge_names(l, e))
+	if (!r->unknown_source && !judge_names(l, e, entry))
 		return false;
 	if (values && !read_values(l, e, values))
 		return r->unknown_source && !l->oom;

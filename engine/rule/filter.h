@@ -49,6 +49,9 @@ typedef void (*filter_warn_fn)(void *ctx, enum diag_code code, const struct filt
  * earlier call has checked; problems in them are reported again.
  */
 typedef void (*filter_error_fn)(void *ctx, const struct filter_error *err);
+/* For the operator of an exception that is none: what was meant, in the arena, or NULL. */
+const char *filter_comp_hint(struct arena *arena, struct str text);
+
 struct filter_checker {
 	struct arena *arena;
 	const struct static_fields *statics;

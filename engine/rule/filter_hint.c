@@ -74,24 +74,31 @@ static const char *foreign_hint(const struct spot *p)
 	return NULL;
 }
 
+const char *filter_comp_hint(struct arena *arena, struct str text)
+{
+	struct spot p = { .rest = text };
+	const char *names[OP_COUNT], *near, *hint = foreign_hint(&p);
+
+	for (unsigned i = 0; i < OP_COUNT; i++)
+		names[i] = op_infos[i].spelling;
+	near = hint ? NULL : str_nearest(text, names, OP_COUNT);
+	return near ? arena_printf(arena, "did you mean '%s'?", near) : hint;
+}
+
 static const char *operator_hint(const struct spot *p)
 {
-	const char *names[OP_COUNT], *near;
 	struct str word = first_word(p->rest);
 
 	if (!says(p, "check operator"))
 		return NULL;
 	if (str_is(word, "not"))
 		return "'not' stands before the field";
+	if (!p->rest.len)
+		return "a field alone is no check, compare it or write 'exists'";
 	for (unsigned i = 0; i < OP_COUNT; i++)
-		names[i] = op_infos[i].spelling;
-	near = str_nearest(word, names, OP_COUNT);
-	for (unsigned i = 0; i < OP_COUNT; i++)
-		if (str_is(word, names[i]))
+		if (str_is(word, op_infos[i].spelling))
 			return "a blank and a value must follow";
-	if (!near)
-		return p->rest.len ? NULL : "a field alone is no check, compare it or write 'exists'";
-	return arena_printf(p->arena, "did you mean '%s'?", near);
+	return filter_comp_hint(p->arena, word);
 }
 
 /* Column of the innermost parenthesis that is open at the end; 0: none. Quotes are left alone. */

@@ -135,6 +135,8 @@ int filter_lint(const struct ast *ast, const struct filter_checker *c)
 	w.pos = why.check->pos;
 	w.span = why.check->span;
 	w.text = why.check->text;
+	w.hint = why.other ? "a field has one value: join them with 'or', or write 'in (a, b)'"
+			   : "fill the list, or switch the rule off";
 	c->warn(c->ctx, DIAG_LINT_NEVER_TRUE, &w);
 	return 0;
 }

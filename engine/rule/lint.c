@@ -127,9 +127,12 @@ static void lint_exceptions(struct loader *l, struct load_rule *r)
 		const struct load_exception *e = r->exceptions[i];
 
 		if (!e->pub.nrows) {
-			report(l, DIAG_LINT_UNUSED_EXCEPTION, &e->place,
-			       "Exception '%.*s' has no values: it excepts nothing",
-			       STR_ARG(e->pub.name.s));
+			diag_hint(l->diags,
+				  report(l, DIAG_LINT_UNUSED_EXCEPTION, &e->place,
+					 "Exception '%.*s' has no values: it excepts nothing",
+					 STR_ARG(e->pub.name.s)),
+				  "append values in another file ('override: {exceptions: append}'), "
+				  "or remove it");
 			continue;
 		}
 		if (!e->pub.tuple && column_always(r->pub, &e->pub, 0, 0, e->pub.nrows)) {
@@ -161,7 +164,8 @@ static struct cond *owner_of(struct loader *l, struct load_rule *r, const char *
 static void on_warning(void *ctx, enum diag_code code, const struct filter_error *w)
 {
 	struct lint *x = ctx;
-	struct finding f = { .code = code, .message = w->message, .pos = w->pos, .span = w->span };
+	struct finding f = { .code = code, .message = w->message, .pos = w->pos, .span = w->span,
+			     .hint = w->hint };
 	struct cond *c = owner_of(x->l, x->rule, w->text);
 
 	cond_report(x->l, c, &f, code, c == &x->rule->cond ? NULL : &x->rule->cond.place);
@@ -178,31 +182,81 @@ static void lint_never_true(struct loader *l, struct load_rule *r)
 		l->oom = true;
 }
 
-/* Under first-match the later one of two equal rules is never reached. */
-static void lint_shadowed(struct loader *l, struct strmap *seen, struct load_rule *r)
-{
-	struct load_rule *before;
-	struct diag *g;
-	struct str key;
+/* ---- rules in the shadow of earlier ones ---------------------------------------------------- */
 
-	if (!r->pub->enabled)
-		return;
+/* What a rule demands: the hashes of its checks joined by "and", sorted and distinct. */
+struct demands {
+	const struct load_rule *rule;
+	uint64_t *v;
+	uint32_t n, cap;
+	struct demands *next;		/* filed under the same check */
+};
+
+static int by_hash(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool add_demands(struct loader *l, struct demands *d, const struct ast *a)
+{
+	uint64_t *v;
+
+	if (a->kind == AST_AND) {
+		for (uint32_t i = 0; i < a->nkids; i++)
+			if (!add_demands(l, d, a->kids[i]))
+				return false;
+		return true;
+	}
+	v = arena_grow(&l->arena, d->v, &d->cap, d->n + 1, sizeof(*v));
 	buf_clear(&l->full);
-	filter_print(&l->full, r->pub->ast);
-	key = arena_str(&l->arena, buf_str(&l->full));
-	if (!key.p) {
+	filter_print(&l->full, a);
+	if (!v || l->full.err)
+		return oom(l);
+	d->v = v;
+	v[d->n++] = hash_str(buf_str(&l->full));
+	return true;
+}
+
+static struct demands *demands_of(struct loader *l, const struct load_rule *r)
+{
+	struct demands *d = arena_new(&l->arena, struct demands);
+	uint32_t kept = 0;
+
+	if (!d) {
 		l->oom = true;
-		return;
+		return NULL;
 	}
-	before = strmap_get(seen, key);
-	if (!before) {
-		if (strmap_put(seen, key, r))
-			l->oom = true;
-		return;
-	}
-	g = report(l, DIAG_LINT_SHADOWED_RULE, &r->cond.place,
-		   "Rule never gives an alert: rule '%.*s' has the same condition and comes first",
-		   STR_ARG(before->pub->name.s));
+	d->rule = r;
+	if (!add_demands(l, d, r->pub->ast))
+		return NULL;
+	qsort(d->v, d->n, sizeof(*d->v), by_hash);
+	for (uint32_t i = 0; i < d->n; i++)
+		if (!kept || d->v[kept - 1] != d->v[i])
+			d->v[kept++] = d->v[i];
+	d->n = kept;
+	return d;
+}
+
+/* Everything that `a` demands, `b` demands too. */
+static bool demands_less(const struct demands *a, const struct demands *b)
+{
+	for (uint32_t i = 0; i < a->n; i++)
+		if (!bsearch(&a->v[i], b->v, b->n, sizeof(*b->v), by_hash))
+			return false;
+	return true;
+}
+
+static void report_shadowed(struct loader *l, const struct load_rule *r,
+			    const struct load_rule *before, bool equal)
+{
+	struct diag *g = report(l, DIAG_LINT_SHADOWED_RULE, &r->cond.place,
+				"Rule never gives an alert: rule '%.*s' %s and comes first",
+				STR_ARG(before->pub->name.s),
+				equal ? "has the same condition" : "matches whenever it does");
+
+	diag_hint(l->diags, g, "put the narrower rule first, or set 'rule_matching: all'");
 	if (g->file) {
 		g->other_file = before->cond.place.src->name;
 		g->other_pos = source_pos(before->cond.place.src, before->cond.place.offset,
@@ -210,9 +264,46 @@ static void lint_shadowed(struct loader *l, struct strmap *seen, struct load_rul
 	}
 }
 
+/* File the rule under a check that no other one is filed under, if it has one. */
+static void file_demands(struct loader *l, struct u64map *seen, struct demands *d)
+{
+	uint32_t at = 0;
+
+	while (at + 1 < d->n && u64map_get(seen, d->v[at]))
+		at++;
+	d->next = u64map_get(seen, d->v[at]);
+	if (u64map_put(seen, d->v[at], d))
+		l->oom = true;
+}
+
+/*
+ * Under first-match a rule is never reached when an earlier one demands nothing that it does not
+ * demand itself. Earlier rules are filed under one of their checks, so few are looked at.
+ */
+static void lint_shadowed(struct loader *l, struct u64map *seen, const struct load_rule *r)
+{
+	struct demands *d;
+
+	if (!r->pub->enabled)
+		return;
+	d = demands_of(l, r);
+	for (uint32_t i = 0; d && i < d->n; i++) {
+		const struct demands *e = u64map_get(seen, d->v[i]);
+
+		while (e && !demands_less(e, d))
+			e = e->next;
+		if (!e)
+			continue;
+		report_shadowed(l, r, e->rule, e->n == d->n);
+		return;
+	}
+	if (d)
+		file_demands(l, seen, d);
+}
+
 void lint_rules(struct loader *l)
 {
-	struct strmap seen = { 0 };
+	struct u64map seen = { 0 };
 
 	for (uint32_t i = 0; i < l->nrules && !l->oom; i++) {
 		struct load_rule *r = l->rules[i];
@@ -224,5 +315,5 @@ void lint_rules(struct loader *l)
 		if (!l->rs->opts.match_all)
 			lint_shadowed(l, &seen, r);
 	}
-	strmap_done(&seen);
+	u64map_done(&seen);
 }

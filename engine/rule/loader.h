@@ -137,6 +137,9 @@ struct item {
 /* Never NULL. The record's place is the innermost one. */
 struct diag *report(struct loader *l, enum diag_code code, const struct place *at,
 		    const char *fmt, ...) _printf_(4, 5);
+/* The record's place is `n` of the same file, its locations stay. */
+void report_move(struct loader *l, struct diag *g, const struct place *at,
+		 const struct yaml_node *n);
 bool report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name);
 #define oom(l) ((l)->oom = true, false)
 

@@ -47,6 +47,16 @@ struct diag *report(struct loader *l, enum diag_code code, const struct place *a
 	return g;
 }
 
+void report_move(struct loader *l, struct diag *g, const struct place *at,
+		 const struct yaml_node *n)
+{
+	if (!n || g == &l->diags->scratch)
+		return;
+	g->pos = source_pos(at->src, n->offset, &l->arena);
+	g->source_line = arena_str(&l->diags->arena, source_line(at->src, n->offset));
+	g->span = n->end > n->offset ? n->end - n->offset : 1;
+}
+
 /* A hint with the nearest known name, if any. For messages only, so large rule sets go without. */
 bool report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name)
 {

@@ -146,15 +146,15 @@ static bool rule_check(struct loader *l, struct load_rule *r)
 	return settle_findings(l, r, &w) && !broken && r->cond.raw;
 }
 
-/* For messages about the rule as such. */
-static void rule_warn(struct loader *l, struct load_rule *r, enum diag_code code,
-		      const char *message)
+/* A message about the rule as such. */
+static struct diag *rule_warn(struct loader *l, struct load_rule *r, enum diag_code code,
+			      const char *message)
 {
 	struct cond *c = &r->cond;
 	const struct piece *p = c->text.first;
 	struct place at = { c->type, STR(""), p->src, p->node->offset, &c->place };
 
-	report(l, code, &at, "%s", message);
+	return report(l, code, &at, "%s", message);
 }
 
 static bool rule_resolve(struct loader *l, struct load_rule *r)
@@ -180,9 +180,12 @@ static bool rule_events(struct loader *l, struct load_rule *r)
 		return false;
 	}
 	if (r->pub->warn_evttypes && !evtset_is_restricted(&r->pub->events))
-		rule_warn(l, r, DIAG_NO_EVTTYPE,
-			  "Rule matches too many evt.type values. This has a significant "
-			  "performance penalty.");
+		diag_hint(l->diags,
+			  rule_warn(l, r, DIAG_NO_EVTTYPE,
+				    "Rule matches too many evt.type values. This has a significant "
+				    "performance penalty."),
+			  "begin with the events it is about, such as 'evt.type in (open, openat) "
+			  "and ...'");
 	evtset_add(&r->pub->events, EV_ASYNCEVENT_E);	/* every rule can see them */
 	return true;
 }
