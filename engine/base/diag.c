@@ -3,6 +3,7 @@
  * Collection and text form of diagnostics. The collection owns all its strings.
  */
 #include "engine/base/diag.h"
+#include "engine/base/utf8.h"
 
 const struct diag_info diag_infos[DIAG_COUNT] = {
 #define DIAG(id, name, severity, text) [DIAG_##id] = { name, severity, text },
@@ -90,18 +91,47 @@ static struct str visible_part(struct str line, uint32_t col, uint32_t *ret_care
 	return line;
 }
 
+/* Rule files may hold anything: nothing of it may reach the terminal but tabs and what is visible. */
+static void add_line(struct buf *out, struct str s)
+{
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i <= s.len; i++) {
+		if (i < s.len && s.p[i] != '\t')
+			continue;
+		utf8_sanitize(out, str_sub(s, from, i));
+		if (i < s.len)
+			buf_add_char(out, '\t');
+		from = i + 1;
+	}
+}
+
+/* One `fill` for each character that `s` shows, tabs stay. */
+static void add_cells(struct buf *out, struct str s, char fill)
+{
+	_cleanup_buf_ struct buf shown = BUF_INIT;
+
+	add_line(&shown, s);
+	for (size_t i = 0; i < shown.len; i++)
+		if (((unsigned char)shown.p[i] & 0xc0) != 0x80)
+			buf_add_char(out, shown.p[i] == '\t' ? '\t' : fill);
+}
+
 static void render_source(const struct diag *g, struct buf *out)
 {
-	uint32_t caret, span;
+	uint32_t caret, next;
 	struct str line = visible_part(g->source_line, g->pos.col, &caret);
 
-	buf_printf(out, "  %5u | %.*s\n        | ", g->pos.line, STR_ARG(line));
-	for (uint32_t i = 0; i < caret; i++)
-		buf_add_char(out, i < line.len && line.p[i] == '\t' ? '\t' : ' ');
-	span = MAX(1u, MIN(g->span, line.len > caret ? line.len - caret : 1));
+	buf_printf(out, "  %5u | ", g->pos.line);
+	add_line(out, line);
+	buf_add_c(out, "\n        | ");
+	add_cells(out, str_sub(line, 0, caret), ' ');
 	buf_add_char(out, '^');
-	for (uint32_t i = 1; i < span; i++)
-		buf_add_char(out, '~');
+	/* The caret stands for the first character, whatever its length in bytes. */
+	for (next = caret + 1; next < line.len && ((unsigned char)line.p[next] & 0xc0) == 0x80;)
+		next++;
+	if (g->span > next - caret && next < line.len)
+		add_cells(out, str_sub(line, next, caret + MIN(g->span, line.len - caret)), '~');
 	buf_add_char(out, '\n');
 }
 
@@ -114,8 +144,11 @@ static void render_loc(const struct diag_loc *loc, struct buf *out)
 	if (!loc->outer)	/* "rules content": says nothing that the file name does not */
 		return;
 	buf_printf(out, "%s%s", loc->outer->outer ? ", " : "  in ", loc->item_type);
-	if (loc->item_name.len)
-		buf_printf(out, " '%.*s'", STR_ARG(loc->item_name));
+	if (!loc->item_name.len)
+		return;
+	buf_add_c(out, " '");
+	utf8_sanitize(out, loc->item_name);
+	buf_add_char(out, '\'');
 }
 
 void diag_render(const struct diag *g, struct buf *out)
@@ -128,8 +161,9 @@ void diag_render(const struct diag *g, struct buf *out)
 		buf_printf(out, "%u:%u:", g->pos.line, g->pos.col);
 	if (g->file || g->pos.line)
 		buf_add_char(out, ' ');
-	buf_printf(out, "%s: %s [%s]\n", info->severity == DIAG_ERROR ? "error" : "warning",
-		   g->message, info->name);
+	buf_add_c(out, info->severity == DIAG_ERROR ? "error: " : "warning: ");
+	utf8_sanitize(out, str_from(g->message));
+	buf_printf(out, " [%s]\n", info->name);
 	if (g->source_line.len)
 		render_source(g, out);
 	if (g->loc && g->loc->outer) {
@@ -139,6 +173,9 @@ void diag_render(const struct diag *g, struct buf *out)
 	if (g->other_file)
 		buf_printf(out, "  see %s:%u:%u\n", g->other_file, g->other_pos.line,
 			   g->other_pos.col);
-	if (g->hint)
-		buf_printf(out, "  hint: %s\n", g->hint);
+	if (!g->hint)
+		return;
+	buf_add_c(out, "  hint: ");
+	utf8_sanitize(out, str_from(g->hint));
+	buf_add_char(out, '\n');
 }

@@ -264,5 +264,6 @@ const char *filter_field_hint(struct arena *arena, struct str text)
 		if (f && (n == text.len || text.p[n] == '.' || !is_word_char(text.p[n])))
 			return argument_hint(arena, f, str_sub(text, n, text.len));
 	}
-	return near && !str_is(text, near) ? arena_printf(arena, "did you mean %s?", near) : NULL;
+	return near ? arena_printf(arena, "did you mean %s?", near)
+		    : "'tiercel fields' lists all fields";
 }

@@ -3,6 +3,7 @@
  * Outputs of rules: blanks, %container.info, deprecated fields, suggested and appended output. The
  * templates themselves are judged by a function that the caller of the loader brings.
  */
+#include "engine/rule/filter_run.h"
 #include "engine/rule/loader.h"
 
 static const char container_info[] = "%container.info";
@@ -31,14 +32,19 @@ static struct diag *report_at(struct loader *l, struct load_rule *r, enum diag_c
 }
 
 /* The name is taken from the message: the judge of the template knows which one it tried. */
-static void hint_field(struct loader *l, struct diag *g, const char *message)
+static void hint_output(struct loader *l, struct diag *g, const char *message)
 {
 	static const char mark[] = "nonexistent field ";
-	const char *name = strstr(message, mark);
-	const char *near = name ? field_nearest(str_from(name + strlen(mark))) : NULL;
+	const char *name = strstr(message, mark), *hint = NULL;
 
-	if (near && strcmp(near, name + strlen(mark)) != 0)
-		diag_hint(l->diags, g, "did you mean %s?", near);
+	if (name)
+		hint = filter_field_hint(&l->arena, str_from(name + strlen(mark)));
+	else if (strchr(message, '%'))
+		hint = "a '%' begins a field, as in %proc.name; it cannot be escaped";
+	else if (strstr(message, "not a field"))
+		hint = "the name of a field has a dot, as in %proc.name";
+	if (hint)
+		diag_hint(l->diags, g, "%s", hint);
 }
 
 /* "%container.info" goes; containers have fields of their own. */
@@ -252,9 +258,9 @@ void rule_output(struct loader *l, struct load_rule *r, bool good)
 	if ((!message && !append_output(l, r->pub, own, &message, &pos)) || !message || l->oom)
 		return;
 	if (r->pub->skip_if_unknown_filter && message_is_unknown_filter(message) && good) {
-		hint_field(l, report_at(l, r, DIAG_UNKNOWN_FILTER, pos.offset, message), message);
+		hint_output(l, report_at(l, r, DIAG_UNKNOWN_FILTER, pos.offset, message), message);
 		r->pub->skipped = true;
 	} else {
-		hint_field(l, report_at(l, r, DIAG_ERR_COMPILE_OUTPUT, pos.offset, message), message);
+		hint_output(l, report_at(l, r, DIAG_ERR_COMPILE_OUTPUT, pos.offset, message), message);
 	}
 }
