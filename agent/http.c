@@ -114,7 +114,7 @@ static int take_progress(void *ctx, curl_off_t dltotal, curl_off_t dlnow, curl_o
 {
 	struct http *h = ctx;
 
-	if (!h->rq->cancel || !*h->rq->cancel)
+	if (!h->rq->cancelled || !h->rq->cancelled(h->rq->ctx))
 		return 0;
 	h->stopped = -ECANCELED;
 	return 1;

@@ -32,8 +32,9 @@ struct http_request {
 	struct str body;			/* STR_NONE: none */
 	/* Takes the answer's body of a 2xx status instead of response.body. Non-zero stops. */
 	int (*on_body)(void *ctx, const void *data, size_t n);
-	void *ctx;
-	const volatile bool *cancel;		/* true ends the request with -ECANCELED; or NULL */
+	/* Asked about once a second: true ends the request with -ECANCELED. */
+	bool (*cancelled)(void *ctx);
+	void *ctx;				/* of both */
 };
 
 struct http_response {

@@ -146,7 +146,8 @@ static uint32_t take_batch(struct output_queue *q, struct message **batch)
 static void report(struct output_queue *q, int r, bool was_failing)
 {
 	if (r < 0 && !was_failing)
-		cli_warn("output %s fails: %s", q->sink->name, strerror(-r));
+		cli_warn("output %s fails: %s", q->sink->name,
+			 q->sink->why ? q->sink->why(q->ctx, r) : strerror(-r));
 	else if (r == 0 && was_failing)
 		cli_warn("output %s works again", q->sink->name);
 }

@@ -25,6 +25,8 @@ struct output_sink {
 	 */
 	int (*write)(struct output_queue *q, void *ctx, struct message *const *batch, uint32_t n,
 		     uint32_t *ret_done);
+	/* Words for what write() returned last. May be NULL: those of errno. */
+	const char *(*why)(void *ctx, int r);
 	/* Open files again. May be NULL. */
 	void (*reopen)(void *ctx);
 	/* After the last write; may wait for what was written, not longer than until `deadline_ns`. */

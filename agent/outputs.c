@@ -19,6 +19,7 @@ static const struct output_kind kinds[] = {
 	{ "syslog", offsetof(struct config, syslog_output.enabled), 0, output_syslog_open },
 	{ "program", offsetof(struct config, program_output.enabled), 0, output_program_open },
 	{ "grpc", offsetof(struct config, grpc.enabled), ALERT_TEXT | ALERT_FIELDS, output_grpc_open },
+	{ "http", offsetof(struct config, http_output.enabled), 0, output_http_open },
 };
 
 _Static_assert(ARRAY_SIZE(kinds) <= OUTPUTS_MAX, "room for every kind");

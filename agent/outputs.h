@@ -36,5 +36,6 @@ int output_file_open(const struct config *c, struct output **ret);
 int output_syslog_open(const struct config *c, struct output **ret);
 int output_program_open(const struct config *c, struct output **ret);
 int output_grpc_open(const struct config *c, struct output **ret);
+int output_http_open(const struct config *c, struct output **ret);
 
 #endif

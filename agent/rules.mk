@@ -16,6 +16,13 @@ $(BUILD)/agent/tests/test_%: $(BUILD)/agent/tests/test_%.o $(BUILD)/agent/libage
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt -lm $(AGENT_LIBS) $(ENGINE_LIBS)
 
+# Gives messages to outputs for test_output_*.py.
+$(BUILD)/agent/tests/output_feeder: $(BUILD)/agent/tests/output_feeder.o $(BUILD)/agent/libagent.a $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(ENGINE_LIBS)
+
+unit: $(BUILD)/agent/tests/output_feeder
+
 # ---- packages, images, manifests --------------------------------------------------------------
 deploy-deps: deps
 	$(Q).ci/deps.sh agent/deploy/packages

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP server for the tests: keeps what is posted and does as the path says.
 
-usage: http_sink.py FILE [--tls CERT KEY [CA]]   prints its port; bodies go to FILE, one JSON line each
+usage: http_sink.py FILE [--port N] [--tls CERT KEY [CA]]   prints its port; bodies go to FILE, one JSON line each
 paths: /ok, /status/N, /flaky/N (N times 503, then 200), /slow (2 s), /echo (the body), /headers (the
 request's headers as JSON), /big (2 MiB), /redirect (to /ok), /close (no answer). /ndjson: a body of many lines.
 """
@@ -75,7 +75,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+port = int(sys.argv[sys.argv.index("--port") + 1]) if "--port" in sys.argv else 0
+server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
 if "--tls" in sys.argv:
     files = sys.argv[sys.argv.index("--tls") + 1:]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
