@@ -220,18 +220,33 @@ static void detach(struct state *s, struct fdtable *t, struct fdinfo *f)
 	free_later(s, f);
 }
 
+/* One makes room for the next: not the standard ones, another one each time. */
+static void evict_fd(struct state *s, struct fdtable *t)
+{
+	const uint32_t first = 3;	/* behind standard error */
+	uint32_t pos = first + t->last_order % (t->nslots - first);
+	struct fdinfo *f = fdtable_next(t, &pos);
+
+	if (!f) {
+		pos = first;
+		f = fdtable_next(t, &pos);
+	}
+	if (!f)
+		return;
+	detach(s, t, f);
+	s->stats.fds_evicted++;
+}
+
 static bool may_add(struct state *s, struct fdtable **slot, const struct fdinfo *old, bool snapshot)
 {
+	if (unlikely(state_full(s)) || !unshare(s, slot, false)) {
+		s->stats.fds_refused++;
+		return false;
+	}
 	if (!old && !snapshot &&
 	    limit_over(s->limits, LIMIT_FDS_PER_PROCESS, (uint64_t)(*slot)->count + 1))
-		goto refused;
-	if (state_full(s) || !unshare(s, slot, false))
-		goto refused;
+		evict_fd(s, *slot);
 	return true;
-
-refused:
-	s->stats.fds_refused++;
-	return false;
 }
 
 /* Put `f` into the table in place of what is there. Takes `f`. */

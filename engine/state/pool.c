@@ -27,7 +27,7 @@ bool pool_grow(struct pool *p)
 		return false;
 	c->next = p->chunks;
 	p->chunks = c;
-	p->bytes += bytes;
+	p->used += n * p->size;
 	for (size_t i = n; i-- > 0;)
 		pool_put(p, c->objects + i * p->size);
 	return true;

@@ -261,8 +261,8 @@ static void remove_all_threads(struct state *s)
 
 	while ((t = state_next_thread(s, &pos)) != NULL) {
 		thread_remove(s, t);
-		/* Removal moves entries towards the start of their run. */
-		pos = 0;
+		/* Removal moves the next entry of a run into the place. */
+		pos--;
 	}
 }
 
@@ -283,7 +283,7 @@ void state_clear_tables(struct state *s)
 	istr_set(&s->hostname, s->intern.empty);
 	s->closed_in = NULL;
 	s->snapshot_done = false;
-	s->sweeping = false;
+	s->sweeping = s->crowded = false;
 	s->next_sweep = 0;
 }
 
@@ -306,16 +306,25 @@ void state_free(struct state *s)
 	free(s);
 }
 
+/* Objects that pools keep for the next ones do not count: who is evicted has to make a difference. */
 static size_t state_bytes(const struct state *s)
 {
-	return s->intern.bytes + s->table_bytes + s->thread_pool.bytes + s->group_pool.bytes +
-	       s->fd_pool.bytes + ((size_t)s->threads.mask + s->groups.mask) *
+	return s->intern.bytes + s->table_bytes + s->thread_pool.used + s->group_pool.used +
+	       s->fd_pool.used + ((size_t)s->threads.mask + s->groups.mask) *
 	       sizeof(struct u64map_slot);
 }
 
 bool state_full(struct state *s)
 {
-	return limit_over(s->limits, LIMIT_STATE_BYTES, state_bytes(s));
+	if (likely(!limit_over(s->limits, LIMIT_STATE_BYTES, state_bytes(s))))
+		return false;
+	s->crowded = true;
+	return true;
+}
+
+bool state_over_budget(const struct state *s)
+{
+	return state_bytes(s) > s->limits->max[LIMIT_STATE_BYTES];
 }
 
 static bool exchange(struct istr **slot, struct istr *n)
@@ -524,6 +533,8 @@ void state_event(struct state *s, struct event *ev, struct event_ctx *c)
 	finish_previous(s);
 	if (unlikely(s->sweeping || ev->ts >= s->next_sweep))
 		thread_sweep(s, ev->ts);
+	if (unlikely(s->crowded))
+		thread_make_room(s, ev->tid);
 	start_ctx(s, ev, c, step);
 	c->thread = t = find_thread(s, ev, step->flags);
 	if (likely(t != NULL))

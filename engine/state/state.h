@@ -162,8 +162,9 @@ struct group_entry {
 
 struct state_stats {
 	uint64_t threads, threads_added, threads_removed, threads_refused;
+	uint64_t threads_evicted;	/* of those removed: to make room */
 	uint64_t threads_fake;	/* stand-ins that are in the table now */
-	uint64_t fds, fds_added, fds_removed, fds_refused;
+	uint64_t fds, fds_added, fds_removed, fds_refused, fds_evicted;
 	uint64_t thread_misses, fd_misses, fd_failed_lookups;
 	uint64_t containers, users, container_documents_bad;
 	uint64_t bytes;
@@ -202,7 +203,7 @@ struct event_ctx {
 	struct event *ev;
 	struct arena *scratch;		/* reset per event by the owner of the ctx */
 	const struct host_names *resolve;	/* set by the owner of the ctx; NULL: no names */
-	struct thread *thread;		/* NULL: table full */
+	struct thread *thread;		/* NULL: table full, or an event without one */
 	struct fdinfo *fd;		/* fd used or created by the event, or NULL */
 	struct container *container;	/* of the event: the thread's, or the one it describes */
 	int64_t fd_num;			/* its number; -1: creation failed */

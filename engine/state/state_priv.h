@@ -32,7 +32,7 @@ struct pool {
 	size_t size;
 	void *free;
 	struct pool_chunk *chunks;
-	size_t bytes;
+	size_t used;		/* bytes of objects in use */
 };
 
 void pool_init(struct pool *p, size_t size);
@@ -48,6 +48,7 @@ static inline void *pool_get(struct pool *p)
 		return NULL;
 	obj = p->free;
 	memcpy(&p->free, obj, sizeof(p->free));
+	p->used += p->size;
 	return obj;
 }
 
@@ -55,6 +56,7 @@ static inline void pool_put(struct pool *p, void *obj)
 {
 	memcpy(obj, &p->free, sizeof(p->free));
 	p->free = obj;
+	p->used -= p->size;
 }
 
 struct fdtable {
@@ -151,6 +153,8 @@ struct state {
 	uint64_t next_sweep;
 	uint32_t sweep_pos;
 	bool sweeping;
+	bool crowded;			/* a table is full: make room before the next event */
+	uint32_t evict_pos;
 
 	struct machine_record machine;
 	struct istr *hostname;
@@ -212,7 +216,8 @@ static inline bool param_u32(struct event *ev, unsigned i, uint32_t *ret_v)
 bool state_set_text(struct state *s, struct istr **slot, struct str text);
 /* The same for texts of fds: they come and go, looking for equal ones would cost more. */
 bool state_set_name(struct state *s, struct istr **slot, struct str text);
-bool state_full(struct state *s);	/* byte budget exhausted, counted */
+bool state_full(struct state *s);	/* byte budget exhausted, counted; room will be made */
+bool state_over_budget(const struct state *s);
 static inline void thread_touch(struct state *s, struct thread *t)
 {
 	t->version = ++s->version;
@@ -245,6 +250,8 @@ void thread_set_cgroups(struct state *s, struct thread *t, struct str cgroups);
 void thread_drop_texts(struct thread *t);
 void thread_from_record(struct state *s, struct thread *t, const struct proc_record *r);
 void thread_sweep(struct state *s, uint64_t now);
+/* Between two events: remove who is longest without events, but not `tid`. */
+void thread_make_room(struct state *s, int64_t tid);
 void thread_forget_enter(struct thread *t);
 static inline bool thread_is_leader(const struct thread *t)
 {

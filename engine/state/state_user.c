@@ -5,6 +5,8 @@
  */
 #include "engine/state/state_priv.h"
 
+#define SEARCH_EVERY 1024
+
 struct user_slot {
 	struct istr *container;	/* "" = host */
 	struct user_entry user;
@@ -60,8 +62,41 @@ static void group_entry_free(struct state *s, struct group_slot *g)
 	free(g);
 }
 
+static bool is_stranger(const struct state *s, const struct istr *container)
+{
+	return container->len && !container_find(s, istr_str(container));
+}
+
+/*
+ * Make room: names of containers that are not known any more. Removal moves the next entry of a run
+ * into the place.
+ */
+static void drop_strangers(struct state *s)
+{
+	uint32_t pos = 0;
+	uint64_t key;
+	void *v;
+
+	while (u64map_next(&s->users, &pos, &key, &v))
+		if (is_stranger(s, ((struct user_slot *)v)->container)) {
+			u64map_remove(&s->users, key);
+			user_free(s, v);
+			pos--;
+		}
+	for (pos = 0; u64map_next(&s->user_groups, &pos, &key, &v);)
+		if (is_stranger(s, ((struct group_slot *)v)->container)) {
+			u64map_remove(&s->user_groups, key);
+			group_entry_free(s, v);
+			pos--;
+		}
+}
+
 static bool room(struct state *s)
 {
+	/* Not each time: when all are known a search is in vain. */
+	if (s->users.count + s->user_groups.count + 1ull > s->limits->max[LIMIT_USERS] &&
+	    s->limits->hits[LIMIT_USERS] % SEARCH_EVERY == 0)
+		drop_strangers(s);
 	return !limit_over(s->limits, LIMIT_USERS,
 			   (uint64_t)s->users.count + s->user_groups.count + 1) && !state_full(s);
 }

@@ -9,6 +9,9 @@
 #define STALE_NS (1800 * NS_PER_S)
 #define SWEEP_EVERY_NS (1200 * NS_PER_S)
 #define SWEEP_STEP 4
+#define ROOM 8			/* free places: one event adds a few threads at most */
+#define EVICT_SAMPLE 64		/* entries that one is chosen from */
+#define EVICT_MAX 16		/* per event */
 
 struct thread *state_thread(const struct state *s, int64_t tid)
 {
@@ -37,6 +40,11 @@ static void set_defaults(struct state *s, struct thread *t, int64_t tid)
 	thread_touch(s, t);
 }
 
+static uint64_t room_wanted(const struct state *s)
+{
+	return MAX(MIN(s->limits->max[LIMIT_THREADS] / 4, (uint64_t)ROOM), 1u);
+}
+
 struct thread *thread_add(struct state *s, int64_t tid)
 {
 	struct thread *t;
@@ -52,10 +60,13 @@ struct thread *thread_add(struct state *s, int64_t tid)
 	}
 	set_defaults(s, t, tid);
 	s->stats.threads_added++;
+	if (unlikely(s->threads.count + room_wanted(s) > s->limits->max[LIMIT_THREADS]))
+		s->crowded = true;
 	s->last = t;
 	return t;
 
 refused:
+	s->crowded = true;
 	s->stats.threads_refused++;
 	return NULL;
 }
@@ -336,6 +347,58 @@ void thread_sweep(struct state *s, uint64_t now)
 		group_thread_exit(s, t, 0);
 		group_reap(s);
 	}
+}
+
+/* Who is missed least: stand-ins and the dead, then those that nobody else refers to. */
+static unsigned evict_rank(const struct thread *t)
+{
+	if (!t->group || (t->state_flags & THREAD_DEAD))
+		return 2;
+	return !t->children && t->group->threads == t && !t->group_next;
+}
+
+/* The best one of a sample; rare enough, and large tables have many that will do. */
+static struct thread *pick_victim(struct state *s, int64_t except)
+{
+	struct thread *t, *best = NULL;
+	uint32_t n = MIN(s->threads.count, (uint32_t)EVICT_SAMPLE);
+	unsigned rank, best_rank = 0;
+
+	for (; n > 0; n--) {
+		t = state_next_thread(s, &s->evict_pos);
+		if (!t) {
+			s->evict_pos = 0;
+			t = state_next_thread(s, &s->evict_pos);
+		}
+		if (!t || t->tid == except)
+			continue;
+		rank = evict_rank(t);
+		if (best && (rank < best_rank ||
+			     (rank == best_rank && t->last_event_ts >= best->last_event_ts)))
+			continue;
+		best = t;
+		best_rank = rank;
+	}
+	return best;
+}
+
+void thread_make_room(struct state *s, int64_t tid)
+{
+	s->crowded = false;
+	for (int i = 0; i < EVICT_MAX; i++) {
+		struct thread *victim;
+
+		if (s->threads.count + room_wanted(s) <= s->limits->max[LIMIT_THREADS] &&
+		    !state_over_budget(s))
+			return;
+		victim = pick_victim(s, tid);
+		if (!victim)
+			return;
+		s->limits->hits[LIMIT_THREADS]++;
+		s->stats.threads_evicted++;
+		thread_remove(s, victim);
+	}
+	s->crowded = true;
 }
 
 struct thread *thread_main(struct thread *t)

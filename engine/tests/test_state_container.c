@@ -177,9 +177,17 @@ START_TEST(users)
 	ev_text(&f, GROUP_ADDED_E_name, "wheel");
 	ev_run(&f, -1);
 	ck_assert_str_view(istr_str(state_group(f.state, NULL, 9)->name), "wheel");
-	f.limits.max[LIMIT_USERS] = 1;
+	/* Names of a container that nobody knows make room, others do not. */
+	for (unsigned uid = 0; uid < 20; uid++)
+		user_event(EV_USER_ADDED_E, uid, "gone", "ba9876543210");
+	f.limits.max[LIMIT_USERS] = 3;
+	user_event(EV_USER_ADDED_E, 7, "x", "");
+	ck_assert_str_view(istr_str(state_user(f.state, NULL, 7)->name), "x");
+	ck_assert_str_view(istr_str(state_user(f.state, t->container, 5)->name), "bob");
+	ck_assert_uint_eq(state_stats(f.state)->users, 2);
 	user_event(EV_USER_ADDED_E, 8, "x", "");
 	ck_assert_ptr_null(state_user(f.state, NULL, 8));
+	ck_assert_uint_eq(f.limits.hits[LIMIT_USERS], 1);
 }
 END_TEST
 

@@ -385,15 +385,22 @@ END_TEST
 
 START_TEST(process_limit)
 {
-	f.limits.max[LIMIT_FDS_PER_PROCESS] = 2;
-	for (int64_t fd = 3; fd < 6; fd++)
+	f.limits.max[LIMIT_FDS_PER_PROCESS] = 10;
+	for (int64_t fd = 0; fd < 10; fd++)
 		ev_open(&f, 20, fd, "/x", WO_RDONLY);
-	ck_assert_ptr_null(get(5));
-	ck_assert_ptr_null(f.ctx.fd);
-	ck_assert_int_eq(f.ctx.fd_num, 5);
-	ck_assert_uint_eq(f.limits.hits[LIMIT_FDS_PER_PROCESS], 1);
-	ev_open(&f, 20, 4, "/again", WO_RDONLY);
-	ck_assert_str_eq(fd_name(&f, 20, 4), "/again");
+	ck_assert_uint_eq(f.limits.hits[LIMIT_FDS_PER_PROCESS], 0);
+	/* An older one makes room, but not the standard ones. */
+	for (int64_t fd = 5000; fd < 5020; fd++) {
+		ev_open(&f, 20, fd, "/new", WO_RDONLY);
+		ck_assert_ptr_eq(f.ctx.fd, get(fd));
+		ck_assert_uint_eq(thread_fd_count(state_thread(f.state, 20)), 10);
+	}
+	for (int64_t fd = 0; fd < 3; fd++)
+		ck_assert_str_eq(fd_name(&f, 20, fd), "/x");
+	ck_assert_uint_eq(f.limits.hits[LIMIT_FDS_PER_PROCESS], 20);
+	ck_assert_uint_eq(state_stats(f.state)->fds_evicted, 20);
+	ev_open(&f, 20, 2, "/again", WO_RDONLY);
+	ck_assert_str_eq(fd_name(&f, 20, 2), "/again");
 }
 END_TEST
 

@@ -326,12 +326,41 @@ END_TEST
 START_TEST(table_limit)
 {
 	f.limits.max[LIMIT_THREADS] = 3;
+	ev_nothing(&f, 10);
+	ev_nothing(&f, 20);
 	ev_nothing(&f, 500);
 	ck_assert_ptr_null(f.ctx.thread);
 	ck_assert_uint_eq(f.limits.hits[LIMIT_THREADS], 1);
 	ck_assert_uint_eq(state_stats(f.state)->threads_refused, 1);
+	/* From now on someone makes room: oldest first, and never the event's own. */
 	ev_nothing(&f, 20);
+	ck_assert_ptr_eq(f.ctx.thread, get(20));
+	ck_assert_ptr_null(get(1));
+	ck_assert_uint_eq(state_stats(f.state)->threads_evicted, 1);
+	ev_nothing(&f, 501);
 	ck_assert_ptr_nonnull(f.ctx.thread);
+	ck_assert_ptr_nonnull(get(20));
+	for (int64_t tid = 600; tid < 700; tid++) {
+		ev_nothing(&f, tid);
+		ck_assert_ptr_eq(f.ctx.thread, get(tid));
+		ck_assert_uint_le(state_stats(f.state)->threads, 3);
+	}
+	ck_assert_uint_eq(state_stats(f.state)->threads_refused, 1);
+}
+END_TEST
+
+/* Bytes of the threads that went are there for the next ones. */
+START_TEST(byte_limit_makes_room)
+{
+	f.limits.max[LIMIT_STATE_BYTES] = state_stats(f.state)->bytes + 40000;
+	for (int64_t tid = 1000; tid < 1400; tid++) {
+		ev_nothing(&f, tid);
+		ev_open(&f, tid, 3, "/some/file", WO_RDONLY);
+	}
+	ck_assert_ptr_nonnull(f.ctx.fd);
+	ck_assert_ptr_eq(f.ctx.thread, get(1399));
+	ck_assert_uint_gt(state_stats(f.state)->threads_evicted, 200);
+	ck_assert_uint_lt(state_stats(f.state)->bytes, f.limits.max[LIMIT_STATE_BYTES] + 10000);
 }
 END_TEST
 
@@ -433,6 +462,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, name_of_thread_follows_only_if_asked);
 	tcase_add_test(t, table_limit);
 	tcase_add_test(t, byte_limit);
+	tcase_add_test(t, byte_limit_makes_room);
 	tcase_add_test(t, unknown_threads_are_asked_for);
 	tcase_add_test(t, silent_threads_are_swept);
 	tcase_add_test(t, section_reset);
