@@ -115,6 +115,28 @@ static void schema_value(struct json *j, const struct config_option *o)
 	}
 }
 
+/* The defaults as they stand in the table, in the form of the type. */
+static void schema_default(struct json *j, const struct config_option *o)
+{
+	if (o->type == CONFIG_ITEMS || o->type == CONFIG_OTHER)
+		return;
+	json_key(j, "default");
+	if (o->type == CONFIG_BOOL || o->type == CONFIG_UINT) {
+		json_raw(j, str_from(o->def));
+	} else if (o->type == CONFIG_TEXTS) {
+		json_arr(j);
+		for (const char *at = o->def; *at; at += strspn(at, ", ")) {
+			uint32_t n = (uint32_t)strcspn(at, ", ");
+
+			json_str(j, (struct str){ at, n });
+			at += n;
+		}
+		json_arr_end(j);
+	} else {
+		json_cstr(j, o->def);
+	}
+}
+
 static void schema_section(const struct section *s, struct json *j)
 {
 	const struct config_option *o;
@@ -136,6 +158,7 @@ static void schema_section(const struct section *s, struct json *j)
 			json_key(j, "description");
 			json_str(j, buf_str(&text));
 			schema_value(j, o);
+			schema_default(j, o);
 		} else {
 			struct section sub = subsection(s, name);
 

@@ -23,20 +23,29 @@ $(BUILD)/agent/tests/output_feeder: $(BUILD)/agent/tests/output_feeder.o $(BUILD
 
 unit: $(BUILD)/agent/tests/output_feeder
 
+# ---- manual pages -----------------------------------------------------------------------------
+MAN_PAGES := $(patsubst agent/man/%.in,$(BUILD)/man/%,$(wildcard agent/man/*.in))
+$(BUILD)/man/%: agent/man/%.in agent/man/generate.py $(BUILD)/tiercel
+	$(call msg,MAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)agent/man/generate.py $(BUILD)/tiercel $< > $@.tmp && mv $@.tmp $@
+
+man: $(MAN_PAGES) ## make the manual pages (build/man)
+
 # ---- packages, images, manifests --------------------------------------------------------------
 deploy-deps: deps
 	$(Q).ci/deps.sh agent/deploy/packages
 
 deb: deploy-deps ## build the Debian package
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all man
 	$(Q)agent/deploy/deb.sh $(BUILD)/tiercel $(BUILD)
 
 image: deploy-deps ## build the OCI image (an archive), without Docker
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all man
 	$(Q)agent/deploy/image.sh $(BUILD)/tiercel $(BUILD)
 
 deploy-check: deploy-deps ## build package and image, check them, the manifests and the chart
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all man
 	$(Q)agent/deploy/check.sh $(BUILD)
 
-.PHONY: deploy-deps deb image deploy-check
+.PHONY: man deploy-deps deb image deploy-check
