@@ -2,14 +2,14 @@
 /*
  * The facade: one engine = state tables + active rules + matcher + alert rendering. Called by the
  * agent, replay and tests. Owns everything but the limits; the active rule set and all that was
- * made from it live and die together as one "generation".
+ * made from it live and die together as one "plan".
  */
 #include "engine/tiercel.h"
 
 #define SCRATCH_BLOCK (64 << 10)
 
 /* Everything that comes from one rule set. */
-struct generation {
+struct tiercel_plan {
 	struct ruleset *rules;
 	struct matcher *matcher;
 	struct arena arena;
@@ -22,7 +22,7 @@ struct tiercel {
 	struct tiercel_opts opts;
 	struct limits *limits;
 	struct state *state;
-	struct generation *gen;		/* NULL until rules were set */
+	struct tiercel_plan *plan;		/* NULL until rules were set */
 	struct arena scratch;
 	struct event_ctx ctx;
 	struct buf line;
@@ -41,8 +41,8 @@ static void thread_free(void *ctx, struct thread *thread)
 	struct tiercel *t = ctx;
 	const struct state_hooks *user = &t->opts.state.hooks;
 
-	if (t->gen)
-		matcher_thread_free(t->gen->matcher, thread);
+	if (t->plan)
+		matcher_thread_free(t->plan->matcher, thread);
 	if (user->thread_free)
 		user->thread_free(user->ctx, thread);
 }
@@ -89,7 +89,7 @@ struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limi
 	return t;
 }
 
-static void generation_free(struct generation *g)
+void tiercel_plan_free(struct tiercel_plan *g)
 {
 	if (!g)
 		return;
@@ -104,7 +104,7 @@ void tiercel_free(struct tiercel *t)
 	if (!t)
 		return;
 	state_free(t->state);
-	generation_free(t->gen);
+	tiercel_plan_free(t->plan);
 	field_cache_free(t->ctx.field_cache);
 	arena_done(&t->scratch);
 	buf_done(&t->line);
@@ -192,7 +192,7 @@ static int prepare_alert(const struct rule *rule, struct alert_rule *alert,
 	return r ? r : alert_rule_init(alert, scope->arena);
 }
 
-static int prepare_alerts(struct generation *g, const struct ruleset *rs)
+static int prepare_alerts(struct tiercel_plan *g, const struct ruleset *rs)
 {
 	_cleanup_(strmap_done) struct strmap known = { 0 };
 	const struct field_scope scope = { &g->arena, rs->opts.statics, &known };
@@ -207,7 +207,7 @@ static int prepare_alerts(struct generation *g, const struct ruleset *rs)
 	return r;
 }
 
-static int generation_fill(struct generation *g, const struct tiercel *t, struct ruleset *rs)
+static int plan_fill(struct tiercel_plan *g, const struct tiercel *t, struct ruleset *rs)
 {
 	struct match_opts match = { .all = t->opts.match_all, .oracle = t->opts.oracle };
 	size_t n = MAX(rs->nrules, 1U);
@@ -225,31 +225,70 @@ static int generation_fill(struct generation *g, const struct tiercel *t, struct
 	return g->matcher ? 0 : -ENOMEM;
 }
 
-int tiercel_set_rules(struct tiercel *t, struct ruleset *rs)
+int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret)
 {
-	struct generation *g;
+	struct tiercel_plan *p;
 	int r;
 
 	if (!rs->ok)
 		return -EINVAL;
-	g = calloc(1, sizeof(*g));
-	if (!g)
+	p = calloc(1, sizeof(*p));
+	if (!p)
 		return -ENOMEM;
-	arena_init(&g->arena, SCRATCH_BLOCK, 0);
-	r = generation_fill(g, t, rs);
+	arena_init(&p->arena, SCRATCH_BLOCK, 0);
+	r = plan_fill(p, t, rs);
 	if (r) {
-		generation_free(g);
+		tiercel_plan_free(p);
 		return r;
 	}
-	g->rules = rs;
-	generation_free(t->gen);
-	t->gen = g;
+	p->rules = rs;
+	*ret = p;
+	return 0;
+}
+
+const struct evtset *tiercel_plan_events(const struct tiercel_plan *p)
+{
+	return matcher_events(p->matcher);
+}
+
+const struct ruleset *tiercel_plan_rules(const struct tiercel_plan *p)
+{
+	return p->rules;
+}
+
+static void carry_hits(const struct tiercel_plan *from, struct tiercel_plan *to)
+{
+	for (uint32_t i = 0; from && i < to->rules->nrules; i++) {
+		const struct rule *same = ruleset_find(from->rules, to->rules->rules[i]->name.s);
+
+		if (same)
+			to->hits[i] = from->hits[same->index];
+	}
+}
+
+struct tiercel_plan *tiercel_activate(struct tiercel *t, struct tiercel_plan *p)
+{
+	struct tiercel_plan *old = t->plan;
+
+	carry_hits(old, p);
+	t->plan = p;
+	return old;
+}
+
+int tiercel_set_rules(struct tiercel *t, struct ruleset *rs)
+{
+	struct tiercel_plan *p;
+	int r = tiercel_compile(t, rs, &p);
+
+	if (r)
+		return r;
+	tiercel_plan_free(tiercel_activate(t, p));
 	return 0;
 }
 
 const struct ruleset *tiercel_rules(const struct tiercel *t)
 {
-	return t->gen ? t->gen->rules : NULL;
+	return t->plan ? t->plan->rules : NULL;
 }
 
 int tiercel_snapshot(struct tiercel *t, const struct snapshot_item *item)
@@ -262,15 +301,15 @@ static void give_alert(struct tiercel *t, const struct rule *rule)
 	struct tiercel_alert alert = { .rule = rule, .ts = t->ctx.ev->ts };
 
 	t->stats.alerts++;
-	t->gen->hits[rule->index]++;
+	t->plan->hits[rule->index]++;
 	if (!t->opts.on_alert)
 		return;
 	buf_clear(&t->line);
 	if (t->opts.forms) {
-		alert_render_forms(&t->gen->alerts[rule->index], &t->opts.alert, t->opts.forms,
+		alert_render_forms(&t->plan->alerts[rule->index], &t->opts.alert, t->opts.forms,
 				   &t->ctx, &t->line, &alert.forms);
 	} else {
-		alert_render(&t->gen->alerts[rule->index], &t->opts.alert, &t->ctx, &t->line);
+		alert_render(&t->plan->alerts[rule->index], &t->opts.alert, &t->ctx, &t->line);
 		alert.line = buf_str(&t->line);
 	}
 	t->opts.on_alert(t->opts.ctx, &alert, &t->ctx);
@@ -292,11 +331,11 @@ void tiercel_event(struct tiercel *t, struct event *ev)
 	t->stats.visible++;
 	if (t->opts.on_event)
 		t->opts.on_event(t->opts.ctx, &t->ctx);
-	if (!t->gen)
+	if (!t->plan)
 		return;
-	n = matcher_eval(t->gen->matcher, &t->ctx, t->gen->matches, t->gen->rules->nrules);
+	n = matcher_eval(t->plan->matcher, &t->ctx, t->plan->matches, t->plan->rules->nrules);
 	for (uint32_t i = 0; i < n; i++)
-		give_alert(t, t->gen->matches[i]);
+		give_alert(t, t->plan->matches[i]);
 }
 
 const struct tiercel_stats *tiercel_stats(const struct tiercel *t)
@@ -311,18 +350,18 @@ struct state *tiercel_state(struct tiercel *t)
 
 uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index)
 {
-	return t->gen && rule_index < t->gen->rules->nrules ? t->gen->hits[rule_index] : 0;
+	return t->plan && rule_index < t->plan->rules->nrules ? t->plan->hits[rule_index] : 0;
 }
 
 void tiercel_explain(struct tiercel *t, const struct rule *rule, struct buf *out)
 {
-	if (t->gen)
-		matcher_dump_rule(t->gen->matcher, rule, out);
+	if (t->plan)
+		matcher_dump_rule(t->plan->matcher, rule, out);
 }
 
 const struct evtset *tiercel_events(const struct tiercel *t)
 {
 	static const struct evtset none;
 
-	return t->gen ? matcher_events(t->gen->matcher) : &none;
+	return t->plan ? matcher_events(t->plan->matcher) : &none;
 }

@@ -14,6 +14,7 @@
 #include "engine/event/scap.h"
 #include "engine/match/match.h"
 #include "engine/out/alert.h"
+#include "engine/out/internal.h"
 #include "engine/rule/ruleset.h"
 #include "engine/state/path.h"
 #include "engine/state/state.h"
@@ -66,6 +67,24 @@ void tiercel_ruleset_opts(struct ruleset_opts *ret_opts);
  * between two events. On error the old set stays active and `rs` still belongs to the caller.
  */
 int tiercel_set_rules(struct tiercel *t, struct ruleset *rs);
+
+/*
+ * The same in two steps, for a swap that costs the thread of the engine nothing. tiercel_compile()
+ * may run in another thread meanwhile: it looks only at the options of the engine and at the maxima
+ * of its limits. Takes over `rs` when it gives 0; the plan is then activated or freed.
+ */
+struct tiercel_plan;
+int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret);
+/* What the rules of the plan can match. */
+const struct evtset *tiercel_plan_events(const struct tiercel_plan *p);
+const struct ruleset *tiercel_plan_rules(const struct tiercel_plan *p);
+/*
+ * Between two events: the plan's rules from now on. Rules of the same name go on counting. Returns
+ * the plan that was active until now (NULL: none), which any thread may free.
+ */
+struct tiercel_plan *tiercel_activate(struct tiercel *t, struct tiercel_plan *p);
+void tiercel_plan_free(struct tiercel_plan *p);
+
 const struct ruleset *tiercel_rules(const struct tiercel *t);
 
 int tiercel_snapshot(struct tiercel *t, const struct snapshot_item *item);

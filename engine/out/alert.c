@@ -109,18 +109,16 @@ int alert_rule_init(struct alert_rule *r, struct arena *a)
 	return 0;
 }
 
-enum time_form { TIME_LOCAL, TIME_ISO8601, TIME_UTC };
-
-static void add_time(struct buf *out, uint64_t ts, enum time_form form, int32_t tz_offset_s)
+void alert_time(struct buf *out, uint64_t ts, enum alert_time form, int32_t tz_offset_s)
 {
 	unsigned parts = TIME_TEXT_CLOCK | TIME_TEXT_NS;
 	char text[TIME_TEXT_MAX];
 	unsigned n;
 
-	if (form != TIME_LOCAL)
+	if (form != ALERT_TIME_LOCAL)
 		parts |= TIME_TEXT_DATE | TIME_TEXT_ISO;
-	n = time_text(text, ts, form == TIME_LOCAL ? tz_offset_s : 0, parts);
-	if (form == TIME_UTC) {
+	n = time_text(text, ts, form == ALERT_TIME_LOCAL ? tz_offset_s : 0, parts);
+	if (form == ALERT_TIME_UTC) {
 		n -= 5;		/* "+0000" */
 		text[n++] = 'Z';
 	}
@@ -166,7 +164,7 @@ static struct str render_message(const struct alert_rule *r, const struct alert_
 static void add_prefix(struct buf *out, const struct alert_rule *r, const struct alert_opts *opts,
 		       uint64_t ts)
 {
-	add_time(out, ts, opts->iso8601 ? TIME_ISO8601 : TIME_LOCAL, opts->tz_offset_s);
+	alert_time(out, ts, opts->iso8601 ? ALERT_TIME_ISO8601 : ALERT_TIME_LOCAL, opts->tz_offset_s);
 	buf_add(out, ": ", 2);
 	buf_add_c(out, r->priority);
 	buf_add_char(out, ' ');
@@ -263,7 +261,7 @@ static void render_json(const struct alert_rule *r, const struct alert_opts *opt
 		buf_add_str(out, r->layout->tags);
 	}
 	buf_add_c(out, ",\"time\":\"");
-	add_time(out, ctx->ev->ts, TIME_UTC, 0);
+	alert_time(out, ctx->ev->ts, ALERT_TIME_UTC, 0);
 	buf_add_c(out, "\"}");
 }
 
@@ -298,8 +296,9 @@ static struct str field_text(const struct alert_key *k, const struct alert_opts 
 	bool have = true;
 
 	if (k->kind == KEY_TIME || k->kind == KEY_ISO8601)
-		add_time(out, ctx->ev->ts, k->kind == KEY_TIME ? TIME_LOCAL : TIME_ISO8601,
-			 opts->tz_offset_s);
+		alert_time(out, ctx->ev->ts,
+			   k->kind == KEY_TIME ? ALERT_TIME_LOCAL : ALERT_TIME_ISO8601,
+			   opts->tz_offset_s);
 	else if (k->kind == KEY_EXTRA && k->extra->format)
 		format_render(k->extra->format, ctx, &raw);
 	else if (k->kind == KEY_EXTRA)

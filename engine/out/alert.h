@@ -58,6 +58,10 @@ struct alert_forms {
 	uint32_t nfields;
 };
 
+/* How a time stands in alerts: in front of the text, the same as ISO 8601, in the key time. */
+enum alert_time { ALERT_TIME_LOCAL, ALERT_TIME_ISO8601, ALERT_TIME_UTC };
+void alert_time(struct buf *out, uint64_t ts, enum alert_time form, int32_t tz_offset_s);
+
 /* Prepare keys and order once per rule. 0 or -ENOMEM. */
 int alert_rule_init(struct alert_rule *r, struct arena *a);
 /* One line without newline. Invalid UTF-8 becomes U+FFFD. */

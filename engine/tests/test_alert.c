@@ -3,6 +3,7 @@
  * Alerts: envelope, key order, switches, time forms, escaping, bounds.
  */
 #include "engine/out/alert.h"
+#include "engine/out/internal.h"
 #include "engine/tests/out_ctx.h"
 #include "engine/tests/test.h"
 
@@ -208,6 +209,32 @@ START_TEST(forms)
 }
 END_TEST
 
+START_TEST(internal)
+{
+	struct internal_field fields[] = {
+		{ .key = STR("b"), .kind = INTERNAL_UINT, .number = 7 },
+		{ .key = STR("a"), .kind = INTERNAL_TEXT, .text = STR("x \"\xff\"") },
+		{ .key = STR("c"), .kind = INTERNAL_REAL, .real = 1.25 },
+	};
+	struct internal_alert alert = { .rule = STR("R"), .message = STR("M"), .ts = 1500000000,
+					.priority = "Warning", .fields = fields,
+					.nfields = ARRAY_SIZE(fields) };
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct alert_forms got;
+
+	opts.hostname = STR("h");
+	internal_render(&alert, &opts, ALERT_JSON | ALERT_TEXT | ALERT_FIELDS, o.ctx.scratch, &out,
+			&got);
+	ck_assert_str_view(got.json, "{\"hostname\":\"h\",\"output\":\"M\",\"output_fields\":{"
+			   "\"a\":\"x \\\"\xef\xbf\xbd\\\"\",\"b\":7,\"c\":1.2},\"priority\":\"Warning\","
+			   "\"rule\":\"R\",\"source\":\"internal\","
+			   "\"time\":\"1970-01-01T00:00:01.500000000Z\"}");
+	ck_assert_str_view(got.text, "00:00:01.500000000: Warning M (a=x \"\xef\xbf\xbd\" b=7 c=1.2)");
+	ck_assert_uint_eq(got.nfields, 3);
+	ck_assert_str_view(got.fields[1].value, "7");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("alert");
@@ -223,6 +250,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, dates);
 	tcase_add_test(tc, bounded);
 	tcase_add_test(tc, forms);
+	tcase_add_test(tc, internal);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -227,6 +227,32 @@ START_TEST(hot_swap)
 }
 END_TEST
 
+/* Compiled aside: nothing changes until it is activated; rules of one name go on counting. */
+START_TEST(swap_in_two_steps)
+{
+	struct bed *t = bed_new(false);
+	struct tiercel_plan *plan = NULL, *old;
+
+	set_rules(t, rules_a);
+	openat_event(t, 30, 3, "/etc/shadow");
+	ck_assert_int_eq(tiercel_compile(t->engine, load(t, rules_b), &plan), 0);
+	ck_assert_uint_eq(tiercel_plan_rules(plan)->nrules, 1);
+	ck_assert(!evtset_has(tiercel_events(t->engine), EV_CLOSE_X));
+	ck_assert(evtset_has(tiercel_plan_events(plan), EV_CLOSE_X));
+	openat_event(t, 30, 3, "/etc/shadow");
+	ck_assert_uint_eq(t->alerts, 2);
+	old = tiercel_activate(t->engine, plan);
+	ck_assert_ptr_nonnull(old);
+	close_event(t, 30, 3);
+	ck_assert_uint_eq(t->alerts, 3);
+	tiercel_plan_free(old);
+	ck_assert_int_eq(tiercel_compile(t->engine, load(t, rules_b), &plan), 0);
+	tiercel_plan_free(tiercel_activate(t->engine, plan));
+	ck_assert_uint_eq(tiercel_rule_hits(t->engine, 0), 1);
+	bed_free(t);
+}
+END_TEST
+
 START_TEST(no_rules)
 {
 	struct bed *t = bed_new(false);
@@ -268,6 +294,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, alerts_and_counters);
 	tcase_add_test(tc, first_match_only);
 	tcase_add_test(tc, hot_swap);
+	tcase_add_test(tc, swap_in_two_steps);
 	tcase_add_test(tc, no_rules);
 	tcase_add_test(tc, no_allocation_when_warm);
 	suite_add_tcase(s, tc);
