@@ -3,14 +3,19 @@
  * tiercel run and tiercel record: the live sensor, and the live sensor that also writes a trace.
  */
 #include "agent/cmd.h"
+#include "agent/config_default.h"
 #include "agent/live.h"
 
 /* Options of both commands; those from OPT_WRITE on belong to record. */
-enum { OPT_SECONDS = RULE_OPTION_COUNT, OPT_RING, OPT_WRITE, OPT_FILTER, OPT_EVENTS, OPT_SIZE,
+enum { OPT_CONFIG = RULE_OPTION_COUNT, OPT_OVERRIDE, OPT_HEARTBEAT, OPT_SECONDS, OPT_RING, OPT_WRITE, OPT_FILTER, OPT_EVENTS, OPT_SIZE,
        OPT_FILES, OPT_REDACT };
 
 #define COMMON_OPTIONS                                                                            \
 	RULE_OPTIONS,                                                                             \
+	[OPT_CONFIG] = { 'c', "config", "FILE", "configuration; options of the command line win" }, \
+	[OPT_OVERRIDE] = { 'o', "option", "KEY=VALUE", "set an option of the configuration, "     \
+						       "repeatable" },                            \
+	[OPT_HEARTBEAT] = { 0, "heartbeat", NULL, "records of start, every minute, and stop" },   \
 	[OPT_SECONDS] = { 'M', "seconds", "N", "stop after N seconds" },                          \
 	[OPT_RING] = { 0, "ring-size", "KIB", "data ring of each CPU, a power of two" }
 
@@ -34,8 +39,9 @@ const struct command cmd_run = {
 	.name = "run",
 	.operands = "",
 	.summary = "Run the live sensor: alerts as JSON lines on stdout.",
-	.description = "Needs root and a kernel with BTF. SIGINT and SIGTERM end it with a summary on "
-		       "stderr.",
+	.description = "Needs root and a kernel with BTF. The configuration is " CONFIG_DEFAULT_PATH
+		       ", or\nwhat -c names; see 'tiercel config'. SIGHUP loads the rules again, SIGUSR1 "
+		       "opens\nfiles again, SIGINT and SIGTERM end it with a summary on stderr.",
 	.options = run_options,
 	.run = live_command,
 };
@@ -51,6 +57,11 @@ const struct command cmd_record = {
 	.run = live_command,
 };
 
+static bool is_ring_size(uint64_t kb)
+{
+	return kb >= 4 && (kb & (kb - 1)) == 0;
+}
+
 /* A whole positive number up to max. */
 static int parse_number(const struct command *cmd, const char *name, const char *arg, uint64_t max,
 			uint64_t *ret)
@@ -64,20 +75,57 @@ static int parse_number(const struct command *cmd, const char *name, const char 
 	return EXIT_OK;
 }
 
-static int parse_option(const struct command *cmd, int opt, const char *arg, struct live_opts *o)
+/* Everything that came from the command line, in its order. */
+struct live_args {
+	struct live_opts live;
+	struct config *config;
+	struct arena arena;		/* of the two lists */
+	struct rule_choice *choices;
+	uint32_t nchoices, cap_choices;
+	bool has_rules;			/* -r was given */
+};
+
+static int keep_choice(struct live_args *a, int opt, const char *arg)
 {
+	struct rule_choice *v = arena_grow(&a->arena, a->choices, &a->cap_choices, a->nchoices + 1,
+					   sizeof(*v));
+
+	if (!v)
+		return cli_fail("out of memory");
+	a->choices = v;
+	v[a->nchoices++] = (struct rule_choice){ opt, arg };
+	a->has_rules |= opt == RULE_OPTION_FILES;
+	return EXIT_OK;
+}
+
+static int keep_override(struct live_args *a, const char *text)
+{
+	return config_texts_add(&a->live.rules_spec.config.overrides, &a->arena, text) < 0
+		       ? cli_fail("out of memory") : EXIT_OK;
+}
+
+static int parse_option(const struct command *cmd, int opt, const char *arg, struct live_args *a)
+{
+	struct live_opts *o = &a->live;
 	const char *name = cmd->options[opt].name;
 	uint64_t number = 0;
 	int e = EXIT_OK;
 
 	if (opt < RULE_OPTION_COUNT)
-		return rule_options_take(&o->rules, cmd, opt, arg);
+		return keep_choice(a, opt, arg);
 	switch (opt) {
+	case OPT_CONFIG:
+		o->rules_spec.config.path = arg;
+		return EXIT_OK;
+	case OPT_OVERRIDE:
+		return keep_override(a, arg);
+	case OPT_HEARTBEAT:
+		return keep_override(a, "heartbeat.enabled=true");
 	case OPT_SECONDS:
 		return parse_number(cmd, name, arg, UINT32_MAX, &o->max_seconds);
 	case OPT_RING:
 		e = parse_number(cmd, name, arg, 1 << 20, &number);
-		if (e == EXIT_OK && (number < 4 || (number & (number - 1))))
+		if (e == EXIT_OK && !is_ring_size(number))
 			return cli_usage(cmd, "--ring-size takes a power of two from 4 to 1048576");
 		o->source.data_ring_bytes = (uint32_t)number << 10;
 		return e;
@@ -103,15 +151,16 @@ static int parse_option(const struct command *cmd, int opt, const char *arg, str
 	return EXIT_USAGE;
 }
 
-static int parse_options(const struct command *cmd, int argc, char **argv, struct live_opts *o)
+static int parse_options(const struct command *cmd, int argc, char **argv, struct live_args *a)
 {
+	struct live_opts *o = &a->live;
 	struct cli cli;
 	const char *arg;
 	int opt;
 
 	cli_init(&cli, cmd, argc, argv);
 	while ((opt = cli_next(&cli, &arg)) >= 0) {
-		int e = parse_option(cmd, opt, arg, o);
+		int e = parse_option(cmd, opt, arg, a);
 
 		if (e != EXIT_OK)
 			return e;
@@ -120,8 +169,6 @@ static int parse_options(const struct command *cmd, int argc, char **argv, struc
 		return opt == CLI_HELP ? CLI_HELP : EXIT_USAGE;
 	if (cli.noperands)
 		return cli_usage(cmd, "unexpected operand '%s'", cli.operands[0]);
-	if (cmd == &cmd_run && o->rules.files.n == 0)
-		return cli_usage(cmd, "no rules given (-r FILE or DIR)");
 	if (cmd == &cmd_record && !o->record_path)
 		return cli_usage(cmd, "no trace to write (-w FILE)");
 	if (o->record.max_files && !o->record.file_bytes)
@@ -129,16 +176,66 @@ static int parse_options(const struct command *cmd, int argc, char **argv, struc
 	return EXIT_OK;
 }
 
+/* The configuration, then what the command line says about rules on top of it. */
+static int apply_rules(const struct command *cmd, struct live_args *a)
+{
+	struct rule_options *rules = &a->live.rules;
+	int e = rule_options_config(rules, a->config);
+
+	for (uint32_t i = 0; e == EXIT_OK && i < a->nchoices; i++)
+		e = rule_options_take(rules, cmd, a->choices[i].opt, a->choices[i].arg);
+	if (e != EXIT_OK)
+		return e;
+	a->config->json_output = !rules->text;
+	a->live.has_rules = a->has_rules || a->config->rules_files.n;
+	if (cmd == &cmd_run && !a->live.has_rules)
+		return cli_usage(cmd, "no rules given (-r FILE or DIR, or rules_files in the "
+				      "configuration)");
+	return EXIT_OK;
+}
+
+static int apply_config(const struct command *cmd, struct live_args *a)
+{
+	struct live_opts *o = &a->live;
+	int e = cmd == &cmd_run || o->rules_spec.config.path
+			? config_default(&o->rules_spec.config, &a->config)
+			: config_only(&o->rules_spec.config, &a->config);
+	uint64_t ring_kb;
+
+	if (e == EXIT_OK)
+		e = apply_rules(cmd, a);
+	if (e != EXIT_OK)
+		return e;
+	ring_kb = a->config->sensor.ring_kb;
+	if (ring_kb && !is_ring_size(ring_kb))
+		return cli_fail("sensor.ring_kb takes a power of two from 4, not %llu",
+				(unsigned long long)ring_kb);
+	if (!o->source.data_ring_bytes)
+		o->source.data_ring_bytes = (uint32_t)ring_kb << 10;
+	o->source.snaplen = (uint32_t)a->config->falco_libs.snaplen;
+	o->config = a->config;
+	o->rules_spec.cmd = cmd;
+	o->rules_spec.choices = a->choices;
+	o->rules_spec.nchoices = a->nchoices;
+	o->rules_spec.keep_last_good = !a->has_rules;
+	return EXIT_OK;
+}
+
 static int live_command(const struct command *cmd, int argc, char **argv)
 {
-	struct live_opts opts = { 0 };
+	struct live_args a = { 0 };
 	int e;
 
-	rule_options_init(&opts.rules);
-	e = parse_options(cmd, argc, argv, &opts);
+	arena_init(&a.arena, 1024, 0);
+	rule_options_init(&a.live.rules);
+	e = parse_options(cmd, argc, argv, &a);
 	if (e == EXIT_OK)
-		e = live_run(&opts);
-	redact_free(opts.redact);
-	rule_options_done(&opts.rules);
+		e = apply_config(cmd, &a);
+	if (e == EXIT_OK)
+		e = live_run(&a.live);
+	redact_free(a.live.redact);
+	rule_options_done(&a.live.rules);
+	config_free(a.config);
+	arena_done(&a.arena);
 	return e == CLI_HELP ? EXIT_OK : e;
 }

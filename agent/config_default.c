@@ -10,11 +10,16 @@
 
 int config_default(struct config_opts *opts, struct config **ret)
 {
+	if (!opts->path && access(CONFIG_DEFAULT_PATH, F_OK) == 0)
+		opts->path = CONFIG_DEFAULT_PATH;
+	return config_only(opts, ret);
+}
+
+int config_only(const struct config_opts *opts, struct config **ret)
+{
 	struct diags diags;
 	int r;
 
-	if (!opts->path && access(CONFIG_DEFAULT_PATH, F_OK) == 0)
-		opts->path = CONFIG_DEFAULT_PATH;
 	diags_init(&diags);
 	r = config_load(opts, &diags, ret);
 	rules_print_diags(&diags, true);

@@ -12,5 +12,7 @@
  * stderr. EXIT_OK or an exit code.
  */
 int config_default(struct config_opts *opts, struct config **ret);
+/* The same, but never from the usual place. */
+int config_only(const struct config_opts *opts, struct config **ret);
 
 #endif

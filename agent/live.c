@@ -1,64 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop of the live sensor. One thread: poll the source, feed the engine, write the alerts of
- * the batch. Attach first, then snapshot, then drain, so nothing in between is missed.
+ * The loop of the live sensor. One thread: poll the source, feed the engine, hand alerts to the
+ * outputs. Attach first, then snapshot, then drain, so nothing in between is missed.
  */
-#include "agent/live.h"
 #include "agent/cmd.h"
-#include "agent/out.h"
+#include "agent/live_priv.h"
 #include "agent/print_event.h"
-#include "agent/summary.h"
 
-#include <inttypes.h>
 #include <signal.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { POLL_MS = 100, LAST_POLL_MS = 5, LOSS_CHECK_S = 1, LOSS_REPORT_S = 10 };
+enum { POLL_MS = 100, LAST_POLL_MS = 5 };
 
-struct live {
-	const struct live_opts *opts;
-	struct limits limits;
-	struct arena arena;		/* filter of the recording */
-	struct tiercel *engine;
-	struct source *source;
-	struct recorder *recorder;
-	struct out out;
-	uint64_t lost_reported;
-	time_t next_loss_report;
-	bool full;			/* the recording reached a bound */
-	int record_err;
-};
+static volatile sig_atomic_t stop_signal, reload_signal, reopen_signal;
 
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int sig)
+static void on_stop(int sig)
 {
 	stop_signal = sig;
 }
 
-static void catch_signals(void)
+static void on_reload(int sig)
 {
-	struct sigaction stop = { .sa_handler = on_signal }, ignore = { .sa_handler = SIG_IGN };
-
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
+	reload_signal = 1;
 }
 
-static time_t now_s(void)
+static void on_reopen(int sig)
 {
-	struct timespec ts;
+	reopen_signal = 1;
+}
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+static void catch_signals(void)
+{
+	static const struct {
+		int sig;
+		void (*handler)(int sig);
+	} actions[] = { { SIGINT, on_stop }, { SIGTERM, on_stop }, { SIGHUP, on_reload },
+			{ SIGUSR1, on_reopen }, { SIGPIPE, SIG_IGN } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+		struct sigaction a = { .sa_handler = actions[i].handler };
+
+		sigaction(actions[i].sig, &a, NULL);
+	}
 }
 
 static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev)
 {
 	struct live *l = ctx;
+	struct message *m;
 
-	out_line(&l->out, alert->line);
+	if (message_from_alert(alert, l->alert.hostname, &m) < 0) {
+		l->limits.hits[LIMIT_ALERT_BYTES]++;	/* told as a loss */
+		return;
+	}
+	outputs_emit(&l->outputs, m);
+	message_put(m);
 }
 
 static void on_event(void *ctx, struct event_ctx *ev)
@@ -68,19 +63,37 @@ static void on_event(void *ctx, struct event_ctx *ev)
 	recorder_visible(l->recorder, ev);
 }
 
+static void alert_options(struct live *l)
+{
+	const struct config *c = l->opts->config;
+
+	rule_options_alert(&l->opts->rules, &l->alert);
+	l->alert.include_message = c->json_include_message;
+	l->alert.include_output = c->json_include_output;
+	l->alert.include_output_fields = c->json_include_output_fields;
+	l->alert.include_tags = c->json_include_tags;
+	l->internal = (struct internal_alerts){ .outputs = &l->outputs, .alert = l->alert };
+}
+
 static int start_engine(struct live *l)
 {
+	const struct config *c = l->opts->config;
 	struct tiercel_opts opts = { .match_all = l->opts->rules.match_all, .on_alert = on_alert,
 				     .ctx = l };
 
-	rule_options_alert(&l->opts->rules, &opts.alert);
+	l->limits.max[LIMIT_THREADS] = c->falco_libs.thread_table_size;
+	alert_options(l);
+	losses_init(&l->losses, c);
+	heartbeat_init(&l->heartbeat, c, l->alert.hostname);
+	l->stats.start_ns = clock_wall_ns();
+	l->stats.start_mono_ns = clock_mono_ns();
+	if (outputs_open(&l->outputs, c) < 0)
+		return EXIT_FAILED;
+	opts.alert = l->alert;
+	opts.forms = l->outputs.forms;
 	opts.on_event = l->opts->record_path ? on_event : NULL;
 	l->engine = tiercel_new(&opts, &l->limits);
-	if (!l->engine)
-		return cli_fail("out of memory");
-	if (l->opts->rules.files.n == 0)
-		return EXIT_OK;
-	return rule_options_load(&l->opts->rules, l->engine, &l->limits);
+	return l->engine ? live_swap_start(l) : cli_fail("out of memory");
 }
 
 static int start_recorder(struct live *l)
@@ -116,6 +129,7 @@ static int feed_event(void *ctx, struct event *ev)
 	struct live *l = ctx;
 	int r;
 
+	l->last_event_ts = ev->ts;
 	tiercel_event(l->engine, ev);
 	if (!l->recorder || l->full)
 		return 0;
@@ -134,17 +148,9 @@ static struct evtset interest(struct live *l)
 	return l->recorder ? all : *tiercel_events(l->engine);
 }
 
-static void warn_refused(void *ctx, const struct source_part *part)
-{
-	if (part->refused)
-		cli_warn("%s is not seen: %s; see 'tiercel doctor'", part->name, part->why);
-}
-
 static int start_source(struct live *l)
 {
 	_cleanup_buf_ struct buf error = BUF_INIT;
-	struct source_stats stats;
-	const struct ruleset *rs;
 	struct source_ring_opts opts = l->opts->source;
 	struct evtset events = interest(l);
 	int r;
@@ -160,99 +166,94 @@ static int start_source(struct live *l)
 		r = l->source->ops->set_events(l->source, &events);
 	if (r < 0)
 		return cli_fail("cannot start the sensor: %s", strerror(-r));
-	rs = tiercel_rules(l->engine);
-	l->source->ops->parts(l->source, warn_refused, NULL);
-	l->source->ops->stats(l->source, &stats);
-	fprintf(stderr, "tiercel: sensor running: %u rules, %u system calls watched, %u rings of "
-			"%" PRIu64 " KiB together\n", rs ? rs->nactive : 0, stats.syscalls,
-		stats.rings, stats.ring_bytes >> 10);
+	live_swap_follow(l);
+	live_health_start(l);
 	return EXIT_OK;
 }
 
-static void report_new_losses(struct live *l)
+static void take_signals(struct live *l)
 {
-	struct source_stats s;
-	time_t now = now_s();
+	if (reload_signal) {
+		reload_signal = 0;
+		if (l->reload)
+			reload_request(l->reload);
+	}
+	if (reopen_signal) {
+		reopen_signal = 0;
+		outputs_reopen(&l->outputs);
+	}
+}
 
-	if (now < l->next_loss_report)
-		return;
-	l->next_loss_report = now + LOSS_CHECK_S;
-	l->source->ops->stats(l->source, &s);
-	if (s.lost == l->lost_reported)
-		return;
-	cli_warn("%" PRIu64 " events lost, %" PRIu64 " in all; detection had gaps",
-		 s.lost - l->lost_reported, s.lost);
-	l->lost_reported = s.lost;
-	l->next_loss_report = now + LOSS_REPORT_S;
+static int poll_once(struct live *l)
+{
+	int r = l->source->ops->poll(l->source, POLL_MS, feed_event, l);
+
+	if (r < 0 && r != -EINTR)
+		return cli_fail("reading events failed: %s", strerror(-r));
+	if (l->record_err < 0)
+		return cli_fail("recording stopped: %s", strerror(-l->record_err));
+	take_signals(l);
+	live_swap_check(l);
+	if (live_health_polled(l))
+		return cli_fail("events were lost, and syscall_event_drops.actions has exit");
+	if (outputs_all_closed(&l->outputs))
+		return cli_fail("cannot write alerts: nobody reads them any more");
+	return EXIT_OK;
 }
 
 static int loop(struct live *l)
 {
-	time_t end = l->opts->max_seconds ? now_s() + (time_t)l->opts->max_seconds : 0;
-	int r;
+	uint64_t end = l->opts->max_seconds
+			       ? clock_mono_ns() + l->opts->max_seconds * NS_PER_S : UINT64_MAX;
+	int e = EXIT_OK, r;
 
-	while (!stop_signal && !l->full && (!end || now_s() < end)) {
-		r = l->source->ops->poll(l->source, POLL_MS, feed_event, l);
-
-		if (r < 0 && r != -EINTR)
-			return cli_fail("reading events failed: %s", strerror(-r));
-		out_flush(&l->out);
-		if (l->out.err < 0)
-			return cli_fail("cannot write alerts: %s", strerror(-l->out.err));
-		if (l->record_err < 0)
-			return cli_fail("recording stopped: %s", strerror(-l->record_err));
-		report_new_losses(l);
-	}
+	while (e == EXIT_OK && !stop_signal && !l->full && clock_mono_ns() < end)
+		e = poll_once(l);
 	/* What is in the rings when the signal comes is evaluated, too. */
 	l->source->ops->stop(l->source);
 	while (l->source->ops->poll(l->source, LAST_POLL_MS, feed_event, l) > 0)
 		;
-	out_flush(&l->out);
 	r = l->recorder ? recorder_flush(l->recorder) : 0;
-	return r < 0 ? cli_fail("recording stopped: %s", strerror(-r)) : EXIT_OK;
+	if (r < 0 && e == EXIT_OK)
+		e = cli_fail("recording stopped: %s", strerror(-r));
+	live_health_stop(l, e != EXIT_OK ? "error" : stop_signal ? "signal" : "end");
+	return e;
 }
 
-static void print_counter(void *ctx, const struct source_counter *c)
+/* An output that fails at the end has lost alerts for good. */
+static int judge_outputs(struct live *l)
 {
-	fprintf(stderr, "  %8" PRIu64 "  %s%s%s%s%s\n", c->count, c->lane ? c->lane : "",
-		c->lane ? " " : "", c->kind ? c->kind : "all", c->reason ? ": " : "",
-		c->reason ? c->reason : "");
-}
+	int e = EXIT_OK;
 
-static void summary(struct live *l)
-{
-	struct source_stats s;
+	for (uint32_t i = 0; i < l->outputs.n; i++) {
+		struct output_stats s;
 
-	l->source->ops->stats(l->source, &s);
-	summary_speed(tiercel_stats(l->engine)->events, summary_cpu_seconds());
-	fprintf(stderr, "produced: %" PRIu64 ", delivered: %" PRIu64 ", read: %" PRIu64 "\n", s.produced,
-		s.delivered, s.read);
-	fprintf(stderr, "lost: %" PRIu64 " (%" PRIu64 " of the process life cycle), truncated: %"
-			PRIu64 ", refused: %" PRIu64 "\n", s.lost, s.lost_life, s.truncated,
-		s.corrupt);
-	l->source->ops->counters(l->source, print_counter, NULL);
-	if (l->recorder)
-		fprintf(stderr, "recorded: %" PRIu64 " events, %" PRIu64 " bytes, %u files, %" PRIu64
-				" events too large\n", recorder_events(l->recorder),
-			recorder_bytes(l->recorder), recorder_files(l->recorder),
-			recorder_skipped(l->recorder));
-	summary_alerts(l->engine);
-	summary_limits(&l->limits);
+		l->outputs.v[i]->ops->stats(l->outputs.v[i], &s);
+		if (s.failing && s.discarded)
+			e = cli_fail("the output %s could not be written; %llu alerts are lost",
+				     l->outputs.v[i]->ops->name, (unsigned long long)s.discarded);
+	}
+	return e;
 }
 
 static int run(struct live *l)
 {
-	int e = start_engine(l);
+	int e = start_engine(l), lost;
 
 	if (e == EXIT_OK && l->opts->record_path)
 		e = start_recorder(l);
 	if (e == EXIT_OK)
 		e = start_source(l);
-	if (e != EXIT_OK)
+	if (e != EXIT_OK) {
+		outputs_drain(&l->outputs, (uint32_t)l->opts->config->shutdown_timeout);
 		return e;
+	}
 	e = loop(l);
-	summary(l);
-	return e;
+	live_swap_done(l);
+	outputs_drain(&l->outputs, (uint32_t)l->opts->config->shutdown_timeout);
+	live_health_summary(l);
+	lost = judge_outputs(l);
+	return e == EXIT_OK ? lost : e;
 }
 
 int live_run(const struct live_opts *opts)
@@ -262,16 +263,18 @@ int live_run(const struct live_opts *opts)
 
 	limits_init(&l.limits);
 	arena_init(&l.arena, 4096, 0);
-	out_init(&l.out, STDOUT_FILENO);
 	catch_signals();
 	e = run(&l);
+	live_swap_done(&l);
 	if (l.source)
 		l.source->ops->close(l.source);
 	r = recorder_free(l.recorder);
 	if (r < 0 && e == EXIT_OK)
 		e = cli_fail("the recording is incomplete: %s", strerror(-r));
 	tiercel_free(l.engine);
-	out_done(&l.out);
+	live_rules_free(l.rules);
+	outputs_close(&l.outputs);
+	live_health_done(&l);
 	arena_done(&l.arena);
 	return e;
 }

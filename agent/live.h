@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A live session: rules, source, engine, optional recording, until a signal or a bound ends it.
- * Shared by run and record.
+ * A live session: rules, source, engine, outputs, optional recording, until a signal or a bound ends
+ * it. Shared by run and record.
  */
 #ifndef TIERCEL_LIVE_H
 #define TIERCEL_LIVE_H
 
+#include "agent/live_rules.h"
 #include "agent/recorder.h"
-#include "agent/rule_options.h"
 #include "agent/source.h"
 
 struct live_opts {
-	struct rule_options rules;	/* may be without files for record */
+	const struct config *config;
+	struct live_rules_spec rules_spec;
+	struct rule_options rules;	/* as at the start */
+	bool has_rules;			/* record may run without */
 	const char *record_path;	/* NULL: nothing is recorded */
 	const char *record_filter;
 	struct recorder_opts record;	/* path, filter and redact are filled by live_run */

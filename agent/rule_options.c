@@ -64,6 +64,28 @@ static int set_priority(struct rule_options *o, const struct command *cmd, const
 	return EXIT_OK;
 }
 
+/* EXIT_OK or an exit code. */
+int rule_options_config(struct rule_options *o, const struct config *c)
+{
+	int e = EXIT_OK;
+
+	o->match_all = c->rule_matching == RULE_MATCHING_ALL;
+	o->priority = (enum rule_priority)c->priority;
+	o->text = !c->json_output;
+	o->iso8601 = c->time_format_iso_8601;
+	o->no_suggested = c->appends.given;	/* entries ask for it one by one */
+	for (uint32_t i = 0; e == EXIT_OK && i < c->rules.n; i++)
+		e = select_rules(o, c->rules.v[i].enable, c->rules.v[i].rule_pattern,
+				 c->rules.v[i].tag);
+	for (uint32_t i = 0; e == EXIT_OK && i < c->appends.n; i++)
+		e = append_output(o, c->appends.v[i]);
+	for (uint32_t i = 0; e == EXIT_OK && i + 1 < c->static_fields.n; i += 2)
+		if (strmap_put(&o->statics.values, str_from(c->static_fields.v[i]),
+			       (void *)c->static_fields.v[i + 1]) < 0)
+			e = cli_fail("out of memory");
+	return e;
+}
+
 int rule_options_take(struct rule_options *o, const struct command *cmd, int opt, const char *arg)
 {
 	struct str text = str_from(arg);
@@ -111,8 +133,8 @@ void rule_options_alert(const struct rule_options *o, struct alert_opts *ret_opt
 }
 
 /* The suggested fields come first, as the incumbent's default configuration has them. */
-static int ruleset_options(const struct rule_options *o, struct arena *a,
-			   struct ruleset_opts *ret_opts)
+int rule_options_ruleset(const struct rule_options *o, struct arena *a,
+			 struct ruleset_opts *ret_opts)
 {
 	struct ruleset_opts opts;
 	struct output_append *all;
@@ -148,7 +170,7 @@ int rule_options_load(const struct rule_options *o, struct tiercel *engine, stru
 
 	arena_init(&a, 1024, 0);
 	diags_init(&diags);
-	if (ruleset_options(o, &a, &opts) < 0 ||
+	if (rule_options_ruleset(o, &a, &opts) < 0 ||
 	    rules_load(&o->files, &opts, limits, &diags, &rs) < 0)
 		e = cli_fail("out of memory while loading rules");
 	if (rs) {

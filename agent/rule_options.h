@@ -7,6 +7,7 @@
 #define TIERCEL_RULE_OPTIONS_H
 
 #include "agent/cmd.h"
+#include "agent/config.h"
 #include "agent/rules_load.h"
 
 enum rule_option_id {
@@ -36,7 +37,7 @@ enum rule_option_id {
 	[RULE_OPTION_ISO8601] = { 0, "iso8601", NULL, "times in front of the text as ISO 8601" }, \
 	[RULE_OPTION_WARNINGS] = { 0, "warnings", NULL, "show warnings of the rules too" }
 
-/* Texts are borrowed from the command line. */
+/* Texts are borrowed from the command line and the configuration. */
 struct rule_options {
 	struct io_names files;
 	bool match_all, no_suggested, text, iso8601, warnings;
@@ -54,8 +55,15 @@ void rule_options_done(struct rule_options *o);
 /* Take one option of the table. EXIT_OK or an exit code; problems are printed. */
 int rule_options_take(struct rule_options *o, const struct command *cmd, int opt, const char *arg);
 
+/* What the configuration says about rules, but its files; before the options of the command line.
+ * EXIT_OK or an exit code. */
+int rule_options_config(struct rule_options *o, const struct config *c);
+
 /* Alert form: defaults of the machine, then what the options say. */
 void rule_options_alert(const struct rule_options *o, struct alert_opts *ret_opts);
+/* Options for loading, with `a` for what they point to. 0 or -ENOMEM. */
+int rule_options_ruleset(const struct rule_options *o, struct arena *a,
+			 struct ruleset_opts *ret_opts);
 /* Load the files and make them the rules of `engine`. EXIT_OK or an exit code. */
 int rule_options_load(const struct rule_options *o, struct tiercel *engine, struct limits *limits);
 

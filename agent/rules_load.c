@@ -5,31 +5,26 @@
 #include "agent/cmd.h"
 #include "agent/rules_load.h"
 
-static int load_file(struct ruleset *rs, const char *name, struct limits *limits)
+static int add_file(struct ruleset *rs, const struct rules_file *f, struct limits *limits)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	int r = io_read_file(name, limits->max[LIMIT_RULE_FILE_BYTES], &text);
-
-	if (r == 0)
-		return ruleset_add(rs, name, buf_str(&text));
-	if (r == -ENOMEM)
-		return r;
-	if (r == -EFBIG)
+	if (f->err == 0)
+		return ruleset_add(rs, f->name, buf_str(&f->text));
+	if (f->err == -EFBIG)
 		limits->hits[LIMIT_RULE_FILE_BYTES]++;
-	ruleset_add_unreadable(rs, name, strerror(-r));
+	ruleset_add_unreadable(rs, f->name, strerror(-f->err));
 	return -EINVAL;
 }
 
-int rules_load(const struct io_names *files, const struct ruleset_opts *opts, struct limits *limits,
-	       struct diags *diags, struct ruleset **ret_rs)
+int rules_load_bundle(const struct rules_bundle *b, const struct ruleset_opts *opts,
+		      struct limits *limits, struct diags *diags, struct ruleset **ret_rs)
 {
 	struct ruleset *rs = ruleset_new(opts, limits, diags);
 	bool ok = true;
 
 	if (!rs)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < files->n; i++) {
-		int r = load_file(rs, files->names[i], limits);
+	for (uint32_t i = 0; i < b->n; i++) {
+		int r = add_file(rs, &b->v[i], limits);
 
 		if (r == -ENOMEM) {
 			ruleset_free(rs);
@@ -43,15 +38,32 @@ int rules_load(const struct io_names *files, const struct ruleset_opts *opts, st
 	return 0;
 }
 
+int rules_load(const struct io_names *files, const struct ruleset_opts *opts, struct limits *limits,
+	       struct diags *diags, struct ruleset **ret_rs)
+{
+	struct rules_bundle b;
+	int r = rules_bundle_read(files, limits->max[LIMIT_RULE_FILE_BYTES], &b);
+
+	if (r == 0)
+		r = rules_load_bundle(&b, opts, limits, diags, ret_rs);
+	rules_bundle_done(&b);
+	return r;
+}
+
+void rules_render_diags(const struct diags *diags, bool warnings, struct buf *out)
+{
+	for (uint32_t i = 0; i < diags->count; i++)
+		if (warnings || diag_infos[diags->items[i].code].severity == DIAG_ERROR)
+			diag_render(&diags->items[i], out);
+	if (diags->suppressed)
+		buf_printf(out, "(%u more problems are not shown)\n", diags->suppressed);
+}
+
 void rules_print_diags(const struct diags *diags, bool warnings)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
 
-	for (uint32_t i = 0; i < diags->count; i++)
-		if (warnings || diag_infos[diags->items[i].code].severity == DIAG_ERROR)
-			diag_render(&diags->items[i], &out);
-	if (diags->suppressed)
-		buf_printf(&out, "(%u more problems are not shown)\n", diags->suppressed);
+	rules_render_diags(diags, warnings, &out);
 	io_print(&out, stderr);
 }
 

@@ -5,7 +5,7 @@
 #ifndef TIERCEL_RULES_LOAD_H
 #define TIERCEL_RULES_LOAD_H
 
-#include "agent/io.h"
+#include "agent/rules_bundle.h"
 
 /*
  * Load all files into one set. Problems are collected in `diags`. *ret_rs is always a set (its ok
@@ -15,8 +15,13 @@
 int rules_load(const struct io_names *files, const struct ruleset_opts *opts, struct limits *limits,
 	       struct diags *diags, struct ruleset **ret_rs);
 
+/* The same for files that were read already. */
+int rules_load_bundle(const struct rules_bundle *b, const struct ruleset_opts *opts,
+		      struct limits *limits, struct diags *diags, struct ruleset **ret_rs);
+
 /* All diagnostics as text on stderr; warnings only when asked for. */
 void rules_print_diags(const struct diags *diags, bool warnings);
+void rules_render_diags(const struct diags *diags, bool warnings, struct buf *out);
 
 /*
  * The operands of a command line: directories stand for their files; a name that cannot be looked

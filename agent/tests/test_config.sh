@@ -83,7 +83,7 @@ wrong "negative number" 'output_timeout: -1' 'takes a number from 1'
 wrong "wrong choice" 'rule_matching: some' "takes one of first.all, not 'some'"
 wrong "wrong time" 'metrics: {interval: 5}' "written as 500ms, 30s or 1h30m, not '5'"
 wrong "list of maps instead of texts" 'rules_files: [{a: b}]' 'rules_files takes a list of texts, not a map'
-wrong "wrong action" 'syscall_event_drops: {actions: [mail]}' 'takes a list of ignore.log.alert'
+wrong "wrong action" 'syscall_event_drops: {actions: [mail]}' 'takes a list of ignore.log.alert.exit'
 wrong "wrong selection" 'rules: [{switch: {rule: x}}]' 'rules takes entries of the form enable'
 wrong "all errors are told" 'json_output: 7\npriority: 8' 'c.yaml:2:11: error'
 wrong "second document" 'priority: debug\n---\npriority: error' 'c.yaml:3:1: error: a second YAML document'

@@ -79,6 +79,12 @@ def test_flood(work, results):
     n = check_accounting(results, sensor, "flood")
     results.append(("flood: events were lost, so the test is one",
                     None if n.get("lost", 0) > 0 else str(n)))
+    sensor.read()
+    told = [a for a in sensor.alerts if a["rule"] == "Falco internal: syscall event drop"]
+    results.append(("flood: a Warning alert has the total of the losses",
+                    None if told and told[-1]["priority"] == "Warning" and
+                    told[-1]["output_fields"]["n_drops_buffer_total"] == str(n.get("lost"))
+                    else "%s: %s" % (n, told)))
     log = sensor.messages()
     results.append(("flood: losses have kind and reason",
                     None if re.search(r"data (openat|close): ring_full", log) else log))

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All counters of a running sensor as one snapshot, for those who tell others: heartbeat, metrics,
+ * health, control socket. The live thread publishes about ten times a second; any thread reads.
+ */
+#ifndef TIERCEL_AGENT_STATS_H
+#define TIERCEL_AGENT_STATS_H
+
+#include "agent/digest.h"
+#include "agent/output.h"
+#include "agent/outputs.h"
+#include "agent/source.h"
+
+#include <pthread.h>
+
+enum { AGENT_COUNTERS_MAX = 256 };
+
+/* The rules in force; shared by snapshots, replaced at every swap. */
+struct agent_rule {
+	struct str name, source;
+	enum rule_priority priority;
+	bool active;
+	const struct str *tags;
+	uint32_t ntags;
+};
+
+struct agent_rules {
+	atomic_uint refs;
+	struct arena arena;
+	struct agent_rule *v;
+	uint32_t n;
+};
+
+struct agent_output {
+	const char *name;
+	struct output_stats stats;
+};
+
+struct agent_reloads {
+	uint64_t done, failed;
+	uint64_t last_ns;		/* wall clock of the last one that worked, or of the start */
+	uint64_t last_swap_ns;		/* how long the engine's thread was held up by it */
+	uint64_t last_compile_ns;
+	bool last_failed;
+};
+
+struct agent_stats {
+	uint64_t published_ns;		/* CLOCK_MONOTONIC; old: the live thread hangs */
+	uint64_t polls;			/* rounds of the live thread */
+	uint64_t start_ns;		/* wall clock */
+	uint64_t start_mono_ns;
+	uint64_t last_event_ts;		/* event time, ns since 1970; 0: none yet */
+	uint64_t last_event_mono_ns;	/* when it was evaluated */
+	bool running;			/* snapshot is done, events are evaluated */
+
+	struct tiercel_stats engine;
+	struct state_stats state;
+	struct source_stats source;
+	/* Losses by lane, kind and reason, failed reads in the kernel (kind NULL) by reason; about
+	 * once a second. Texts are static. */
+	struct source_counter counters[AGENT_COUNTERS_MAX];
+	uint32_t ncounters;
+	uint64_t limit_hits[LIMIT_COUNT];
+
+	struct agent_output outputs[OUTPUTS_MAX];
+	uint32_t noutputs;
+	struct agent_reloads reloads;
+
+	char rules_digest[DIGEST_TEXT];
+	uint32_t rules_loaded, rules_active;
+	bool rules_last_good;		/* the configured rules did not load */
+	struct agent_rules *rules;	/* NULL: none */
+	uint64_t *rule_hits;		/* of rules->v; lives as long as the snapshot */
+	uint32_t nrule_hits;
+	uint64_t internal_alerts;	/* of the sensor itself */
+};
+
+/* A copy of what was published last; give it back with agent_stats_done(). 0, -EAGAIN: nothing was
+ * published yet, -ENOMEM. */
+int agent_stats_read(struct agent_stats *ret);
+void agent_stats_done(struct agent_stats *s);
+
+/* The live thread: publish `s`; copies. */
+void agent_stats_publish(const struct agent_stats *s);
+/* A table of the rules of a set with one reference, or NULL. */
+struct agent_rules *agent_rules_new(const struct ruleset *rs);
+void agent_rules_put(struct agent_rules *r);
+
+/* What the kernel says about this process. */
+struct agent_usage {
+	double cpu_seconds;
+	uint64_t rss_bytes, vsz_bytes;
+};
+void agent_usage_get(struct agent_usage *ret);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start, heartbeat and stop records.
+ */
+#include "agent/heartbeat.h"
+#include "agent/clock.h"
+#include "agent/losses.h"
+
+#include <inttypes.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define JITTER_PARTS 10		/* of the interval, both ways together a fifth */
+
+static void read_boot_id(char *out, size_t size)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct str id = STR("");
+
+	if (io_read_file("/proc/sys/kernel/random/boot_id", 256, &text) == 0)
+		id = str_trim(buf_str(&text));
+	snprintf(out, size, "%.*s", STR_ARG(id));
+}
+
+void heartbeat_init(struct heartbeat *h, const struct config *c, struct str hostname)
+{
+	const char *node = getenv("FALCO_K8S_NODE_NAME");
+
+	*h = (struct heartbeat){ .enabled = c->heartbeat.enabled, .config = c };
+	h->node = c->identity.node[0] ? c->identity.node : node && *node ? node : hostname.p;
+	h->seed = (unsigned)getpid() ^ (unsigned)clock_wall_ns();
+	read_boot_id(h->boot_id, sizeof(h->boot_id));
+}
+
+static void schedule(struct heartbeat *h)
+{
+	uint64_t interval = h->config->heartbeat.interval * NS_PER_MS;
+	uint64_t spread = interval / JITTER_PARTS;
+	uint64_t jitter = spread ? (uint64_t)rand_r(&h->seed) * 2 * spread / RAND_MAX : spread;
+
+	h->next_ns = clock_mono_ns() + interval - spread + jitter;
+}
+
+static void add_if(struct internal_builder *b, const char *key, const char *text)
+{
+	if (text[0])
+		internal_alert_text(b, key, "%s", text);
+}
+
+void heartbeat_identity(const struct heartbeat *h, struct internal_builder *b)
+{
+	add_if(b, "tiercel.node", h->node);
+	add_if(b, "tiercel.cluster", h->config->identity.cluster);
+	add_if(b, "tiercel.location", h->config->identity.location);
+	add_if(b, "tiercel.project", h->config->identity.project);
+	add_if(b, "tiercel.boot_id", h->boot_id);
+	internal_alert_text(b, "tiercel.version", "%s", TIERCEL_VERSION);
+}
+
+static void add_rules(struct internal_builder *b, const struct agent_stats *now)
+{
+	internal_alert_text(b, "rules.digest", "%s", now->rules_digest);
+	internal_alert_number(b, "rules.loaded", now->rules_loaded);
+	internal_alert_number(b, "rules.active", now->rules_active);
+	internal_alert_number(b, "rules.last_good", now->rules_last_good);
+	internal_alert_number(b, "rules.reloads", now->reloads.done);
+	internal_alert_number(b, "rules.reloads_failed", now->reloads.failed);
+	internal_alert_number(b, "rules.loaded_at", now->reloads.last_ns);
+}
+
+static void add_losses(struct internal_builder *b, const struct agent_stats *now)
+{
+	internal_alert_number(b, "events.produced", now->source.produced);
+	internal_alert_number(b, "events.evaluated", now->engine.visible);
+	internal_alert_number(b, "events.lost", now->source.lost);
+	internal_alert_number(b, "events.lost_life", now->source.lost_life);
+	internal_alert_number(b, "events.truncated", now->source.truncated);
+	internal_alert_number(b, "events.refused", now->source.corrupt);
+	internal_alert_number(b, "events.last_time", now->last_event_ts);
+	losses_fields(b, now);
+	for (unsigned i = 0; i < LIMIT_COUNT; i++)
+		if (now->limit_hits[i])
+			internal_alert_number_of(b, "limit", limit_infos[i].counter,
+						 now->limit_hits[i]);
+}
+
+static void add_outputs(struct internal_builder *b, const struct agent_stats *now)
+{
+	for (uint32_t i = 0; i < now->noutputs; i++) {
+		const struct output_stats *s = &now->outputs[i].stats;
+		_cleanup_buf_ struct buf key = BUF_INIT;
+
+		buf_printf(&key, "output.%s", now->outputs[i].name);
+		if (key.err)
+			continue;
+		internal_alert_number_of(b, key.p, "taken", s->taken);
+		internal_alert_number_of(b, key.p, "delivered", s->delivered);
+		internal_alert_number_of(b, key.p, "discarded", s->discarded);
+		internal_alert_number_of(b, key.p, "queued", s->queued);
+		internal_alert_number_of(b, key.p, "failing", s->failing);
+	}
+}
+
+static void add_resources(struct internal_builder *b, const struct agent_stats *now)
+{
+	struct agent_usage usage;
+
+	agent_usage_get(&usage);
+	internal_alert_number(b, "state.threads", now->state.threads);
+	internal_alert_number(b, "state.fds", now->state.fds);
+	internal_alert_number(b, "state.containers", now->state.containers);
+	internal_alert_number(b, "state.users", now->state.users);
+	internal_alert_number(b, "state.bytes", now->state.bytes);
+	internal_alert_real(b, "process.cpu_seconds", usage.cpu_seconds);
+	internal_alert_number(b, "process.rss_bytes", usage.rss_bytes);
+	internal_alert_number(b, "process.uptime_seconds",
+			      (clock_mono_ns() - now->start_mono_ns) / NS_PER_S);
+}
+
+static void begin(struct heartbeat *h, const struct agent_stats *now, const char *rule,
+		  struct internal_builder *b)
+{
+	internal_alert_begin(b, rule, PRIO_INFORMATIONAL);
+	heartbeat_identity(h, b);
+	internal_alert_number(b, "heartbeat.number", h->number++);
+	internal_alert_number(b, "heartbeat.interval_ms", h->config->heartbeat.interval);
+	internal_alert_number(b, "heartbeat.started_at", now->start_ns);
+	add_rules(b, now);
+	add_losses(b, now);
+	add_outputs(b, now);
+	add_resources(b, now);
+	internal_alert_number(b, "alerts", now->engine.alerts);
+}
+
+void heartbeat_start(struct heartbeat *h, const struct agent_stats *now, const char *coverage,
+		     struct internal_alerts *to)
+{
+	struct internal_builder b;
+	struct utsname u;
+
+	if (!h->enabled)
+		return;
+	begin(h, now, "tiercel internal: start", &b);
+	if (uname(&u) == 0)
+		internal_alert_text(&b, "kernel.release", "%s", u.release);
+	internal_alert_number(&b, "sensor.syscalls", now->source.syscalls);
+	internal_alert_number(&b, "sensor.ring_bytes", now->source.ring_bytes);
+	internal_alert_text(&b, "sensor.not_seen", "%s", coverage);
+	internal_alert_send(to, &b, "tiercel started on %s with %u active rules", h->node,
+			    now->rules_active);
+	if (*coverage) {
+		internal_alert_begin(&b, "tiercel internal: coverage", PRIO_WARNING);
+		heartbeat_identity(h, &b);
+		internal_alert_text(&b, "sensor.not_seen", "%s", coverage);
+		internal_alert_send(to, &b, "this kernel does not show everything: %s", coverage);
+	}
+	schedule(h);
+}
+
+bool heartbeat_due(const struct heartbeat *h)
+{
+	return h->enabled && clock_mono_ns() >= h->next_ns;
+}
+
+void heartbeat_send(struct heartbeat *h, const struct agent_stats *now, struct internal_alerts *to)
+{
+	struct internal_builder b;
+	uint64_t number = h->number;
+
+	schedule(h);
+	begin(h, now, "tiercel internal: heartbeat", &b);
+	internal_alert_send(to, &b, "tiercel heartbeat %" PRIu64 " of %s: %" PRIu64
+			    " events, %" PRIu64 " lost, %" PRIu64 " alerts", number, h->node,
+			    now->engine.events, now->source.lost, now->engine.alerts);
+}
+
+void heartbeat_stop(struct heartbeat *h, const struct agent_stats *now, const char *why,
+		    struct internal_alerts *to)
+{
+	struct internal_builder b;
+
+	if (!h->enabled)
+		return;
+	begin(h, now, "tiercel internal: stop", &b);
+	internal_alert_text(&b, "stop.reason", "%s", why);
+	internal_alert_send(to, &b, "tiercel stopped on %s: %s", h->node, why);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the session is: counters collected and published, losses told, heartbeats, and the summary.
+ */
+#include "agent/cmd.h"
+#include "agent/live_priv.h"
+#include "agent/summary.h"
+
+#include <inttypes.h>
+
+enum { PUBLISH_MS = 100, CHECK_MS = 1000 };
+
+static void take_counter(void *ctx, const struct source_counter *c)
+{
+	struct agent_stats *s = ctx;
+
+	if (c->reason && s->ncounters < AGENT_COUNTERS_MAX)
+		s->counters[s->ncounters++] = *c;
+}
+
+/* Reading the counters of the kernel costs system calls. */
+static void collect_source(struct live *l)
+{
+	l->source->ops->stats(l->source, &l->stats.source);
+	l->stats.ncounters = 0;
+	l->source->ops->counters(l->source, take_counter, &l->stats);
+}
+
+static void collect(struct live *l)
+{
+	struct agent_stats *s = &l->stats;
+	const struct tiercel_stats *engine = tiercel_stats(l->engine);
+
+	s->published_ns = clock_mono_ns();
+	if (engine->events != s->engine.events)
+		s->last_event_mono_ns = s->published_ns;
+	s->last_event_ts = l->last_event_ts;
+	s->engine = *engine;
+	s->state = *state_stats(tiercel_state(l->engine));
+	memcpy(s->limit_hits, l->limits.hits, sizeof(s->limit_hits));
+	s->noutputs = l->outputs.n;
+	for (uint32_t i = 0; i < l->outputs.n; i++) {
+		s->outputs[i].name = l->outputs.v[i]->ops->name;
+		l->outputs.v[i]->ops->stats(l->outputs.v[i], &s->outputs[i].stats);
+	}
+	for (uint32_t i = 0; i < s->nrule_hits; i++)
+		s->rule_hits[i] = tiercel_rule_hits(l->engine, i);
+	s->internal_alerts = l->internal.sent;
+}
+
+void live_health_rules(struct live *l)
+{
+	struct agent_stats *s = &l->stats;
+	const struct ruleset *rs = tiercel_rules(l->engine);
+
+	agent_stats_done(s);
+	s->rules = agent_rules_new(rs);
+	s->rule_hits = s->rules ? calloc(MAX(rs->nrules, 1U), sizeof(*s->rule_hits)) : NULL;
+	s->nrule_hits = s->rule_hits ? rs->nrules : 0;
+	s->rules_loaded = l->rules->nrules;
+	s->rules_active = l->rules->nactive;
+	s->rules_last_good = l->rules->last_good;
+	snprintf(s->rules_digest, sizeof(s->rules_digest), "%s", l->rules->digest);
+}
+
+static void list_refused(void *ctx, const struct source_part *part)
+{
+	struct buf *names = ctx;
+
+	if (part->refused) {
+		cli_warn("%s is not seen: %s; see 'tiercel doctor'", part->name, part->why);
+		buf_printf(names, "%s%s (%s)", names->len ? ", " : "", part->name, part->why);
+	}
+}
+
+void live_health_start(struct live *l)
+{
+	_cleanup_buf_ struct buf refused = BUF_INIT;
+
+	l->source->ops->parts(l->source, list_refused, &refused);
+	collect_source(l);
+	l->stats.running = true;
+	collect(l);
+	fprintf(stderr, "tiercel: sensor running: %u rules, %u system calls watched, %u rings of "
+			"%" PRIu64 " KiB together\n", l->stats.rules_active, l->stats.source.syscalls,
+		l->stats.source.rings, l->stats.source.ring_bytes >> 10);
+	heartbeat_start(&l->heartbeat, &l->stats, refused.len ? refused.p : "", &l->internal);
+	agent_stats_publish(&l->stats);
+}
+
+bool live_health_polled(struct live *l)
+{
+	uint64_t now = clock_mono_ns();
+	bool stop = false, check = now >= l->next_check_ns, beat = heartbeat_due(&l->heartbeat);
+
+	l->stats.polls++;
+	losses_polled(&l->losses, tiercel_stats(l->engine)->events, &l->stats, &l->internal);
+	if (now < l->next_publish_ns)
+		return false;
+	l->next_publish_ns = now + PUBLISH_MS * NS_PER_MS;
+	if (check || beat)
+		collect_source(l);
+	collect(l);
+	agent_stats_publish(&l->stats);
+	if (check) {
+		l->next_check_ns = now + CHECK_MS * NS_PER_MS;
+		stop = losses_check(&l->losses, &l->stats, &l->internal);
+	}
+	if (beat)
+		heartbeat_send(&l->heartbeat, &l->stats, &l->internal);
+	return stop;
+}
+
+void live_health_stop(struct live *l, const char *why)
+{
+	collect_source(l);
+	collect(l);
+	losses_last(&l->losses, &l->stats, &l->internal);
+	heartbeat_stop(&l->heartbeat, &l->stats, why, &l->internal);
+}
+
+static void print_counter(void *ctx, const struct source_counter *c)
+{
+	fprintf(stderr, "  %8" PRIu64 "  %s%s%s%s%s\n", c->count, c->lane ? c->lane : "",
+		c->lane ? " " : "", c->kind ? c->kind : "all", c->reason ? ": " : "",
+		c->reason ? c->reason : "");
+}
+
+static void print_outputs(const struct agent_stats *s)
+{
+	for (uint32_t i = 0; i < s->noutputs; i++) {
+		const struct output_stats *o = &s->outputs[i].stats;
+
+		fprintf(stderr, "output %s: %" PRIu64 " alerts taken, %" PRIu64 " delivered, %" PRIu64
+				" discarded\n", s->outputs[i].name, o->taken, o->delivered,
+			o->discarded);
+	}
+}
+
+void live_health_summary(struct live *l)
+{
+	struct source_stats *s = &l->stats.source;
+
+	collect(l);
+	summary_speed(l->stats.engine.events, summary_cpu_seconds());
+	fprintf(stderr, "produced: %" PRIu64 ", delivered: %" PRIu64 ", read: %" PRIu64 "\n", s->produced,
+		s->delivered, s->read);
+	fprintf(stderr, "lost: %" PRIu64 " (%" PRIu64 " of the process life cycle), truncated: %"
+			PRIu64 ", refused: %" PRIu64 "\n", s->lost, s->lost_life, s->truncated,
+		s->corrupt);
+	l->source->ops->counters(l->source, print_counter, NULL);
+	if (l->recorder)
+		fprintf(stderr, "recorded: %" PRIu64 " events, %" PRIu64 " bytes, %u files, %" PRIu64
+				" events too large\n", recorder_events(l->recorder),
+			recorder_bytes(l->recorder), recorder_files(l->recorder),
+			recorder_skipped(l->recorder));
+	summary_alerts(l->engine);
+	print_outputs(&l->stats);
+	summary_limits(&l->limits);
+}
+
+void live_health_done(struct live *l)
+{
+	agent_stats_done(&l->stats);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of a live session: live.c sets it up and runs the loop, live_health.c says how it is,
+ * live_swap.c exchanges the rules. All in the live thread.
+ */
+#ifndef TIERCEL_LIVE_PRIV_H
+#define TIERCEL_LIVE_PRIV_H
+
+#include "agent/agent_stats.h"
+#include "agent/clock.h"
+#include "agent/heartbeat.h"
+#include "agent/live.h"
+#include "agent/losses.h"
+#include "agent/reload.h"
+
+struct live {
+	const struct live_opts *opts;
+	struct limits limits;
+	struct arena arena;		/* filter of the recording */
+	struct alert_opts alert;
+	struct tiercel *engine;
+	struct source *source;
+	struct recorder *recorder;
+	bool full;			/* the recording reached a bound */
+	int record_err;
+
+	struct outputs outputs;
+	struct internal_alerts internal;
+	struct losses losses;
+	struct heartbeat heartbeat;
+
+	struct live_rules *rules;	/* in force; NULL: none */
+	struct reload *reload;		/* NULL: without rules */
+
+	struct agent_stats stats;	/* what is published; rules and hits are ours */
+	uint64_t last_event_ts;
+	uint64_t next_publish_ns, next_check_ns;
+};
+
+/* live_health.c */
+void live_health_start(struct live *l);		/* the source runs */
+/* After every poll. true: stop, the configuration wants it. */
+bool live_health_polled(struct live *l);
+/* Before and after the outputs are drained. */
+void live_health_stop(struct live *l, const char *why);
+void live_health_summary(struct live *l);
+void live_health_done(struct live *l);
+
+/* live_swap.c */
+/* Rules of the start. EXIT_OK or an exit code. */
+int live_swap_start(struct live *l);
+/* The start is over: from now on changes are followed. */
+void live_swap_follow(struct live *l);
+/* Between two polls: take new rules if there are any. */
+void live_swap_check(struct live *l);
+void live_swap_done(struct live *l);
+/* The table of rules in the published counters. */
+void live_health_rules(struct live *l);
+
+#endif

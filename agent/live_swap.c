@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules of a live session: the first ones, and their exchange between two events.
+ */
+#include "agent/cmd.h"
+#include "agent/live_priv.h"
+
+#include <inttypes.h>
+
+/* Returns the plan that was in force. */
+static struct tiercel_plan *activate(struct live *l, struct live_rules *rules)
+{
+	struct tiercel_plan *old = tiercel_activate(l->engine, rules->plan);
+
+	rules->plan = NULL;
+	l->rules = rules;
+	l->stats.reloads.last_ns = clock_wall_ns();
+	live_health_rules(l);
+	return old;
+}
+
+int live_swap_start(struct live *l)
+{
+	_cleanup_buf_ struct buf problems = BUF_INIT;
+	struct live_rules *rules = NULL;
+	int r;
+
+	if (!l->opts->has_rules)
+		return EXIT_OK;
+	r = live_rules_load(&l->opts->rules_spec, l->opts->config, l->engine, &problems, &rules);
+	io_print(&problems, stderr);
+	if (r == -ENOMEM)
+		return cli_fail("out of memory while loading rules");
+	if (r < 0)
+		return cli_fail("the rules do not load");
+	if (l->opts->rules_spec.keep_last_good)
+		live_rules_save(rules, l->opts->config->state_directory);
+	activate(l, rules);
+	if (rules->last_good) {
+		struct internal_builder b;
+
+		cli_warn("the rules do not load; running with the last good ones of '%s'",
+			 l->opts->config->state_directory);
+		internal_alert_begin(&b, "tiercel internal: last good rules", PRIO_CRITICAL);
+		internal_alert_text(&b, "problems", "%.*s", STR_ARG(buf_str(&problems)));
+		internal_alert_text(&b, "rules.digest", "%s", rules->digest);
+		internal_alert_send(&l->internal, &b, "The configured rules do not load; running with "
+				    "the last good ones: %.*s", STR_ARG(buf_str(&problems)));
+	}
+	return EXIT_OK;
+}
+
+void live_swap_follow(struct live *l)
+{
+	int r;
+
+	if (!l->rules)
+		return;
+	r = reload_new(&l->opts->rules_spec, l->opts->config, l->engine, l->rules, &l->reload);
+	if (r < 0)
+		cli_warn("rules will not be loaded again: %s", strerror(-r));
+}
+
+static void refuse(struct live *l, const char *problems)
+{
+	static const char rule[] = "Falco internal: hot restart failure";
+	struct internal_builder b;
+
+	l->stats.reloads.failed++;
+	l->stats.reloads.last_failed = true;
+	cli_warn("the new rules do not load, the old ones stay in force");
+	internal_alert_begin(&b, rule, PRIO_CRITICAL);
+	internal_alert_send(&l->internal, &b, "%s: %s", rule, problems);
+}
+
+static void accept(struct live *l, struct live_rules *rules, uint64_t compile_ns)
+{
+	struct live_rules *old = l->rules;
+	uint64_t start = clock_mono_ns();
+	struct internal_builder b;
+
+	old->plan = activate(l, rules);
+	l->stats.reloads.done++;
+	l->stats.reloads.last_failed = false;
+	l->stats.reloads.last_compile_ns = compile_ns;
+	l->stats.reloads.last_swap_ns = clock_mono_ns() - start;
+	reload_retire(l->reload, old);
+	fprintf(stderr, "tiercel: rules loaded: %u active, compiled in %" PRIu64 " ms, swapped in %"
+			PRIu64 " us\n", rules->nactive, (uint64_t)(compile_ns / NS_PER_MS),
+		l->stats.reloads.last_swap_ns / 1000);
+	if (!l->heartbeat.enabled)
+		return;
+	internal_alert_begin(&b, "tiercel internal: rules loaded", PRIO_INFORMATIONAL);
+	heartbeat_identity(&l->heartbeat, &b);
+	internal_alert_text(&b, "rules.digest", "%s", rules->digest);
+	internal_alert_number(&b, "rules.active", rules->nactive);
+	internal_alert_number(&b, "rules.reloads", l->stats.reloads.done);
+	internal_alert_send(&l->internal, &b, "tiercel runs with new rules, %u are active",
+			    rules->nactive);
+}
+
+/* What the new rules need is captured before they come into force. */
+static int widen(struct live *l, const struct live_rules *rules)
+{
+	return l->recorder ? 0 : l->source->ops->set_events(l->source,
+							    tiercel_plan_events(rules->plan));
+}
+
+void live_swap_check(struct live *l)
+{
+	struct reload_result result;
+	int r;
+
+	if (!l->reload || !reload_take(l->reload, &result))
+		return;
+	if (!result.rules) {
+		refuse(l, result.problems ? result.problems : "out of memory");
+		free(result.problems);
+		return;
+	}
+	r = widen(l, result.rules);
+	if (r < 0) {
+		refuse(l, strerror(-r));
+		reload_retire(l->reload, result.rules);
+		return;
+	}
+	accept(l, result.rules, result.compile_ns);
+}
+
+void live_swap_done(struct live *l)
+{
+	reload_free(l->reload);
+	l->reload = NULL;
+}

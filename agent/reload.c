@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thread of hot swaps, see reload.h. It sleeps in poll() on inotify and on an eventfd; changes
+ * have to be quiet for a while, so that one update of many files is one reload.
+ */
+#include "agent/reload.h"
+#include "agent/clock.h"
+#include "agent/watch.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* However long files go on changing, they are read at last. */
+enum { LONGEST_QUIET_MS = 3000, RETRY_MS = 1000 };
+
+struct reload {
+	const struct live_rules_spec *spec;
+	const struct config *config;
+	const struct tiercel *engine;
+	pthread_t thread;
+	int event_fd;
+	struct watch *watch;		/* NULL: files are not watched */
+	/* Of the rules that were compiled last, of the options then and at the start. */
+	char digest[DIGEST_TEXT], config_digest[DIGEST_TEXT], start_digest[DIGEST_TEXT];
+	struct io_names paths, config_files;
+
+	atomic_bool requested, stopping;
+	atomic_bool have_result;	/* `result` belongs to the live thread */
+	struct reload_result result;
+	_Atomic(struct live_rules *) trash;
+};
+
+static void wake(struct reload *r)
+{
+	uint64_t one = 1;
+
+	if (write(r->event_fd, &one, sizeof(one)) < 0)
+		return;		/* full: it is awake */
+}
+
+void reload_request(struct reload *r)
+{
+	atomic_store(&r->requested, true);
+	wake(r);
+}
+
+bool reload_take(struct reload *r, struct reload_result *ret)
+{
+	if (!atomic_load_explicit(&r->have_result, memory_order_acquire))
+		return false;
+	*ret = r->result;
+	r->result = (struct reload_result){ 0 };
+	atomic_store(&r->have_result, false);
+	wake(r);
+	return true;
+}
+
+void reload_retire(struct reload *r, struct live_rules *old)
+{
+	live_rules_free(atomic_exchange(&r->trash, old));	/* the one before, if it is still there */
+	wake(r);
+}
+
+static int copy_names(struct io_names *to, const struct io_names *from)
+{
+	io_names_done(to);
+	for (uint32_t i = 0; i < from->n; i++)
+		if (io_names_add(to, from->names[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* Watch what these rules were made from. */
+static void follow(struct reload *r, const struct live_rules *rules)
+{
+	const struct config *c = rules->config ? rules->config : r->config;
+
+	snprintf(r->digest, sizeof(r->digest), "%s", rules->digest);
+	snprintf(r->config_digest, sizeof(r->config_digest), "%s", rules->config_digest);
+	if (!r->watch)
+		return;
+	if (copy_names(&r->paths, &rules->paths) < 0 || copy_names(&r->config_files, &c->files) < 0 ||
+	    watch_set(r->watch, &r->paths, &r->config_files) < 0)
+		cli_warn("no memory to watch the rules; SIGHUP still loads them again");
+}
+
+static void publish(struct reload *r, struct reload_result result)
+{
+	r->result = result;
+	atomic_store_explicit(&r->have_result, true, memory_order_release);
+}
+
+static bool is_same(const struct reload *r, const struct live_rules *rules)
+{
+	return strcmp(rules->digest, r->digest) == 0 &&
+	       strcmp(rules->config_digest, r->config_digest) == 0;
+}
+
+/* forced: give a result even if nothing has changed. */
+static void compile(struct reload *r, bool forced)
+{
+	_cleanup_buf_ struct buf problems = BUF_INIT;
+	struct live_rules *rules = NULL;
+	uint64_t start = clock_mono_ns();
+	int e = live_rules_load(r->spec, NULL, r->engine, &problems, &rules);
+
+	io_print(&problems, stderr);
+	if (e < 0) {
+		char *text = e == -ENOMEM || problems.err || !problems.p ? strdup("out of memory")
+									 : strdup(problems.p);
+
+		/* The old rules were not touched: the same files again are worth another try. */
+		r->digest[0] = '\0';
+		publish(r, (struct reload_result){ .problems = text });
+		return;
+	}
+	if (!forced && is_same(r, rules)) {
+		live_rules_free(rules);
+		return;
+	}
+	if (strcmp(rules->config_digest, r->start_digest) != 0)
+		cli_warn("the configuration has changed: options about rules are in force now, all "
+			 "others at the next start");
+	follow(r, rules);
+	if (r->spec->keep_last_good)
+		live_rules_save(rules, rules->config->state_directory);
+	publish(r, (struct reload_result){ .rules = rules,
+					   .compile_ns = clock_mono_ns() - start });
+}
+
+/* Milliseconds to sleep; -1: until something happens. */
+static int sleep_ms(const struct reload *r, uint64_t due_ns)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (atomic_load(&r->have_result))
+		return -1;	/* until it is taken */
+	if (!due_ns)
+		return r->watch ? RETRY_MS : -1;
+	return due_ns > now ? (int)((due_ns - now) / NS_PER_MS) + 1 : 0;
+}
+
+static void *work(void *arg)
+{
+	struct reload *r = arg;
+	struct pollfd fds[2] = { { .fd = r->event_fd, .events = POLLIN },
+				 { .fd = r->watch ? watch_fd(r->watch) : -1, .events = POLLIN } };
+	uint64_t due_ns = 0, last_ns = 0;	/* compile then; at the latest then */
+
+	while (!atomic_load(&r->stopping)) {
+		uint64_t now, count;
+		bool forced;
+
+		poll(fds, ARRAY_SIZE(fds), sleep_ms(r, due_ns));
+		now = clock_mono_ns();
+		if (read(r->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+			return NULL;
+		live_rules_free(atomic_exchange(&r->trash, NULL));
+		if (r->watch && (watch_changed(r->watch) || watch_retry(r->watch))) {
+			last_ns = due_ns ? last_ns : now + LONGEST_QUIET_MS * NS_PER_MS;
+			due_ns = MIN(now + RELOAD_QUIET_MS * NS_PER_MS, last_ns);
+		}
+		/* One result at a time: the live thread takes it, and wakes us. */
+		if (atomic_load(&r->have_result))
+			continue;
+		forced = atomic_exchange(&r->requested, false);
+		if (forced || (due_ns && now >= due_ns)) {
+			due_ns = 0;
+			compile(r, forced);
+		}
+	}
+	return NULL;
+}
+
+static int start_thread(struct reload *r)
+{
+	sigset_t all, old;
+	int e;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	e = pthread_create(&r->thread, NULL, work, r);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -e;
+}
+
+static void reload_done(struct reload *r)
+{
+	watch_free(r->watch);
+	close(r->event_fd);
+	io_names_done(&r->paths);
+	io_names_done(&r->config_files);
+	live_rules_free(r->result.rules);
+	free(r->result.problems);
+	live_rules_free(r->trash);
+	free(r);
+}
+
+int reload_new(const struct live_rules_spec *spec, const struct config *config,
+	       const struct tiercel *engine, const struct live_rules *current, struct reload **ret)
+{
+	struct reload *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	*r = (struct reload){ .spec = spec, .config = config, .engine = engine };
+	r->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (r->event_fd < 0) {
+		e = -errno;
+		free(r);
+		return e;
+	}
+	if (config->watch_config_files) {
+		e = watch_new(&r->watch);
+		if (e < 0)
+			cli_warn("files are not watched: %s", strerror(-e));
+	}
+	follow(r, current);
+	snprintf(r->start_digest, sizeof(r->start_digest), "%s", current->config_digest);
+	e = start_thread(r);
+	if (e < 0)
+		reload_done(r);
+	else
+		*ret = r;
+	return e;
+}
+
+void reload_free(struct reload *r)
+{
+	if (!r)
+		return;
+	atomic_store(&r->stopping, true);
+	wake(r);
+	pthread_join(r->thread, NULL);
+	reload_done(r);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules files as they were read, in order: what a rule set is made from, what its digest is over, and
+ * what is kept as the last good set. Used by rules_load.c and live_rules.c.
+ */
+#ifndef TIERCEL_RULES_BUNDLE_H
+#define TIERCEL_RULES_BUNDLE_H
+
+#include "agent/digest.h"
+#include "agent/io.h"
+
+struct rules_file {
+	char *name;
+	struct buf text;
+	int err;		/* -errno: it cannot be read */
+};
+
+struct rules_bundle {
+	struct rules_file *v;
+	uint32_t n;
+};
+
+void rules_bundle_done(struct rules_bundle *b);
+/* Read all files; one that cannot be read is in the bundle with its error. 0 or -ENOMEM. */
+int rules_bundle_read(const struct io_names *files, uint64_t max_bytes, struct rules_bundle *b);
+/* Of the texts in their order, not of the names. 0 or -ENOMEM. */
+int rules_bundle_digest(const struct rules_bundle *b, char ret_text[DIGEST_TEXT]);
+
+/*
+ * Keep the files as the last good rules in a state directory (made when missing): all or nothing,
+ * the previous ones are replaced. 0 or -errno.
+ */
+int rules_bundle_save(const struct rules_bundle *b, const char *state_dir);
+/* The names of the files that were kept, in their order. 0 or -errno; -ENOENT: none. */
+int rules_bundle_saved(const char *state_dir, struct io_names *files);
+
+#endif
