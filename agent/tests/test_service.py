@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The sensor as a service: it starts with Falco's own configuration, a reader that blocks stops neither
+capture nor other outputs, discards are counted and told, files are opened again, records of health
+come in order. Prints TAP."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from livelib import BUILD, WAIT, Box, Sensor, enter_root_cgroup, report, require
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RULE = """- rule: mark
+  desc: service test
+  condition: evt.type = unlink and evt.arg.path startswith %s/m-
+  output: mark=%%evt.arg.path
+  priority: NOTICE
+"""
+
+
+def wait(condition, seconds=WAIT):
+    end = time.time() + seconds
+    while time.time() < end and not condition():
+        time.sleep(0.02)
+    return condition()
+
+
+def text(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
+def mark(work, name):
+    try:
+        os.unlink("%s/m-%s" % (work, name))
+    except FileNotFoundError:
+        pass
+
+
+def test_falco_config(work, rules, results):
+    sensor = Sensor(work, "run", "-c", os.path.join(HERE, "falco.yaml"), "-r", rules, name="falco")
+    try:
+        ready = sensor.wait_ready()
+        results.append(("an unmodified falco.yaml starts the sensor", None if ready else sensor.messages()))
+        mark(work, "falco")
+        line = r"\d\d:\d\d:\d\d\.\d{9}: Notice mark=%s/m-falco container_id=" % re.escape(work)
+        got = wait(lambda: re.search(line, text(sensor.out.name)))
+        results.append(("alerts have the text form it asks for", None if got else text(sensor.out.name)))
+    finally:
+        status = sensor.stop()
+    results.append(("it ends although syslog does not answer, in bounded time",
+                    None if status in (0, 1) else str(status)))
+
+
+def test_blocked(work, rules, results):
+    """stdout is a pipe that nobody reads; the file output goes on."""
+    path = os.path.join(work, "events.txt")
+    reader, writer = os.pipe()
+    log = open(os.path.join(work, "blocked.log"), "w+")
+    process = subprocess.Popen(
+        [os.path.join(BUILD, "tiercel"), "run", "-r", rules, "-o", "outputs_queue.capacity=200",
+         "-o", "file_output.enabled=true", "-o", "file_output.filename=" + path,
+         "-o", "file_output.keep_alive=true", "-o", "shutdown_timeout=200ms",
+         "-o", "syscall_event_drops.interval=200ms"],
+        stdout=writer, stderr=log, preexec_fn=enter_root_cgroup)
+    os.close(writer)
+    try:
+        if not wait(lambda: "sensor running" in text(log.name), 60):
+            results.append(("blocked: the sensor starts", text(log.name)))
+            return
+        marks = 0
+        while marks < 3000:     # a pipe holds about a hundred alerts
+            mark(work, marks)
+            marks += 1
+            if marks % 50 == 0:
+                wait(lambda: text(path).count('"mark"') >= marks)
+        found = text(path).count('"rule":"mark"')
+        results.append(("blocked: the file has all alerts", None if found == marks else str(found)))
+        told = wait(lambda: "tiercel internal: output discards" in text(path))
+        results.append(("blocked: discards are an alert in the other output",
+                        None if told else text(log.name)))
+        os.rename(path, path + ".moved")
+        process.send_signal(signal.SIGUSR1)
+
+        def lands():
+            mark(work, "again")
+            return "m-again" in text(path)
+        results.append(("blocked: SIGUSR1 opens the file again", None if wait(lands) else text(log.name)))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            status = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = None
+    results.append(("blocked: the end is bounded, and lost alerts are a failure",
+                    None if status == 1 else str(status)))
+    counts = re.search(r"output stdout: (\d+) alerts taken, (\d+) delivered, (\d+) discarded", text(log.name))
+    with os.fdopen(reader, "rb") as f:
+        lines = f.read().count(b"\n")
+    taken, delivered, discarded = map(int, counts.groups()) if counts else (0, 0, 0)
+    results.append(("blocked: taken = delivered + discarded, delivered lines are there",
+                    None if counts and taken == delivered + discarded and delivered == lines
+                    else "%s %d lines" % (counts and counts.group(0), lines)))
+
+
+def test_closed(work, rules, results):
+    process = subprocess.Popen([os.path.join(BUILD, "tiercel"), "run", "-r", rules, "--heartbeat"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=enter_root_cgroup)
+    process.stdout.readline()       # the start record
+    process.stdout.close()
+    mark(work, "closed")
+    try:
+        status = process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        status = None
+    results.append(("a closed stdout ends a sensor without other outputs",
+                    None if status == 1 else str(status)))
+
+
+def test_heartbeat(work, rules, results):
+    sensor = Sensor(work, "run", "-r", rules, "--heartbeat", "-o", "heartbeat.interval=300ms",
+                    "-o", "identity.cluster=c1", name="heartbeat")
+    try:
+        ready = sensor.wait_ready()
+        mark(work, "beat")
+        third = ready and sensor.wait_alert(lambda a: a["output_fields"].get("heartbeat.number") == 3)
+    finally:
+        status = sensor.stop()
+    sensor.read()
+    records = [a for a in sensor.alerts if "heartbeat.number" in a["output_fields"]]
+    numbers = [a["output_fields"]["heartbeat.number"] for a in records]
+    names = [a["rule"].split(": ")[1] for a in records]
+    results.append(("heartbeats are numbered from the start to the stop",
+                    None if third and numbers == list(range(len(numbers))) and names[0] == "start" and
+                    names[-1] == "stop" and set(names[1:-1]) == {"heartbeat"} and status == 0
+                    else "%s %s %s" % (numbers, names, sensor.messages())))
+    last = records[-1]["output_fields"] if records else {}
+    wanted = ["tiercel.node", "tiercel.cluster", "tiercel.boot_id", "rules.digest", "rules.active", "events.lost",
+              "output.stdout.discarded", "state.threads", "process.cpu_seconds", "process.rss_bytes",
+              "events.last_time", "alerts"]
+    results.append(("they say who, which rules, what was lost, how large",
+                    str([k for k in wanted if k not in last]) if any(k not in last for k in wanted) else None))
+    results.append(("they are internal alerts in Falco's envelope", None if records and all(
+        sorted(a) == ["hostname", "output", "output_fields", "priority", "rule", "source", "time"] and
+        a["source"] == "internal" for a in records) else json.dumps(records[:1])))
+
+
+def main():
+    require(community=False, cgroup=False)
+    results = []
+    with Box() as work:
+        rules = os.path.join(work, "rules.yaml")
+        with open(rules, "w") as f:
+            f.write(RULE % work)
+        test_falco_config(work, rules, results)
+        test_blocked(work, rules, results)
+        test_closed(work, rules, results)
+        test_heartbeat(work, rules, results)
+    report(results)
+
+
+main()
