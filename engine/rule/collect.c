@@ -65,6 +65,9 @@ static void hint_nearest_key(struct loader *l, struct diag *g, struct str name,
 	for (size_t i = 0; i < n; i++)
 		names[i] = keys[i].name;
 	near = str_nearest(name, names, n);
+	for (size_t i = 0; i < n && !near; i++)	/* "description" for "desc" */
+		if (str_starts(name, str_from(names[i])))
+			near = names[i];
 	if (near)
 		diag_hint(l->diags, g, "did you mean '%s'?", near);
 }
@@ -85,6 +88,25 @@ static void judge_keys(struct loader *l, const struct item *it, const struct ite
 	}
 }
 
+/* A misspelt kind, most likely. */
+static void hint_kind(struct loader *l, struct diag *g, const struct yaml_node *map)
+{
+	const char *names[ARRAY_SIZE(kinds)], *near = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		names[i] = kinds[i].key;
+	yaml_each_pair(k, map) {
+		const struct yaml_node *key = yaml_deref(k);
+
+		if (!near && key->kind == YNODE_SCALAR)
+			near = str_nearest(key->s, names, ARRAY_SIZE(names));
+	}
+	if (near)
+		diag_hint(l->diags, g, "did you mean '%s'?", near);
+	else
+		diag_hint(l->diags, g, "an item has one of the keys rule, macro, list");
+}
+
 static void collect_item(struct loader *l, const struct place *content, const struct yaml_node *n)
 {
 	struct place at = place_of(content, "rules content item", STR(""), n);
@@ -101,7 +123,7 @@ static void collect_item(struct loader *l, const struct place *content, const st
 	}
 	kind = kind_of(map);
 	if (!kind) {
-		report(l, DIAG_UNKNOWN_ITEM, &at, "Unknown top level item");
+		hint_kind(l, report(l, DIAG_UNKNOWN_ITEM, &at, "Unknown top level item"), map);
 		return;
 	}
 	it = arena_new(&l->arena, struct item);	/* its place stays in use until the end */
@@ -126,6 +148,8 @@ static void collect_item(struct loader *l, const struct place *content, const st
 	kind->collect(l, it);
 }
 
+static const char item_hint[] = "begin each item with '- ', as in '- rule: NAME'";
+
 void collect_document(struct loader *l, const struct source *src, const struct yaml_node *doc)
 {
 	struct place content = { "rules content", STR(""), src, doc->offset, NULL };
@@ -134,12 +158,15 @@ void collect_document(struct loader *l, const struct source *src, const struct y
 
 	if (n->kind == YNODE_SCALAR) {
 		if (!n->is_null)
-			report(l, DIAG_ERR_YAML_VALIDATE, &content, "Rules content is not yaml");
+			diag_hint(l->diags,
+				  report(l, DIAG_ERR_YAML_VALIDATE, &content,
+					 "Rules content is not yaml"), "%s", item_hint);
 		return;
 	}
 	if (n->kind == YNODE_MAP) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &content,
-		       "Rules content is not yaml array of objects");
+		diag_hint(l->diags,
+			  report(l, DIAG_ERR_YAML_VALIDATE, &content,
+				 "Rules content is not yaml array of objects"), "%s", item_hint);
 		return;
 	}
 	keep = arena_new(&l->arena, struct place);

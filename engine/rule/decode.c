@@ -141,7 +141,9 @@ bool decode_texts(struct loader *l, const struct place *at, const struct yaml_no
 
 	n = yaml_deref(n);
 	if (n->kind != YNODE_SEQ) {
-		report(l, DIAG_ERR_YAML_VALIDATE, at, "Value is not a sequence");
+		diag_hint(l->diags,
+			  report(l, DIAG_ERR_YAML_VALIDATE, at, "Value is not a sequence"),
+			  "write [a, b], or one '- a' per line");
 		return false;
 	}
 	yaml_each(item, n) {

@@ -28,8 +28,7 @@ static bool squeeze_blanks(struct loader *l, struct str s, struct str *ret)
 	return true;
 }
 
-/* Values of this operator are written in parentheses. */
-static bool comp_takes_list(struct str comp)
+bool exception_takes_list(struct str comp)
 {
 	enum op_modifier modifier;
 	enum op_id op;
@@ -187,7 +186,7 @@ static bool read_comps(struct loader *l, struct load_exception *e, const struct 
 	for (uint32_t i = 0; i < count; i++)
 		if (!squeeze_blanks(l, e->pub.comps[i], &e->pub.comps[i]))
 			return false;
-	if (!e->pub.tuple && !comp_takes_list(e->pub.comps[0])) {
+	if (!e->pub.tuple && !exception_takes_list(e->pub.comps[0])) {
 		report_move(l, report(l, DIAG_ERR_VALIDATE, &e->place,
 				      "When fields is a single value, comps must be one of (in, "
 				      "pmatch, intersects) or a modifier operator (e.g. startswith "
@@ -461,7 +460,7 @@ static void put_quoted(const struct row_text *t, struct str s)
 
 static void put_value(const struct row_text *t, const struct exception_value *v, struct str comp)
 {
-	bool list = v->is_list || comp_takes_list(comp);
+	bool list = v->is_list || exception_takes_list(comp);
 
 	if (!v->is_list && list && v->items[0].len && v->items[0].p[0] == '(') {
 		put(t, v->items[0]);

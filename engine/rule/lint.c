@@ -108,6 +108,46 @@ static bool row_always(const struct rule *r, const struct rule_exception *e, uin
 	return true;
 }
 
+/* Lists are put into conditions as text: a comma parts values unless quotes keep it in. */
+static bool is_split(struct str value)
+{
+	return value.len && value.p[0] != '"' && value.p[0] != '\'' && value.p[0] != '(' &&
+	       memchr(value.p, ',', value.len);
+}
+
+static void report_split(struct loader *l, const struct place *at, struct str value)
+{
+	diag_hint(l->diags,
+		  report(l, DIAG_LINT_VALUE_SPLIT, at, "'%.*s' is read as several values",
+			 STR_ARG(value)),
+		  "quotes of its own keep it together: '\"%.*s\"'", STR_ARG(value));
+}
+
+static void lint_split_row(struct loader *l, const struct load_exception *e, uint32_t row)
+{
+	struct place at = e->place;
+
+	at.src = e->places[row].src;
+	at.offset = e->places[row].offset;
+	for (uint32_t i = 0; i < e->pub.nfields; i++) {
+		const struct exception_value *v = &e->pub.rows[row].values[i];
+
+		if (e->pub.tuple && !v->is_list && !exception_takes_list(e->pub.comps[i]))
+			continue;
+		for (uint32_t k = 0; k < v->n; k++)
+			if (is_split(v->items[k]))
+				report_split(l, &at, v->items[k]);
+	}
+}
+
+static void lint_lists(struct loader *l)
+{
+	for (uint32_t i = 0; i < l->nlists; i++)
+		for (uint32_t k = 0; k < l->lists[i]->pub->nitems; k++)
+			if (is_split(l->lists[i]->pub->items[k]))
+				report_split(l, &l->lists[i]->place, l->lists[i]->pub->items[k]);
+}
+
 static void report_wide(struct loader *l, const struct load_exception *e, uint32_t row)
 {
 	struct place at = e->place;
@@ -135,6 +175,8 @@ static void lint_exceptions(struct loader *l, struct load_rule *r)
 				  "or remove it");
 			continue;
 		}
+		for (uint32_t row = 0; row < e->pub.nrows; row++)
+			lint_split_row(l, e, row);
 		if (!e->pub.tuple && column_always(r->pub, &e->pub, 0, 0, e->pub.nrows)) {
 			report_wide(l, e, 0);
 			continue;
@@ -180,6 +222,33 @@ static void lint_never_true(struct loader *l, struct load_rule *r)
 
 	if (filter_lint(r->pub->ast, &checker))
 		l->oom = true;
+}
+
+/*
+ * A value that names a macro which nothing uses: macros are not put in there. Macros that are used
+ * often bear the name of an event or a program.
+ */
+static void lint_macro_values(struct loader *l, struct cond *c)
+{
+	for (uint32_t i = 0; i < c->nchecks; i++) {
+		const struct ast *a = c->checks[i];
+
+		for (uint32_t k = 0; k < a->nvalues; k++) {
+			const struct expr *v = a->values[k];
+			const struct load_macro *m = strmap_get(&l->macros_by_name, v->text);
+			struct finding f = { .pos = v->pos, .span = v->span };
+
+			if (v->quoted || !m || m->pub->used)
+				continue;
+			f.message = arena_printf(&l->arena, "'%.*s' is the name of a macro, but a "
+						 "plain text here", STR_ARG(v->text));
+			f.hint = "lists stand on the right of an operator, macros by themselves";
+			if (f.message)
+				cond_report(l, c, &f, DIAG_LINT_MACRO_AS_VALUE, NULL);
+			else
+				l->oom = true;
+		}
+	}
 }
 
 /* ---- rules in the shadow of earlier ones ---------------------------------------------------- */
@@ -305,6 +374,9 @@ void lint_rules(struct loader *l)
 {
 	struct u64map seen = { 0 };
 
+	lint_lists(l);
+	for (uint32_t i = 0; i < l->nmacros; i++)
+		lint_macro_values(l, &l->macros[i]->cond);
 	for (uint32_t i = 0; i < l->nrules && !l->oom; i++) {
 		struct load_rule *r = l->rules[i];
 
@@ -312,6 +384,7 @@ void lint_rules(struct loader *l)
 			continue;
 		lint_exceptions(l, r);
 		lint_never_true(l, r);
+		lint_macro_values(l, &r->cond);
 		if (!l->rs->opts.match_all)
 			lint_shadowed(l, &seen, r);
 	}

@@ -221,6 +221,8 @@ void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum
 		 const struct place *rule);
 struct finding *cond_find(struct loader *l, struct cond *c, enum diag_code code,
 			  const char *message);
+/* Values of this operator are written in parentheses. */
+bool exception_takes_list(struct str comp);
 bool exception_any_values(const struct load_rule *r);
 void exception_text(struct gen *g, const struct load_rule *r);
 

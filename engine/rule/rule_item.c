@@ -320,8 +320,12 @@ static void rule_define(struct loader *l, const struct item *it)
 			if (key->set && !set_key(l, r, it, key, SET_DEFINE))
 				good = false;
 		} else if (key->required) {
-			report(l, DIAG_ERR_YAML_VALIDATE, &it->place,
-			       "Item has no mapping for key '%s'", key->name);
+			struct diag *g = report(l, DIAG_ERR_YAML_VALIDATE, &it->place,
+						"Item has no mapping for key '%s'", key->name);
+
+			if (old)
+				diag_hint(l->diags, g, "to change some keys of the earlier rule, "
+					  "name them: 'override: {condition: append}'");
 			good = false;
 		}
 	}

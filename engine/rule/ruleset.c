@@ -79,6 +79,15 @@ static struct file_verdict *add_file(struct ruleset *rs, const char *name)
 	return file;
 }
 
+static void report_yaml(struct loader *l, const struct place *at, const struct yaml_error *err)
+{
+	struct diag *g = report(l, DIAG_ERR_YAML_PARSE, at, "yaml: %s", err->message);
+	const char *hint = yaml_hint(at->src->text, err);
+
+	if (hint)
+		diag_hint(l->diags, g, "%s", hint);
+}
+
 static void collect_file(struct loader *l, struct source *src, struct file_verdict *file)
 {
 	struct place at = { "rules content", STR(""), src, 0, NULL };
@@ -93,7 +102,7 @@ static void collect_file(struct loader *l, struct source *src, struct file_verdi
 	if (r) {
 		at.offset = MIN(err.offset, src->text.len);
 		l->incomplete = true;
-		report(l, DIAG_ERR_YAML_PARSE, &at, "yaml: %s", err.message);
+		report_yaml(l, &at, &err);
 		return;
 	}
 	if (l->rs->opts.schema)

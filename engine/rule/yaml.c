@@ -253,6 +253,9 @@ static int parser_error(struct builder *b, const yaml_parser_t *p)
 		return -ENOMEM;
 	at = p->error == YAML_READER_ERROR ? (uint32_t)MIN(p->problem_offset, b->text.len)
 					   : builder_offset(b, p->problem_mark.index);
+	/* What is never closed is shown where it begins. */
+	if (strstr(what, "end of stream") && p->context && p->context_mark.index)
+		at = builder_offset(b, p->context_mark.index);
 	if (p->context)
 		what = arena_printf(b->nodes, "%s %s", what, p->context);
 	return what ? builder_fail(b, at, what) : -ENOMEM;

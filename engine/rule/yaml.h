@@ -38,6 +38,9 @@ struct yaml_error {
 int yaml_parse(struct str text, struct arena *nodes, struct arena *values, struct limits *limits,
 	       struct yaml_node **ret_docs, struct yaml_error *ret_err);
 
+/* What to do about it, or NULL. */
+const char *yaml_hint(struct str text, const struct yaml_error *err);
+
 static inline const struct yaml_node *yaml_deref(const struct yaml_node *n)
 {
 	return n && n->kind == YNODE_ALIAS ? n->target : n;

@@ -421,6 +421,50 @@ START_TEST(everything_is_reported)
 }
 END_TEST
 
+/* A file that is not YAML: the usual mistakes. */
+START_TEST(yaml_hints)
+{
+	static const struct {
+		const char *text, *hint;
+		uint32_t line, col;
+	} cases[] = {
+		{ "- rule: r\n  output: %proc.name x\n",
+		  "a value that begins with '%' needs quotes: '%proc.name ...'", 2, 11 },
+		{ "- list: l\n  items: [@a]\n", "a value that begins with this character needs quotes",
+		  2, 11 },
+		{ "- rule: r\n  output: a: b\n", "a value with ': ' in it needs quotes", 2, 12 },
+		{ "- rule: r\n  desc: d\n   x: y\n", "the line is indented deeper than its neighbours",
+		  3, 5 },
+		{ "- rule: r\n\tdesc: d\n", "indent with blanks, not with tabs", 2, 1 },
+		{ "- rule: r\n  desc: \"d\n", "the quote is not closed", 2, 9 },
+		{ "- list: l\n  items: [a\n- list: m\n", "a '[' is not closed, or a ',' is missing",
+		  3, 7 },
+		{ "- list: l\n  items: [*.x]\n", "a value that begins with '*' needs quotes", 2, 12 },
+		{ "- rule: r\n desc: d\n", "every item begins with '- ', and all of them in one column",
+		  2, 2 },
+		{ "- rule: r\n  desc:d\n  x: y\n",
+		  "a blank must follow the ':' of each key; look at the line before", 3, 3 },
+		{ "\xff\xfe-", "the file is UTF-16, save it as UTF-8", 1, 1 },
+		{ "- rule: \xe9\n", "save the file as UTF-8", 1, 9 },
+		{ "rule: r\n", "begin each item with '- ', as in '- rule: NAME'", 1, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct diag *g;
+		struct bed b;
+
+		bed_init(&b);
+		bed_load(&b, cases[i].text);
+		ck_assert_uint_eq(b.diags.count, 1);
+		g = &b.diags.items[0];
+		ck_assert_str_eq(g->hint, cases[i].hint);
+		ck_assert_msg(g->pos.line == cases[i].line && g->pos.col == cases[i].col, "%s: %u:%u",
+			      cases[i].text, g->pos.line, g->pos.col);
+		bed_done(&b);
+	}
+}
+END_TEST
+
 /* What the JSON schema says; the file loads or not for other reasons. */
 START_TEST(schema)
 {
@@ -551,6 +595,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, outputs);
 	tcase_add_test(c, positions);
 	tcase_add_test(c, everything_is_reported);
+	tcase_add_test(c, yaml_hints);
 	tcase_add_test(c, schema);
 	tcase_add_test(c, golden);
 	suite_add_tcase(s, c);
