@@ -31,7 +31,7 @@ ENGINE_LIBS := -lyaml -lz -lre2 -lstdc++ -lm
 # ---- agent ----------------------------------------------------------------------------------
 AGENT_SRC := $(wildcard agent/*.c)
 # Messages of protobuf that have generated code, agent/proto/NAME.proto.
-PROTO_C   := health version reflection
+PROTO_C   := health version reflection cri
 PROTO_OBJ := $(PROTO_C:%=$(BUILD)/agent/proto/%.pb-c.o)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o) $(PROTO_OBJ)
 AGENT_LIBS := -lbpf -lelf -ljansson -lcurl -lcrypto -lpthread $(if $(SAN),,-ljemalloc)

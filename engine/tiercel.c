@@ -5,6 +5,7 @@
  * made from it live and die together as one "plan".
  */
 #include "engine/tiercel.h"
+#include "engine/hold.h"
 
 #define SCRATCH_BLOCK (64 << 10)
 
@@ -27,6 +28,9 @@ struct tiercel {
 	struct event_ctx ctx;
 	struct buf line;
 	struct tiercel_stats stats;
+	struct istr *waiting;	/* id of the container whose metadata the event of ctx waits for */
+	struct held *current;	/* owns the event of ctx, when that was held */
+	struct hold hold;	/* events behind it */
 };
 
 static int lookup_thread(void *ctx, int64_t tid, struct proc_record *ret)
@@ -103,6 +107,9 @@ void tiercel_free(struct tiercel *t)
 {
 	if (!t)
 		return;
+	hold_done(&t->hold);
+	hold_free(t->current);
+	istr_unref(t->waiting);
 	state_free(t->state);
 	tiercel_plan_free(t->plan);
 	field_cache_free(t->ctx.field_cache);
@@ -315,9 +322,31 @@ static void give_alert(struct tiercel *t, const struct rule *rule)
 	t->opts.on_alert(t->opts.ctx, &alert, &t->ctx);
 }
 
-void tiercel_event(struct tiercel *t, struct event *ev)
+static void evaluate(struct tiercel *t)
 {
 	uint32_t n;
+
+	if (!t->plan)
+		return;
+	n = matcher_eval(t->plan->matcher, &t->ctx, t->plan->matches, t->plan->rules->nrules);
+	for (uint32_t i = 0; i < n; i++)
+		give_alert(t, t->plan->matches[i]);
+}
+
+/* The container whose metadata the event must wait for, or NULL. */
+static struct container *awaited(const struct tiercel *t)
+{
+	struct container *c = t->ctx.thread ? t->ctx.thread->container : NULL;
+
+	if (likely(!c || !c->awaited))
+		return NULL;
+	return t->plan && evtset_has(matcher_events(t->plan->matcher), t->ctx.ev->type) ? c : NULL;
+}
+
+/* State first, rules unless the event has to wait. False: it waits; the ctx stays as it is. */
+static bool process(struct tiercel *t, struct event *ev)
+{
+	struct container *c;
 
 	arena_reset(&t->scratch);
 	t->ctx.scratch = &t->scratch;
@@ -327,15 +356,92 @@ void tiercel_event(struct tiercel *t, struct event *ev)
 	t->stats.events++;
 	state_event(t->state, ev, &t->ctx);
 	if (!t->ctx.visible)
-		return;
+		return true;
 	t->stats.visible++;
 	if (t->opts.on_event)
 		t->opts.on_event(t->opts.ctx, &t->ctx);
-	if (!t->plan)
+	c = awaited(t);
+	if (unlikely(c)) {
+		t->waiting = istr_ref(c->id);
+		t->stats.waits++;
+		return false;
+	}
+	evaluate(t);
+	return true;
+}
+
+/* Go on until the queue is empty or an event has to wait again. */
+static void resume(struct tiercel *t)
+{
+	struct held *h;
+
+	istr_unref(t->waiting);
+	t->waiting = NULL;
+	evaluate(t);
+	while (!t->waiting && (h = hold_pop(&t->hold)) != NULL) {
+		hold_free(t->current);
+		t->current = h;
+		process(t, &h->ev);
+	}
+}
+
+static void wait_behind(struct tiercel *t, struct event *ev)
+{
+	struct held *h = hold_copy(ev);
+
+	if (h)
+		hold_push(&t->hold, h);
+	t->stats.held++;
+	while (t->waiting && (!h || limit_over(t->limits, LIMIT_HELD_BYTES, t->hold.bytes)))
+		tiercel_no_metadata(t, istr_str(t->waiting), "queue full");
+	if (!h)
+		tiercel_event(t, ev);
+}
+
+void tiercel_event(struct tiercel *t, struct event *ev)
+{
+	struct held *h;
+
+	if (unlikely(t->waiting)) {
+		wait_behind(t, ev);
 		return;
-	n = matcher_eval(t->plan->matcher, &t->ctx, t->plan->matches, t->plan->rules->nrules);
-	for (uint32_t i = 0; i < n; i++)
-		give_alert(t, t->plan->matches[i]);
+	}
+	if (likely(process(t, ev)))
+		return;
+	h = hold_copy(ev);
+	if (!h) {
+		tiercel_no_metadata(t, istr_str(t->waiting), "out of memory");
+		return;
+	}
+	hold_free(t->current);
+	t->current = h;
+	t->ctx.ev = &h->ev;
+}
+
+struct str tiercel_waiting(const struct tiercel *t)
+{
+	return t->waiting ? istr_str(t->waiting) : STR_NONE;
+}
+
+/* The container that is waited for has metadata, or never gets any. */
+static void check_waiting(struct tiercel *t)
+{
+	if (t->waiting && !awaited(t))
+		resume(t);
+}
+
+int tiercel_metadata(struct tiercel *t, struct str json)
+{
+	int r = state_container_document(t->state, json);
+
+	check_waiting(t);
+	return r;
+}
+
+void tiercel_no_metadata(struct tiercel *t, struct str id, const char *reason)
+{
+	state_container_missing(t->state, id, reason);
+	check_waiting(t);
 }
 
 const struct tiercel_stats *tiercel_stats(const struct tiercel *t)

@@ -50,6 +50,8 @@ struct tiercel_stats {
 	uint64_t events;	/* given to tiercel_event */
 	uint64_t visible;	/* of these, seen by rules */
 	uint64_t alerts;
+	uint64_t waits;		/* times the engine waited for metadata of a container */
+	uint64_t held;		/* events that were held back meanwhile */
 };
 
 /* NULL: out of memory. `limits` outlives the engine. */
@@ -89,6 +91,21 @@ const struct ruleset *tiercel_rules(const struct tiercel *t);
 
 int tiercel_snapshot(struct tiercel *t, const struct snapshot_item *item);
 void tiercel_event(struct tiercel *t, struct event *ev);
+
+/*
+ * Waiting for metadata. A container that state_hooks.container_new has marked as awaited holds its
+ * events back as far as rules could match them. As long as one event waits, all later ones are
+ * copied and wait behind it: state and order stay what they would have been, only later. What is
+ * held is bounded (LIMIT_HELD_BYTES); the time is the caller's business.
+ *
+ * tiercel_waiting(): id of the container that is waited for, NONE if none is; valid until the next
+ * call. tiercel_metadata(): the document of a container came; 0, -EBADMSG, -EOVERFLOW.
+ * tiercel_no_metadata(): it will not come in time; alerts say why in `container.metadata_missing`.
+ * `reason` is a literal. Both go on with what was held and may call on_alert.
+ */
+struct str tiercel_waiting(const struct tiercel *t);
+int tiercel_metadata(struct tiercel *t, struct str json);
+void tiercel_no_metadata(struct tiercel *t, struct str id, const char *reason);
 
 const struct tiercel_stats *tiercel_stats(const struct tiercel *t);
 struct state *tiercel_state(struct tiercel *t);

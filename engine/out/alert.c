@@ -8,7 +8,9 @@
 #include "engine/field/time_text.h"
 #include "engine/out/alert.h"
 
-enum key_kind { KEY_FIELD, KEY_TIME, KEY_ISO8601, KEY_EXTRA };
+enum key_kind { KEY_FIELD, KEY_TIME, KEY_ISO8601, KEY_EXTRA, KEY_MISSING };
+
+enum { FIXED_KEYS = 3 };	/* besides the fields of the output */
 
 /* One key of output_fields. */
 struct alert_key {
@@ -69,6 +71,7 @@ static void collect_keys(struct alert_layout *l, const struct alert_rule *r)
 {
 	set_key(l, (struct alert_key){ .key = STR("evt.time"), .kind = KEY_TIME });
 	set_key(l, (struct alert_key){ .key = STR("evt.time.iso8601"), .kind = KEY_ISO8601 });
+	set_key(l, (struct alert_key){ .key = STR("container.metadata_missing"), .kind = KEY_MISSING });
 	for (uint32_t i = 0; i < r->output.nfields; i++) {
 		const struct field_ref *f = r->output.fields[i];
 
@@ -90,7 +93,7 @@ int alert_rule_init(struct alert_rule *r, struct arena *a)
 
 	if (!l)
 		return -ENOMEM;
-	l->keys = arena_array(a, (size_t)r->output.nfields + r->nextra + 2, sizeof(*l->keys));
+	l->keys = arena_array(a, (size_t)r->output.nfields + r->nextra + FIXED_KEYS, sizeof(*l->keys));
 	if (!l->keys)
 		return -ENOMEM;
 	collect_keys(l, r);
@@ -190,6 +193,22 @@ static void add_extra(const struct alert_extra *e, const struct alert_opts *opts
 	json_str(&j, take_tail(out, start, opts, ctx));
 }
 
+/* Why the container of the event has no metadata; NULL: it has, or nobody tried. */
+static const char *missing_metadata(const struct event_ctx *ctx)
+{
+	const struct container *c = ctx->thread ? ctx->thread->container : NULL;
+
+	return c ? c->missing : NULL;
+}
+
+static bool is_shown(const struct alert_layout *l, const struct alert_key *k,
+		     const struct alert_opts *opts, const struct event_ctx *ctx)
+{
+	if (k->kind == KEY_MISSING)
+		return missing_metadata(ctx);
+	return k->kind != KEY_ISO8601 || opts->iso8601 || l->iso_used;
+}
+
 static void add_output_fields(const struct alert_rule *r, const struct alert_opts *opts,
 			      struct event_ctx *ctx, struct buf *out)
 {
@@ -202,7 +221,7 @@ static void add_output_fields(const struct alert_rule *r, const struct alert_opt
 		struct json j = json_start(out);
 		size_t start;
 
-		if (k->kind == KEY_ISO8601 && !opts->iso8601 && !l->iso_used)
+		if (!is_shown(l, k, opts, ctx))
 			continue;
 		if (!first)
 			buf_add_char(out, ',');
@@ -213,6 +232,8 @@ static void add_output_fields(const struct alert_rule *r, const struct alert_opt
 			buf_add_u64(out, ctx->ev->ts);
 		else if (k->kind == KEY_EXTRA)
 			add_extra(k->extra, opts, ctx, out);
+		else if (k->kind == KEY_MISSING)
+			json_cstr(&j, missing_metadata(ctx));
 		else
 			field_json(k->field, ctx, &j);
 		if (opts->limits && limit_over(opts->limits, LIMIT_ALERT_BYTES, out->len)) {
@@ -299,6 +320,8 @@ static struct str field_text(const struct alert_key *k, const struct alert_opts 
 		alert_time(out, ctx->ev->ts,
 			   k->kind == KEY_TIME ? ALERT_TIME_LOCAL : ALERT_TIME_ISO8601,
 			   opts->tz_offset_s);
+	else if (k->kind == KEY_MISSING)
+		return str_from(missing_metadata(ctx));
 	else if (k->kind == KEY_EXTRA && k->extra->format)
 		format_render(k->extra->format, ctx, &raw);
 	else if (k->kind == KEY_EXTRA)
@@ -319,7 +342,7 @@ static void list_fields(const struct alert_rule *r, const struct alert_opts *opt
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; v && i < l->nkeys; i++)
-		if (l->keys[i].kind != KEY_ISO8601 || opts->iso8601 || l->iso_used)
+		if (is_shown(l, &l->keys[i], opts, ctx))
 			v[n++] = (struct alert_field){ l->keys[i].key,
 						       field_text(&l->keys[i], opts, ctx, out) };
 	ret->fields = v;

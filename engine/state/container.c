@@ -260,6 +260,8 @@ int state_container_metadata(struct state *s, const struct container *filled)
 	c->host_network = filled->host_network;
 	c->host_ipc = filled->host_ipc;
 	c->have_metadata = true;
+	c->awaited = false;
+	c->missing = NULL;
 	ret = copy_labels(&c->labels, &c->nlabels, filled->labels, filled->nlabels);
 	if (ret == 0)
 		ret = copy_labels(&c->pod_labels, &c->npod_labels, filled->pod_labels,
@@ -269,6 +271,27 @@ int state_container_metadata(struct state *s, const struct container *filled)
 	s->table_bytes += container_bytes(c);
 	container_touch(s, c);
 	return ret;
+}
+
+int state_container_document(struct state *s, struct str json)
+{
+	struct container filled = { 0 };
+	int r = container_from_json(&s->intern, json, &filled);
+
+	if (r == 0)
+		r = state_container_metadata(s, &filled);
+	container_done(&filled);
+	return r;
+}
+
+void state_container_missing(struct state *s, struct str id, const char *reason)
+{
+	struct container *c = container_find(s, id);
+
+	if (!c)
+		return;
+	c->awaited = false;
+	c->missing = c->have_metadata ? NULL : reason;
 }
 
 static void metadata_document(struct state *s, struct event_ctx *c, struct str doc)

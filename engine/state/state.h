@@ -125,6 +125,8 @@ struct container {
 	struct istr *full_id;
 	struct istr *type;		/* "docker", "containerd", "cri-o", "podman", "lxc", ... */
 	bool have_metadata;
+	bool awaited;			/* metadata were asked for and may come soon (state_hooks) */
+	const char *missing;		/* why there are none; a literal, NULL: no reason known */
 	struct istr *name, *image, *image_id, *image_repo, *image_tag, *image_digest;
 	struct istr *ip, *cni_json;
 	bool privileged, host_pid, host_network, host_ipc;
@@ -274,5 +276,9 @@ bool state_addr_is_local(const struct state *s, const struct thread *t, const ui
 			 bool v6);
 /* Late metadata: fills the container, bumps versions of its threads. */
 int state_container_metadata(struct state *s, const struct container *filled);
+/* The same from the document of container events. 0, -EBADMSG or as above. */
+int state_container_document(struct state *s, struct str json);
+/* None will come for now. */
+void state_container_missing(struct state *s, struct str id, const char *reason);
 
 #endif
