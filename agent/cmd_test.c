@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tiercel test: runs the tests of rules (*.tests.yaml) with the engine of the live sensor. Files are
- * shared out among threads, each with an engine of its own; results are printed in order.
+ * shared out among threads, each with an engine of its own; results are printed in order. With
+ * --baseline: alerts on traces of normal traffic (baseline.c).
  */
-#include "agent/cmd.h"
+#include "agent/baseline.h"
+#include "agent/ruletest_cover.h"
 #include "agent/ruletest_report.h"
 
 #include <dirent.h>
@@ -14,16 +16,22 @@
 #include <unistd.h>
 
 enum { JOBS_MAX = 256, DEPTH_MAX = 32 };
-enum { OPT_JOBS, OPT_MATCHING, OPT_TAP, OPT_JSON, OPT_JUNIT, OPT_VERBOSE };
+enum { OPT_JOBS = RULE_OPTION_COUNT, OPT_TAP, OPT_JSON, OPT_JUNIT, OPT_VERBOSE, OPT_COVERAGE,
+       OPT_REQUIRE, OPT_BASELINE, OPT_BUDGET };
 
 static const struct cli_option options[] = {
-	[OPT_JOBS] = { 'j', "jobs", "N", "tests at the same time; default: number of CPUs" },
-	[OPT_MATCHING] = { 0, "rule-matching", "first|all",
-			   "one alert per event (default) or one per matching rule" },
+	RULE_OPTIONS,
+	[OPT_JOBS] = { 'j', "jobs", "N", "test files at the same time; default: number of CPUs" },
 	[OPT_TAP] = { 0, "tap", NULL, "TAP; the default unless stdout is a terminal" },
 	[OPT_JSON] = { 0, "json", NULL, "one JSON object" },
 	[OPT_JUNIT] = { 0, "junit", "FILE", "also a JUnit report into FILE" },
 	[OPT_VERBOSE] = { 'v', "verbose", NULL, "on a terminal: list tests that passed, too" },
+	[OPT_COVERAGE] = { 0, "coverage", NULL, "rules, checks and exceptions that no test covers" },
+	[OPT_REQUIRE] = { 0, "require-tests", NULL, "fail for rules without a test that expects an "
+						    "alert, a near miss, a hit per exception" },
+	[OPT_BASELINE] = { 0, "baseline", NULL, "operands are traces of normal traffic: alerts of "
+						"the rules (-r) per hour" },
+	[OPT_BUDGET] = { 0, "budget", "FILE|N", "with --baseline: fail above so many alerts per hour" },
 	{ 0 },
 };
 
@@ -31,24 +39,28 @@ static int test_run(const struct command *cmd, int argc, char **argv);
 
 const struct command cmd_test = {
 	.name = "test",
-	.operands = "[FILE|DIR...]",
+	.operands = "[FILE|DIR...] | --baseline TRACE...",
 	.summary = "Run the tests of rules.",
-	.description = "Runs every *.tests.yaml below the directories (default: the current one). "
-		       "rules/TESTS.md\nhas the format. Needs no root. Exit status: 0, 1 if a test "
-		       "fails, 2 usage.",
+	.description = "Runs every *.tests.yaml below the directories (default: the current one) with "
+		       "the rules that each\ntest names. rules/TESTS.md has the format. Needs no "
+		       "root. Of the options about rules only\n--rule-matching goes without "
+		       "--baseline. Exit status: 0, 1 if a test fails or a budget is\nexceeded, "
+		       "2 usage.",
 	.options = options,
 	.run = test_run,
 };
 
 struct test_command {
-	bool match_all, tap, json, verbose;
-	const char *junit;
+	struct rule_options rules;
+	bool tap, json, verbose, coverage, require, baseline;
+	const char *junit, *budget;
 	int64_t jobs;
 	struct io_names names;
 	struct ruletest_file **files;
 	uint32_t nfiles;
 	uint32_t *first;		/* index of the first result of each file */
 	struct ruletest_results results;
+	struct ruletest_cover cover;
 	/* Shared by the threads. */
 	pthread_mutex_t lock;
 	uint32_t next;
@@ -148,7 +160,8 @@ static uint32_t take_file(struct test_command *c)
 static void *work(void *ctx)
 {
 	struct test_command *c = ctx;
-	struct ruletest_runner *r = ruletest_runner_new(c->match_all);
+	struct ruletest_cover *cover = c->coverage || c->require ? &c->cover : NULL;
+	struct ruletest_runner *r = ruletest_runner_new(c->rules.match_all, cover);
 
 	if (!r) {
 		pthread_mutex_lock(&c->lock);
@@ -178,6 +191,29 @@ static int run_all(struct test_command *c)
 	return c->failed ? cli_fail("out of memory") : EXIT_OK;
 }
 
+/* What is required of rules counts like tests, behind them. */
+static int add_requirements(struct test_command *c)
+{
+	struct ruletest_result *more, *v;
+	uint32_t n = 0;
+
+	if (c->cover.oom)
+		return cli_fail("out of memory");
+	if (!c->require)
+		return EXIT_OK;
+	more = ruletest_cover_require(&c->cover, &n);
+	v = more ? realloc(c->results.v, (c->results.n + n + 1) * sizeof(*v)) : NULL;
+	if (!v) {
+		free(more);
+		return cli_fail("out of memory");
+	}
+	memcpy(v + c->results.n, more, n * sizeof(*v));
+	c->results.v = v;
+	c->results.n += n;
+	free(more);
+	return EXIT_OK;
+}
+
 static void sum_up(struct test_command *c, double seconds)
 {
 	struct ruletest_summary *s = &c->results.sum;
@@ -203,13 +239,21 @@ static int report(struct test_command *c)
 	if (c->json) {
 		json_obj(&j);
 		ruletest_report_json(&c->results, &j);
+		if (c->coverage)
+			ruletest_cover_json(&c->cover, &j);
 		json_obj_end(&j);
 		buf_add_char(&out, '\n');
 	} else if (c->tap || !isatty(STDOUT_FILENO)) {
 		ruletest_report_tap(&c->results, &out);
+		if (c->coverage)
+			ruletest_cover_text(&c->cover, "# ", &out);
 	} else {
+		if (c->coverage)
+			ruletest_cover_text(&c->cover, "", &out);
 		ruletest_report_people(&c->results, c->verbose, &out);
 	}
+	if (out.err)
+		return cli_fail("out of memory");
 	io_print(&out, stdout);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return cli_fail("cannot write to stdout: %s", strerror(errno));
@@ -230,6 +274,8 @@ static int run_tests(struct test_command *c, const struct cli *cli)
 	if (e == EXIT_OK)
 		e = run_all(c);
 	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (e == EXIT_OK)
+		e = add_requirements(c);
 	if (e != EXIT_OK)
 		return e;
 	sum_up(c, (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
@@ -247,20 +293,22 @@ static void command_done(struct test_command *c)
 	free(c->first);
 	free(c->results.v);
 	io_names_done(&c->names);
+	ruletest_cover_done(&c->cover);
+	rule_options_done(&c->rules);
 }
 
 /* ---- options ------------------------------------------------------------------------------- */
 
 static int take_option(struct test_command *c, const struct command *cmd, int opt, const char *arg)
 {
+	if (opt < RULE_OPTION_COUNT)
+		return rule_options_take(&c->rules, cmd, opt, arg);
 	switch (opt) {
 	case OPT_JOBS:
 		if (str_to_i64(str_from(arg), &c->jobs) < 0 || c->jobs < 1 || c->jobs > JOBS_MAX)
 			return cli_usage(cmd, "--jobs takes a number from 1 to %d, not '%s'",
 					 JOBS_MAX, arg);
 		break;
-	case OPT_MATCHING:
-		return cli_rule_matching(cmd, arg, &c->match_all);
 	case OPT_TAP:
 		c->tap = true;
 		break;
@@ -273,8 +321,43 @@ static int take_option(struct test_command *c, const struct command *cmd, int op
 	case OPT_VERBOSE:
 		c->verbose = true;
 		break;
+	case OPT_COVERAGE:
+		c->coverage = true;
+		break;
+	case OPT_REQUIRE:
+		c->require = true;
+		break;
+	case OPT_BASELINE:
+		c->baseline = true;
+		break;
+	case OPT_BUDGET:
+		c->budget = arg;
+		break;
 	}
 	return EXIT_OK;
+}
+
+static int run_baseline(struct test_command *c, const struct cli *cli)
+{
+	const struct baseline_opts opts = { cli->operands, cli->noperands, c->budget, c->json };
+
+	if (cli->noperands == 0)
+		return cli_usage(cli->cmd, "no TRACE given");
+	if (c->rules.files.n == 0)
+		return cli_usage(cli->cmd, "--baseline needs rules (-r FILE or DIR)");
+	if (c->coverage || c->require || c->junit || c->tap)
+		return cli_usage(cli->cmd, "--baseline has only --json and --budget");
+	return baseline_run(&opts, &c->rules);
+}
+
+static int check_usage(const struct test_command *c, const struct cli *cli)
+{
+	if (c->rules.files.n > 0)
+		return cli_usage(cli->cmd, "tests name their rules themselves: -r goes with --baseline");
+	if (c->budget)
+		return cli_usage(cli->cmd, "--budget goes with --baseline");
+	return c->tap && c->json ? cli_usage(cli->cmd, "--tap and --json exclude each other")
+				 : EXIT_OK;
 }
 
 static int test_run(const struct command *cmd, int argc, char **argv)
@@ -284,16 +367,20 @@ static int test_run(const struct command *cmd, int argc, char **argv)
 	const char *arg;
 	struct cli cli;
 
+	rule_options_init(&c.rules);
+	ruletest_cover_init(&c.cover);
 	c.jobs = MAX(1, MIN(c.jobs, (int64_t)JOBS_MAX));
 	cli_init(&cli, cmd, argc, argv);
 	while (e == EXIT_OK && (opt = cli_next(&cli, &arg)) >= 0)
 		e = take_option(&c, cmd, opt, arg);
 	if (e == EXIT_OK && opt == CLI_HELP)
-		return EXIT_OK;
-	if (e == EXIT_OK && opt != CLI_DONE)
+		e = CLI_HELP;
+	else if (e == EXIT_OK && opt != CLI_DONE)
 		e = EXIT_USAGE;
-	if (e == EXIT_OK)
+	if (e == EXIT_OK && c.baseline)
+		e = run_baseline(&c, &cli);
+	else if (e == EXIT_OK && (e = check_usage(&c, &cli)) == EXIT_OK)
 		e = run_tests(&c, &cli);
 	command_done(&c);
-	return e;
+	return e == CLI_HELP ? EXIT_OK : e;
 }

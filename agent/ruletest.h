@@ -111,8 +111,10 @@ struct ruletest_result {
 
 struct ruletest_runner;
 
-/* One runner per thread. NULL: out of memory. */
-struct ruletest_runner *ruletest_runner_new(bool match_all);
+struct ruletest_cover;
+
+/* One runner per thread; `cover` (may be NULL) gets its counts. NULL: out of memory. */
+struct ruletest_runner *ruletest_runner_new(bool match_all, struct ruletest_cover *cover);
 void ruletest_runner_free(struct ruletest_runner *r);
 /* *ret is filled in any case; the caller frees its buffer. */
 void ruletest_run(struct ruletest_runner *r, const struct ruletest *t, struct ruletest_result *ret);

@@ -6,9 +6,8 @@
  */
 #include "agent/cmd.h"
 #include "agent/rules_load.h"
-#include "agent/ruletest.h"
+#include "agent/ruletest_cover.h"
 #include "agent/trace_feed.h"
-#include "engine/explain.h"
 
 #include <time.h>
 
@@ -25,6 +24,9 @@ struct ruletest_runner {
 	const struct io_names *rules;	/* that the engine has; borrowed from a test */
 	bool loaded_all;		/* with rule matching "all" */
 	bool load_failed;
+	struct ruletest_cover *cover;	/* of all runners, or NULL */
+	struct coverage *coverage;	/* of the rules that are loaded */
+	uint64_t *expected;		/* tests that expect an alert, by rule index */
 	/* of the current test */
 	const struct ruletest *test;
 	const struct ruletest_step *step;
@@ -106,6 +108,8 @@ static void on_event(void *ctx, struct event_ctx *ev)
 	r->seen = true;
 	if (r->why)
 		look_why(r, ev);
+	else if (r->coverage)
+		coverage_event(r->coverage, ev);
 	if (!r->step || r->why)
 		return;
 	for (uint32_t i = 0; i < r->step->claims.n; i++) {
@@ -194,6 +198,28 @@ static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_
 	}
 }
 
+/* Hand over what was counted before the rule set goes away. */
+static void end_coverage(struct ruletest_runner *r)
+{
+	if (r->coverage)
+		ruletest_cover_add(r->cover, r->coverage, r->expected);
+	coverage_free(r->coverage);
+	free(r->expected);
+	r->coverage = NULL;
+	r->expected = NULL;
+}
+
+static int begin_coverage(struct ruletest_runner *r)
+{
+	const struct ruleset *rs = tiercel_rules(r->engine);
+
+	if (!r->cover)
+		return 0;
+	r->expected = calloc(MAX(rs->nrules, 1u), sizeof(*r->expected));
+	r->coverage = coverage_new(rs);
+	return r->expected && r->coverage ? 0 : -ENOMEM;
+}
+
 static int load(struct ruletest_runner *r, const struct ruletest *t, struct buf *errors)
 {
 	struct tiercel_opts opts = { .match_all = r->match_all || t->match_all, .ctx = r,
@@ -203,6 +229,7 @@ static int load(struct ruletest_runner *r, const struct ruletest *t, struct buf 
 	struct diags diags;
 	int e;
 
+	end_coverage(r);
 	tiercel_free(r->engine);
 	r->rules = NULL;
 	opts.alert.hostname = STR("node");
@@ -224,7 +251,7 @@ static int load(struct ruletest_runner *r, const struct ruletest *t, struct buf 
 	if (e)
 		ruleset_free(rs);
 	diags_done(&diags);
-	return e;
+	return e ? e : begin_coverage(r);
 }
 
 /* The engine has the rules of the test, or the result says why not. */
@@ -384,6 +411,16 @@ static void compare(struct ruletest_runner *r, const struct ruletest *t)
 		problem(r, "%u more unexpected alerts", r->unexpected - ALERTS_SHOWN);
 }
 
+static void count_expected(struct ruletest_runner *r, const struct ruletest *t)
+{
+	if (!r->coverage || !r->result->passed)
+		return;
+	for (uint32_t i = 0; i < t->nexpects; i++)
+		if (t->expects[i].min)
+			r->expected[ruleset_find(tiercel_rules(r->engine),
+						 t->expects[i].rule)->index]++;
+}
+
 static bool reset_counts(struct ruletest_runner *r, uint32_t n)
 {
 	struct count *counts = r->counts;
@@ -415,6 +452,7 @@ static void run(struct ruletest_runner *r, const struct ruletest *t)
 	}
 	feed(r, t);
 	compare(r, t);
+	count_expected(r, t);
 }
 
 static double now(void)
@@ -436,13 +474,14 @@ void ruletest_run(struct ruletest_runner *r, const struct ruletest *t, struct ru
 	ret->seconds = now() - start;
 }
 
-struct ruletest_runner *ruletest_runner_new(bool match_all)
+struct ruletest_runner *ruletest_runner_new(bool match_all, struct ruletest_cover *cover)
 {
 	struct ruletest_runner *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
 	r->match_all = match_all;
+	r->cover = cover;
 	limits_init(&r->limits);
 	return r;
 }
@@ -451,6 +490,7 @@ void ruletest_runner_free(struct ruletest_runner *r)
 {
 	if (!r)
 		return;
+	end_coverage(r);
 	tiercel_free(r->engine);
 	free(r->counts);
 	buf_done(&r->nearest_text);

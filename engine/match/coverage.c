@@ -103,26 +103,32 @@ static bool walk(const struct ast *a, struct event_ctx *ctx, struct coverage_che
 	}
 }
 
+static void count_result(struct coverage_rule *r, struct event_ctx *ctx)
+{
+	struct explain_verdict v;
+
+	explain_judge(r->rule, ctx, &v);
+	r->matched += v.matches;
+	r->near_misses += v.distance == 1;
+	for (uint32_t i = 0; v.swallowed_by && i < r->rule->nexceptions; i++) {
+		const struct ast *node = explain_exception_node(r->rule, i);
+
+		r->exceptions[i] += node && !match_ast(node, ctx);
+	}
+	if (v.swallowed_by && v.distance > 1)	/* an exception of several checks is near, too */
+		r->near_misses++;
+}
+
 void coverage_event(struct coverage *c, struct event_ctx *ctx)
 {
 	for (uint32_t i = 0; i < c->nrules; i++) {
 		struct coverage_rule *r = &c->rules[i];
-		bool swallowed = false;
 		uint32_t at = 0;
 
 		if (!explain_applies(r->rule, ctx))
 			continue;
 		r->evaluated++;
-		if (!walk(explain_own_node(r->rule), ctx, r->checks, &at))
-			continue;
-		for (uint32_t k = 0; k < r->rule->nexceptions; k++) {
-			const struct ast *node = explain_exception_node(r->rule, k);
-
-			if (!node || match_ast(node, ctx))
-				continue;
-			r->exceptions[k]++;
-			swallowed = true;
-		}
-		r->matched += !swallowed;
+		walk(explain_own_node(r->rule), ctx, r->checks, &at);
+		count_result(r, ctx);
 	}
 }

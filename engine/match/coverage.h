@@ -20,6 +20,7 @@ struct coverage_rule {
 	struct coverage_check *checks;		/* in order of writing, exceptions not among them */
 	uint32_t nchecks;
 	uint64_t evaluated, matched;
+	uint64_t near_misses;			/* one check kept the event from matching */
 	uint64_t *exceptions;			/* events swallowed, by index */
 };
 
