@@ -33,7 +33,8 @@ struct command {
 };
 
 extern const struct command cmd_run, cmd_record, cmd_replay, cmd_check, cmd_rules, cmd_explain,
-	cmd_test, cmd_bench, cmd_fields, cmd_events, cmd_paths, cmd_doctor, cmd_config;
+	cmd_test, cmd_diff, cmd_bench, cmd_fields, cmd_events, cmd_paths, cmd_doctor,
+	cmd_config;
 
 /*
  * Option parsing over a command's table. cli_next() returns the index of the next option in the

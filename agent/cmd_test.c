@@ -17,7 +17,7 @@
 
 enum { JOBS_MAX = 256, DEPTH_MAX = 32 };
 enum { OPT_JOBS = RULE_OPTION_COUNT, OPT_TAP, OPT_JSON, OPT_JUNIT, OPT_VERBOSE, OPT_COVERAGE,
-       OPT_REQUIRE, OPT_BASELINE, OPT_BUDGET };
+       OPT_REQUIRE, OPT_WRITE, OPT_BASELINE, OPT_BUDGET };
 
 static const struct cli_option options[] = {
 	RULE_OPTIONS,
@@ -29,6 +29,7 @@ static const struct cli_option options[] = {
 	[OPT_COVERAGE] = { 0, "coverage", NULL, "rules, checks and exceptions that no test covers" },
 	[OPT_REQUIRE] = { 0, "require-tests", NULL, "fail for rules without a test that expects an "
 						    "alert, a near miss, a hit per exception" },
+	[OPT_WRITE] = { 'w', "write", "DIR", "write each test with events as a .scap trace, too" },
 	[OPT_BASELINE] = { 0, "baseline", NULL, "operands are traces of normal traffic: alerts of "
 						"the rules (-r) per hour" },
 	[OPT_BUDGET] = { 0, "budget", "FILE|N", "with --baseline: fail above so many alerts per hour" },
@@ -53,7 +54,7 @@ const struct command cmd_test = {
 struct test_command {
 	struct rule_options rules;
 	bool tap, json, verbose, coverage, require, baseline;
-	const char *junit, *budget;
+	const char *junit, *budget, *write_dir;
 	int64_t jobs;
 	struct io_names names;
 	struct ruletest_file **files;
@@ -143,6 +144,21 @@ static int load_files(struct test_command *c)
 	c->results.n = n;
 	c->results.v = calloc(MAX(n, 1u), sizeof(*c->results.v));
 	return c->results.v ? EXIT_OK : cli_fail("out of memory");
+}
+
+static int write_traces(const struct test_command *c)
+{
+	for (uint32_t i = 0; i < c->nfiles; i++)
+		for (uint32_t k = 0; k < c->files[i]->ntests; k++) {
+			const struct ruletest *t = &c->files[i]->tests[k];
+			_cleanup_buf_ struct buf path = BUF_INIT;
+			int r = t->broken || t->trace ? 0 : ruletest_write(t, c->write_dir, &path);
+
+			if (r < 0)
+				return cli_fail("cannot write '%.*s': %s", STR_ARG(buf_str(&path)),
+						strerror(-r));
+		}
+	return EXIT_OK;
 }
 
 /* ---- running ------------------------------------------------------------------------------- */
@@ -270,6 +286,8 @@ static int run_tests(struct test_command *c, const struct cli *cli)
 
 	if (e == EXIT_OK)
 		e = load_files(c);
+	if (e == EXIT_OK && c->write_dir)
+		e = write_traces(c);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	if (e == EXIT_OK)
 		e = run_all(c);
@@ -327,6 +345,9 @@ static int take_option(struct test_command *c, const struct command *cmd, int op
 	case OPT_REQUIRE:
 		c->require = true;
 		break;
+	case OPT_WRITE:
+		c->write_dir = arg;
+		break;
 	case OPT_BASELINE:
 		c->baseline = true;
 		break;
@@ -345,7 +366,7 @@ static int run_baseline(struct test_command *c, const struct cli *cli)
 		return cli_usage(cli->cmd, "no TRACE given");
 	if (c->rules.files.n == 0)
 		return cli_usage(cli->cmd, "--baseline needs rules (-r FILE or DIR)");
-	if (c->coverage || c->require || c->junit || c->tap)
+	if (c->coverage || c->require || c->junit || c->tap || c->write_dir)
 		return cli_usage(cli->cmd, "--baseline has only --json and --budget");
 	return baseline_run(&opts, &c->rules);
 }

@@ -99,6 +99,17 @@ void ruletest_no_field(struct ruletest_file *f, const struct yaml_node *key, con
 bool ruletest_claim_add(struct ruletest_file *f, struct ruletest_claims *claims,
 			const struct yaml_node *key, struct str value);
 
+/* What the kernel said beside the event, or NULL. */
+static inline const struct event_kernel *ruletest_kernel(const struct ruletest_step *s)
+{
+	return s->kernel.have || s->kernel.lost_before ? &s->kernel : NULL;
+}
+
+/* ---- writing (ruletest_write.c) ------------------------------------------------------------ */
+
+/* A test with events as a trace in the directory; its path is appended to `path`. 0 or -errno. */
+int ruletest_write(const struct ruletest *t, const char *dir, struct buf *path);
+
 /* ---- running (ruletest_run.c) -------------------------------------------------------------- */
 
 struct ruletest_result {

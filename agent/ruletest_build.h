@@ -8,6 +8,7 @@
 
 #include "agent/ruletest.h"
 
+#define BUILD_EVENT_NS 1000000	/* from one event to the next */
 #define UNSET INT64_MIN		/* a number that the test does not give */
 
 struct build_fd {
@@ -114,8 +115,12 @@ struct snapshot_item *build_item(struct build *b, enum snapshot_kind kind);
 bool build_container_field(struct build *b, struct build_container *c, struct build_field *f);
 struct build_container *build_container_new(struct build *b);
 struct build_container *build_container_find(struct build *b, struct str alias_or_id);
-/* The container of the world that `c` describes; NULL: the host, or an error (reported). */
+/*
+ * The container of the world that `c` describes, `prefer` (may be NULL) if it fits; NULL: the host,
+ * or an error (reported).
+ */
 struct build_container *build_container_settle(struct build *b, struct build_container *c,
+					       struct build_container *prefer,
 					       const struct yaml_node *at);
 /* `given: containers:` */
 void build_given_containers(struct build *b, const struct yaml_node *n);

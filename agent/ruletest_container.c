@@ -106,12 +106,16 @@ bool build_container_field(struct build *b, struct build_container *c, struct bu
 		add_label(b, c, str_is(plain, "k8s.pod.label"), f->ref.key, f->text);
 		return true;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (str_is(plain, rows[i].field)) {
-			if (f->text.p)
-				take_row(b, c, &rows[i], f->value);
-			return true;
-		}
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!str_is(plain, rows[i].field))
+			continue;
+		/* So says a process that is in no container. */
+		if (str_is(f->text, "host") && str_starts(plain, STR("container.")))
+			c->id = f->text;
+		else if (f->text.p)
+			take_row(b, c, &rows[i], f->value);
+		return true;
+	}
 	return false;
 }
 
@@ -125,7 +129,68 @@ static bool is_hex(struct str s)
 	return true;
 }
 
-/* Equal descriptions are the same container. */
+/* "registry:5000/app:1.2" -> repository and tag, and back. */
+static void complete_image(struct build *b, struct build_container *c)
+{
+	int slash = str_rfind(c->image, '/'), colon = str_rfind(c->image, ':');
+
+	if (c->image.p && !c->repository.p) {
+		bool tagged = colon > slash && colon > 0;
+
+		c->repository = tagged ? str_sub(c->image, 0, (uint32_t)colon) : c->image;
+		if (tagged && !c->tag.p)
+			c->tag = str_sub(c->image, (uint32_t)colon + 1, c->image.len);
+	}
+	if (!c->image.p && c->repository.p)
+		c->image = c->tag.p ? str_from(arena_printf(b->arena, "%.*s:%.*s",
+							    STR_ARG(c->repository),
+							    STR_ARG(c->tag)))
+				    : c->repository;
+}
+
+static const struct build_label *find_label(const struct build_container *c,
+					    const struct build_label *like)
+{
+	for (const struct build_label *l = c->labels; l; l = l->next)
+		if (l->pod == like->pod && str_eq(l->key, like->key))
+			return l;
+	return NULL;
+}
+
+/* Is everything that `c` says known about the other one, too? */
+static bool fits(struct build_container *c, struct build_container *known)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct str *a = member(c, &rows[i]), *b = member(known, &rows[i]);
+		const int64_t *x = member(c, &rows[i]), *y = member(known, &rows[i]);
+
+		if (rows[i].kind == ROW_TEXT ? a->p && !(b->p && str_eq(*a, *b))
+					     : *x != UNSET && *x != *y)
+			return false;
+	}
+	for (const struct build_label *l = c->labels; l; l = l->next) {
+		const struct build_label *other = find_label(known, l);
+
+		if (!other || !str_eq(other->value, l->value))
+			return false;
+	}
+	return true;
+}
+
+/* Without an id: a description that fits a container of the test means that one. */
+static struct build_container *find_described(struct build *b, struct build_container *c,
+					      struct build_container *prefer)
+{
+	if (c->id.p || c->full_id.p)
+		return NULL;
+	if (prefer && fits(c, prefer))
+		return prefer;
+	for (struct build_container *k = b->containers; k; k = k->next)
+		if (fits(c, k))
+			return k;
+	return NULL;
+}
+
 static struct str made_up_id(struct build *b, struct build_container *c)
 {
 	_cleanup_buf_ struct buf all = BUF_INIT;
@@ -199,6 +264,7 @@ static void merge(struct build_container *to, struct build_container *from)
 }
 
 struct build_container *build_container_settle(struct build *b, struct build_container *c,
+					       struct build_container *prefer,
 					       const struct yaml_node *at)
 {
 	struct build_container *known;
@@ -210,6 +276,10 @@ struct build_container *build_container_settle(struct build *b, struct build_con
 	}
 	if (!id_is_fine(b, c, at))
 		return NULL;
+	complete_image(b, c);
+	known = find_described(b, c, prefer);
+	if (known)
+		return known;
 	complete_id(b, c);
 	known = c->id.p ? build_container_find(b, c->id) : NULL;
 	if (known) {
@@ -324,7 +394,7 @@ void build_given_containers(struct build *b, const struct yaml_node *n)
 		else
 			yaml_each_pair(key, k->next)
 				given_key(b, c, key);
-		build_container_settle(b, c, k);
+		build_container_settle(b, c, NULL, k);
 	}
 }
 
@@ -376,25 +446,6 @@ static void put_labels(struct json *j, const char *key, const struct build_conta
 	json_obj_end(j);
 }
 
-/* "registry:5000/app:1.2" -> repository and tag, and back. */
-static void complete_image(struct build *b, struct build_container *c)
-{
-	int slash = str_rfind(c->image, '/'), colon = str_rfind(c->image, ':');
-
-	if (c->image.p && !c->repository.p) {
-		bool tagged = colon > slash && colon > 0;
-
-		c->repository = tagged ? str_sub(c->image, 0, (uint32_t)colon) : c->image;
-		if (tagged && !c->tag.p)
-			c->tag = str_sub(c->image, (uint32_t)colon + 1, c->image.len);
-	}
-	if (!c->image.p && c->repository.p)
-		c->image = c->tag.p ? str_from(arena_printf(b->arena, "%.*s:%.*s",
-							    STR_ARG(c->repository),
-							    STR_ARG(c->tag)))
-				    : c->repository;
-}
-
 static void document(struct build_container *c, struct buf *out)
 {
 	struct json j = json_start(out);
@@ -437,7 +488,6 @@ void build_container_events(struct build *b)
 
 		if (!c->described)
 			continue;
-		complete_image(b, c);
 		document(c, &out);
 		build_param_text(b, &p, ASYNCEVENT_E_name, STR("container"));
 		build_param_text(b, &p, ASYNCEVENT_E_data, buf_str(&out));

@@ -6,7 +6,6 @@
  */
 #include "agent/ruletest_build.h"
 
-enum { EVENT_NS = 1000000 };
 
 /* ---- steps --------------------------------------------------------------------------------- */
 
@@ -68,7 +67,8 @@ struct ruletest_step *build_step(struct build *b, const struct build_params *p, 
 		return NULL;
 	}
 	t->nsteps++;
-	b->ts += EVENT_NS;
+	if (!state_only)
+		b->ts += BUILD_EVENT_NS;
 	v->ev.ts = b->ts;
 	v->ev.tid = tid;
 	v->ev.flags = state_only ? EVENT_STATE_ONLY : 0;
@@ -291,6 +291,14 @@ static struct build_container *named_container(struct build_event *e, const stru
 	return c;
 }
 
+/* Where the process is, or its parent. */
+static struct build_container *container_so_far(const struct build_event *e)
+{
+	if (e->proc->in_world)
+		return e->proc->container;
+	return e->proc->parent ? e->proc->parent->container : NULL;
+}
+
 /* The container that the fields describe; *ret_said: they say something. */
 static struct build_container *read_container(struct build_event *e, const struct yaml_node *key,
 					      bool *ret_said)
@@ -314,9 +322,9 @@ static struct build_container *read_container(struct build_event *e, const struc
 			at = f->value;
 		}
 	}
-	return *ret_said && at && (named || at != key)
-		       ? build_container_settle(e->b, c, at)
-		       : NULL;
+	if (!*ret_said || !at || (!named && at == key))
+		return NULL;
+	return build_container_settle(e->b, c, container_so_far(e), at);
 }
 
 static void link_parent(struct build_event *e, const struct yaml_node *n)
@@ -368,6 +376,23 @@ static bool is_clone(enum event_type type)
 	       type == EV_CLONE3_X;
 }
 
+/* What a process has from its parent, and a new program from the one before. */
+static void inherit(struct build_proc *p, const struct build_proc *from)
+{
+	if (p->uid == UNSET && !p->user_name.p)
+		p->uid = from->uid;
+	if (p->gid == UNSET && !p->group_name.p)
+		p->gid = from->gid;
+	if (p->loginuid == UNSET && !p->login_name.p)
+		p->loginuid = from->loginuid;
+	if (p->tty == UNSET)
+		p->tty = from->tty;
+	if (!p->env.p)
+		p->env = from->env;
+	if (!p->cwd.p)
+		p->cwd = from->cwd;
+}
+
 /* What an execve of a known process starts: its own texts, everything else as it was. */
 static struct build_proc *new_image(struct build_event *e)
 {
@@ -380,20 +405,8 @@ static struct build_proc *new_image(struct build_event *e)
 	p->container = old->container;
 	take_proc_fields(e, p);
 	build_proc_texts(e->b, p);
-	p->user_name = p->login_name = p->group_name = STR_NONE;
-	if (p->uid == UNSET)
-		p->uid = old->uid;
-	if (p->gid == UNSET)
-		p->gid = old->gid;
-	if (p->loginuid == UNSET)
-		p->loginuid = old->loginuid;
-	if (p->tty == UNSET)
-		p->tty = old->tty;
+	inherit(p, old);
 	p->start_ts = old->start_ts;
-	if (!p->env.p)
-		p->env = old->env;
-	if (!p->cwd.p)
-		p->cwd = old->cwd;
 	p->pid = old->pid;
 	p->vpid = old->vpid;
 	p->vpgid = old->vpgid;
@@ -429,8 +442,8 @@ static struct build_proc *settle_process(struct build_event *e, const struct eve
 	find_process(e, keys);
 	if (!e->proc)
 		return NULL;
-	c = read_container(e, keys->container, &said);
 	link_parent(e, keys->parent);
+	c = read_container(e, keys->container, &said);
 	if (e->proc->in_world)
 		return exec ? new_image(e) : e->proc;
 	if (!said && e->proc->parent && e->proc->parent->in_world)
@@ -439,6 +452,8 @@ static struct build_proc *settle_process(struct build_event *e, const struct eve
 	e->proc->container_known = true;
 	link_by_pid(e);
 	take_proc_fields(e, e->proc);
+	if (e->proc->parent && e->proc->parent->in_world && e->proc->parent != e->b->init)
+		inherit(e->proc, e->proc->parent);
 	build_proc_texts(e->b, e->proc);
 	build_check_comm(e->b, e->proc);
 	build_proc_enter(e->b, e->proc, exec && !(e->res < 0 && e->res != UNSET));
@@ -508,11 +523,16 @@ static bool is_definition(const struct build_field *f)
 	       str_is(f->ref.plain, "proc.env") || yaml_deref(f->value)->kind != YNODE_SCALAR;
 }
 
-/* "/run/x.sock" stands for the name of a connected unix socket, which has two addresses in front. */
+/*
+ * Values in the form that the engine has: "/run/x.sock" stands for the name of a connected unix
+ * socket, which has two addresses in front; a working directory ends in "/".
+ */
 static struct str claimed_text(const struct build_event *e, const struct build_field *f)
 {
 	int i = build_param_index(e->p.type, "tuple");
 
+	if (str_is(f->ref.plain, "proc.cwd") && !str_ends(f->text, STR("/")))
+		return str_from(arena_printf(e->b->arena, "%.*s/", STR_ARG(f->text)));
 	if (str_is(f->ref.plain, "fd.name") && f->text.len && f->text.p[0] == '/' && i >= 0 &&
 	    e->p.v[i].len && e->p.v[i].p[0] == WIRE_AF_UNIX)
 		return str_from(arena_printf(e->b->arena, "%lx->%lx %.*s", BUILD_UNIX_SOURCE,

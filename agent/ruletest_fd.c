@@ -105,9 +105,16 @@ bool build_fd_field(struct build_event *e, struct build_field *f)
 
 /* ---- what the event is about --------------------------------------------------------------- */
 
-static bool has_param(const struct build_event *e, const char *name)
+static bool has_param(const struct build_event *e, const char *name, enum param_type type)
 {
-	return build_param_index(e->p.type, name) >= 0;
+	int i = build_param_index(e->p.type, name);
+
+	return i >= 0 && event_infos[e->p.type].params[i].type == type;
+}
+
+static bool is_socket_call(const struct build_event *e)
+{
+	return has_param(e, "tuple", PT_SOCKTUPLE) || has_param(e, "addr", PT_SOCKADDR);
 }
 
 static bool has_address(const struct build_fd_desc *d)
@@ -119,7 +126,6 @@ static bool has_address(const struct build_fd_desc *d)
 static uint8_t kind_of(const struct build_event *e)
 {
 	const struct build_fd_desc *d = &e->fd;
-	bool socket_call = has_param(e, "tuple") || has_param(e, "addr");
 	struct build_end from, to;
 
 	if (d->type.p || d->typechar.p)
@@ -131,7 +137,7 @@ static uint8_t kind_of(const struct build_event *e)
 	if (has_address(d) || str_is(d->family, "ip"))
 		return (d->have_sip && d->sip.v6) || (d->have_cip && d->cip.v6) ||
 		       (d->have_lip && d->lip.v6) || (d->have_rip && d->rip.v6) ? FD_IPV6 : FD_IPV4;
-	if (socket_call)
+	if (is_socket_call(e))
 		return d->name.len && d->name.p[0] == '/' ? FD_UNIX : FD_IPV4;
 	return e->p.type == EV_MEMFD_CREATE_X ? FD_MEMFD : FD_FILE_V2;
 }
@@ -401,6 +407,20 @@ static void feed_bind(struct build_event *e, const struct socket_desc *s, int64_
 	build_step(e->b, &p, e->proc->pid, true);
 }
 
+/* Who receives datagrams as a client has sent some. */
+static void feed_request(struct build_event *e, const struct socket_desc *s, int64_t fd)
+{
+	struct build_params p = { .type = EV_SENDTO_X };
+
+	feed_socket(e, s, fd);
+	if (!(event_infos[e->p.type].flags & EF_READS_FROM_FD))
+		return;
+	build_param_num(e->b, &p, SENDTO_X_res, 1);
+	build_param_num(e->b, &p, SENDTO_X_fd, fd);
+	build_param_bytes(e->b, &p, SENDTO_X_tuple, tuple_of(e, s, false));
+	build_step(e->b, &p, e->proc->pid, true);
+}
+
 /* The socket as it is before the event. */
 static void feed_before(struct build_event *e, const struct socket_desc *s, int64_t fd)
 {
@@ -417,14 +437,15 @@ static void feed_before(struct build_event *e, const struct socket_desc *s, int6
 	else if (s->server)
 		feed_bind(e, s, fd);
 	else
-		feed_socket(e, s, fd);
+		feed_request(e, s, fd);
 }
 
-static void default_bytes(struct build_event *e, const char *param, struct str value)
+static void default_bytes(struct build_event *e, const char *param, enum param_type type,
+			  struct str value)
 {
 	int i = build_param_index(e->p.type, param);
 
-	if (i >= 0 && !e->p.set[i])
+	if (has_param(e, param, type) && !e->p.set[i])
 		build_param_bytes(e->b, &e->p, (unsigned)i, value);
 }
 
@@ -441,8 +462,8 @@ static void apply_socket(struct build_event *e, uint8_t kind, const struct build
 		remember(e, fd);
 	}
 	build_fd_param(e, fd);
-	default_bytes(e, "tuple", tuple_of(e, &s, in));
-	default_bytes(e, "addr", service_addr(e, &s));
+	default_bytes(e, "tuple", PT_SOCKTUPLE, tuple_of(e, &s, in));
+	default_bytes(e, "addr", PT_SOCKADDR, service_addr(e, &s));
 }
 
 /* ---- events that make fds ------------------------------------------------------------------ */
@@ -540,8 +561,8 @@ static void apply_creation(struct build_event *e, uint8_t kind)
 		socket_params(e, &s, &e->p, fd);
 	} else if (type == EV_ACCEPT_5_X || type == EV_ACCEPT4_6_X) {
 		describe_socket(e, &s);
-		default_bytes(e, "tuple", tuple_of(e, &s, true));
-	} else if (has_param(e, "fd2")) {
+		default_bytes(e, "tuple", PT_SOCKTUPLE, tuple_of(e, &s, true));
+	} else if (has_param(e, "fd2", PT_FD)) {
 		default_num(e, "fd1", fd++);
 		default_num(e, "fd2", fd);
 		e->proc->next_fd = MAX(e->proc->next_fd, fd + 1);
@@ -590,7 +611,7 @@ void build_fd_apply(struct build_event *e)
 		apply_creation(e, kind);
 		return;
 	}
-	if (info->fd_param < 0 || (!e->fd.any && !has_param(e, "tuple") && !has_param(e, "addr")))
+	if (info->fd_param < 0 || (!e->fd.any && !is_socket_call(e)))
 		return;
 	known = known_fd(e);
 	if (kind == FD_IPV4 || kind == FD_IPV6 || kind == FD_UNIX || kind == FD_NETLINK) {

@@ -505,6 +505,8 @@ static int parse(struct ruletest_file *f, struct str text)
 		ruletest_report(f, err.offset, 1, "%s", err.message);
 	else if (r == 0)
 		read_all(f, docs);
+	if (r == 0 && !f->ntests && !f->diags.errors)
+		ruletest_report(f, 0, 1, "there are no tests in this file");
 	return r == -ENOMEM ? r : 0;
 }
 

@@ -329,8 +329,7 @@ static void feed_events(struct ruletest_runner *r, const struct ruletest *t)
 		struct event ev = t->steps[i].ev;
 
 		ev.num = i + 1;
-		ev.kernel = t->steps[i].kernel.have || t->steps[i].kernel.lost_before
-				    ? &t->steps[i].kernel : NULL;
+		ev.kernel = ruletest_kernel(&t->steps[i]);
 		r->step = &t->steps[i];
 		r->seen = false;
 		tiercel_event(r->engine, &ev);

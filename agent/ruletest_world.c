@@ -296,7 +296,7 @@ void build_proc_defaults(struct build *b, struct build_proc *p)
 	number_or(&p->exe_mtime, 0);
 	if (p->start_ts == UNSET)
 		p->start_ts = p->age_ns == UNSET ? (int64_t)(WORLD_TS - HOUR_NS)
-						 : (int64_t)b->ts - p->age_ns;
+						 : (int64_t)b->ts + BUILD_EVENT_NS - p->age_ns;
 	p->caps[0] = p->caps_inheritable.p ? build_caps(b, p, p->caps_inheritable) : 0;
 	p->caps[1] = build_caps(b, p, p->caps_permitted);
 	p->caps[2] = build_caps(b, p, p->caps_effective);

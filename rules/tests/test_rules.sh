@@ -1,4 +1,4 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The tests of our own rules. Prints TAP.
-exec "${BUILD:-build}"/tiercel test --tap rules
+# The tests of our own rules, and that every rule has some. Prints TAP.
+exec "${BUILD:-build}"/tiercel test --tap --require-tests rules
