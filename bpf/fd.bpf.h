@@ -20,24 +20,20 @@
 #define HAVE_KIND 8
 #define HAVE_ROLE 16
 
-#define FDTABLE_BLOCK 16
 #define FILE_BLOCK 112
 #define INODE_BLOCK 80
 #define SUPER_BLOCK 104
 
 static __always_inline struct file *task_file(struct task_struct *t, int fd)
 {
-	struct fdtable *fdt = BPF_CORE_READ(t, files, fdt);
+	struct fdtable *fdt = KREAD(t, files, fdt);
 	struct file *f = NULL, **fds;
 	__u32 max;
-	struct block b;
 
 	if (fd < 0 || !fdt)
 		return NULL;
-	__builtin_memset(b.bytes, 0, FDTABLE_BLOCK);
-	BLOCK_READ(&b, FDTABLE_BLOCK, fdt, 0);
-	max = BLOCK_FIELD(&b, FDTABLE_BLOCK, fdt, 0, struct fdtable, max_fds);
-	fds = BLOCK_FIELD(&b, FDTABLE_BLOCK, fdt, 0, struct fdtable, fd);
+	max = KREAD(fdt, max_fds);
+	fds = KREAD(fdt, fd);
 	if ((__u32)fd >= max)
 		return NULL;
 	bpf_probe_read_kernel(&f, sizeof(f), fds + (__u32)fd);
@@ -49,6 +45,13 @@ static __always_inline void file_read(struct file *f, struct file_info *out)
 	struct path path;
 	struct block b;
 
+	if (HAS_CAST) {
+		out->mnt = CAST(struct file, f)->f_path.mnt;
+		out->dentry = CAST(struct file, f)->f_path.dentry;
+		out->inode = CAST(struct file, f)->f_inode;
+		out->f_mode = CAST(struct file, f)->f_mode;
+		return;
+	}
 	__builtin_memset(b.bytes, 0, FILE_BLOCK);
 	BLOCK_READ(&b, FILE_BLOCK, f, 0);
 	path = BLOCK_FIELD(&b, FILE_BLOCK, f, 0, struct file, f_path);
@@ -63,6 +66,14 @@ static __always_inline void inode_read(struct inode *i, struct file_info *out)
 	struct super_block *sb;
 	struct block b;
 
+	if (HAS_CAST) {
+		out->mode = CAST(struct inode, i)->i_mode;
+		out->ino = CAST(struct inode, i)->i_ino;
+		sb = CAST(struct inode, i)->i_sb;
+		out->dev = kernel_dev(CAST(struct super_block, sb)->s_dev);
+		out->magic = CAST(struct super_block, sb)->s_magic;
+		return;
+	}
 	__builtin_memset(b.bytes, 0, INODE_BLOCK);
 	BLOCK_READ(&b, INODE_BLOCK, i, 0);
 	out->mode = BLOCK_FIELD(&b, INODE_BLOCK, i, 0, struct inode, i_mode);
@@ -82,15 +93,15 @@ static __always_inline void call_use_fd(struct call *c, int fd)
 	c->file = f;
 	if (!f)
 		return;
-	file_read(f, &c->info);
-	inode_read(c->info.inode, &c->info);
+	file_read(f, &c->s->info);
+	inode_read(c->s->info.inode, &c->s->info);
 }
 
 static __always_inline __u8 anon_kind(struct dentry *d)
 {
 	__u64 name = 0;
 
-	bpf_probe_read_kernel_str(&name, sizeof(name), BPF_CORE_READ(d, d_name.name));
+	bpf_probe_read_kernel_str(&name, sizeof(name), KREAD(d, d_name.name));
 	switch (name) {
 	case NAME8('[', 'e', 'v', 'e', 'n', 't', 'p', 0): return FD_EVENTPOLL;
 	case NAME8('[', 'e', 'v', 'e', 'n', 't', 'f', 0): return FD_EVENTFD;
@@ -109,7 +120,7 @@ static __always_inline __u8 anon_kind(struct dentry *d)
 
 static __always_inline __u8 sock_kind(struct sock *sk)
 {
-	switch (sk ? BPF_CORE_READ(sk, __sk_common.skc_family) : 0) {
+	switch (sk ? KREAD(sk, __sk_common.skc_family) : 0) {
 	case WIRE_AF_INET: return FD_IPV4;
 	case WIRE_AF_INET6: return FD_IPV6;
 	case WIRE_AF_UNIX: return FD_UNIX;
@@ -120,15 +131,15 @@ static __always_inline __u8 sock_kind(struct sock *sk)
 
 static __always_inline __u8 file_kind(struct call *c)
 {
-	if (c->info.magic == ANON_INODE_MAGIC)
-		return anon_kind(c->info.dentry);
-	if (c->info.magic == PIDFS_MAGIC)
+	if (c->s->info.magic == ANON_INODE_MAGIC)
+		return anon_kind(c->s->info.dentry);
+	if (c->s->info.magic == PIDFS_MAGIC)
 		return FD_PIDFD;
-	switch (c->info.mode & S_IFMT) {
+	switch (c->s->info.mode & S_IFMT) {
 	case S_IFSOCK: return sock_kind(call_sock(c));
 	case S_IFDIR: return FD_DIRECTORY;
 	case S_IFIFO: return FD_FIFO;
-	default: return dentry_is_memfd(c->info.dentry) ? FD_MEMFD : FD_FILE_V2;
+	default: return dentry_is_memfd(c->s->info.dentry) ? FD_MEMFD : FD_FILE_V2;
 	}
 }
 
@@ -144,7 +155,7 @@ static __always_inline void kernel_sock(struct call *c, struct ring_kernel *k)
 		k->have |= HAVE_ROLE;
 	} else if (c->type == EV_ACCEPT_5_X || c->type == EV_ACCEPT4_6_X ||
 		   (k->fd_l4 == L4_TCP &&
-		    BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)) {
+		    KREAD(sk, __sk_common.skc_state) == TCP_LISTEN)) {
 		k->fd_role = ROLE_SERVER;
 		k->have |= HAVE_ROLE;
 	}
@@ -164,9 +175,9 @@ static __always_inline void kernel_path(struct call *c, struct ring_kernel *k)
 {
 	struct walk_buf *w = walk_buf_get();
 
-	if (!w || !c->info.dentry || !c->info.mnt)
+	if (!w || !c->s->info.dentry || !c->s->info.mnt)
 		return;
-	walk_path((__u64)c->info.dentry, (__u64)c->info.mnt);
+	walk_path_of(c->s, c->s->info.dentry, c->s->info.mnt);
 	k->path_len = append_path(c, w);
 	if (k->path_len)
 		k->have |= HAVE_PATH;
@@ -176,10 +187,10 @@ static __always_inline void kernel_path(struct call *c, struct ring_kernel *k)
 static __always_inline void put_kernel(struct call *c)
 {
 	struct ring_kernel k = {
-		.fd_ino = c->info.ino,
+		.fd_ino = c->s->info.ino,
 		.have = HAVE_INODE | HAVE_KIND,
-		.fd_dev = c->info.dev,
-		.fd_mode = c->info.mode,
+		.fd_dev = c->s->info.dev,
+		.fd_mode = c->s->info.mode,
 		.fd_kind = file_kind(c),
 	};
 	__u64 at = c->s->off;
@@ -187,7 +198,7 @@ static __always_inline void put_kernel(struct call *c)
 	if (!room(c))
 		return;
 	c->s->off += sizeof(k);
-	if (kind_has_path(k.fd_kind, c->info.magic))
+	if (kind_has_path(k.fd_kind, c->s->info.magic))
 		kernel_path(c, &k);
 	else
 		kernel_sock(c, &k);
@@ -211,7 +222,6 @@ static __always_inline void call_end(struct call *c)
 		return;
 	}
 	s->file = c->file;
-	s->info = c->info;
 	s->lane = c->lane;
 	bpf_tail_call(c->ctx, &next_progs, 0);
 	count_lost(c->type, c->lane, RING_LOST_TAIL_CALL);

@@ -264,7 +264,7 @@ struct task_struct {
 	struct sighand_struct *sighand;
 	struct css_set *cgroups;
 	struct pid *thread_pid;
-	const struct cred *cred;
+	struct cred *cred;
 	kuid_t loginuid;
 	unsigned long maj_flt, min_flt;
 	__u64 start_boottime;
@@ -281,7 +281,7 @@ struct in6_addr {
 
 struct sock_common {
 	unsigned short skc_family;
-	volatile unsigned char skc_state;
+	unsigned char skc_state;
 	__be32 skc_daddr, skc_rcv_saddr;
 	__be16 skc_dport;
 	__u16 skc_num;

@@ -32,8 +32,11 @@ struct scratch {
 	__u64 path_off;	/* start of the path in path[] */
 	__u64 path_len;
 	void *path_of;	/* kernfs node whose path is in path[], or NULL */
+	struct dentry *walk_dentry;	/* arguments of the walks */
+	struct mount *walk_mount;
+	struct kernfs_node *walk_node;
 	struct file *file;	/* for the second half of the work, on_fd */
-	struct file_info info;
+	struct file_info info;	/* of call.file */
 	__u32 busy;
 	__u32 lane;
 	__u64 compat;		/* native number + 1 of a 32-bit call on its way to its body */

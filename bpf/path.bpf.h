@@ -75,6 +75,12 @@ static __always_inline void dentry_read(struct dentry *d, struct dentry_part *ou
 	__u64 base = bpf_core_field_offset(struct dentry, d_parent);
 	struct block b;
 
+	if (HAS_CAST) {
+		out->parent = CAST(struct dentry, d)->d_parent;
+		out->name.name = CAST(struct dentry, d)->d_name.name;
+		out->name.len = CAST(struct dentry, d)->d_name.len;
+		return;
+	}
 	__builtin_memset(b.bytes, 0, DENTRY_BLOCK);
 	BLOCK_READ(&b, DENTRY_BLOCK, d, base);
 	out->parent = BLOCK_FIELD(&b, DENTRY_BLOCK, d, base, struct dentry, d_parent);
@@ -93,6 +99,12 @@ static __always_inline void mount_read(struct mount *m, struct mount_part *out)
 	__u64 base = bpf_core_field_offset(struct mount, mnt_parent);
 	struct block b;
 
+	if (HAS_CAST) {
+		out->parent = CAST(struct mount, m)->mnt_parent;
+		out->mountpoint = CAST(struct mount, m)->mnt_mountpoint;
+		out->root = CAST(struct mount, m)->mnt.mnt_root;
+		return;
+	}
 	__builtin_memset(b.bytes, 0, MOUNT_BLOCK);
 	BLOCK_READ(&b, MOUNT_BLOCK, m, base);
 	out->parent = BLOCK_FIELD(&b, MOUNT_BLOCK, m, base, struct mount, mnt_parent);
@@ -109,20 +121,23 @@ static __always_inline struct walk_buf *walk_buf_get(void)
 
 /*
  * Absolute path in the mount namespace; "memfd:name" and the like for files outside of any tree.
- * The walks are global functions of plain numbers: the verifier looks at them once per program
- * instead of once per call, also on 5.10.
+ * The walks are global functions: the verifier looks at them once per program instead of once per
+ * call, also on 5.10. It wants plain numbers as arguments, which typed pointers are no longer once
+ * they come from a map: what to walk is in the scratch.
  */
-__noinline int walk_path(__u64 dentry, __u64 vfsmount)
+__noinline int walk_path(void)
 {
-	struct mount *m = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
-	struct dentry *d = (void *)dentry;
 	struct walk_buf *w = walk_buf_get();
 	struct scratch *s = scratch_get();
 	struct mount_part mount;
+	struct dentry *d;
+	struct mount *m;
 	int i;
 
 	if (!s || !w)
 		return 0;
+	d = s->walk_dentry;
+	m = s->walk_mount;
 	walk_start(s);
 	mount_read(m, &mount);
 #pragma clang loop unroll(disable)
@@ -151,15 +166,25 @@ __noinline int walk_path(__u64 dentry, __u64 vfsmount)
 	return 0;
 }
 
-/* Path of a cgroup in its hierarchy; kept while the same node is asked for again. */
-__noinline int walk_kernfs(__u64 kn)
+static __always_inline void walk_path_of(struct scratch *s, struct dentry *d, struct vfsmount *vm)
 {
-	struct kernfs_node *node = (void *)kn, *parent;
+	s->walk_dentry = d;
+	s->walk_mount = (void *)vm - bpf_core_field_offset(struct mount, mnt);
+	walk_path();
+}
+
+/* Path of a cgroup in its hierarchy; kept while the same node is asked for again. */
+__noinline int walk_kernfs(void)
+{
 	struct walk_buf *w = walk_buf_get();
 	struct scratch *s = scratch_get();
+	struct kernfs_node *node, *parent, *kn;
 	int i;
 
-	if (!s || !w || s->path_of == (void *)kn)
+	if (!s || !w)
+		return 0;
+	node = kn = s->walk_node;
+	if (s->path_of == kn)
 		return 0;
 	walk_start(s);
 #pragma clang loop unroll(disable)
@@ -171,7 +196,7 @@ __noinline int walk_kernfs(__u64 kn)
 		parent = kernfs_parent(node);
 		if (!parent)
 			break;
-		name = BPF_CORE_READ(node, name);
+		name = KREAD(node, name);
 		n = bpf_probe_read_kernel_str(part, NAME_MASK + 1, name);
 		if (n <= 0) {
 			count_site(RING_SITE_KERNEL_STR);
@@ -186,7 +211,7 @@ __noinline int walk_kernfs(__u64 kn)
 		s->head.flags |= RING_TRUNCATED;
 	}
 	walk_finish(s, w);
-	s->path_of = (void *)kn;
+	s->path_of = kn;
 	return 0;
 }
 
@@ -214,7 +239,7 @@ static __always_inline void put_path(struct call *c, int i, struct dentry *d, st
 
 	if (!w || !d || !vm)
 		return;
-	walk_path((__u64)d, (__u64)vm);
+	walk_path_of(c->s, d, vm);
 	len = append_path(c, w);
 	p = room(c);
 	if (!len || !p)

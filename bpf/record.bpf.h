@@ -19,10 +19,9 @@ struct call {
 	__u64 compat;		/* as in the scratch; 0: native call */
 	__u32 type, lane;
 	struct file *file;	/* the event is about this file, or NULL */
-	struct file_info info;	/* of file */
 };
 
-/* BPF_CORE_READ(c->task, ...) would take struct call for a kernel structure, too. */
+/* KREAD(c->task, ...) would take struct call for a kernel structure, too. */
 static __always_inline struct task_struct *call_task(struct call *c)
 {
 	return c->task;

@@ -51,7 +51,6 @@ int on_fd(__u64 *ctx)
 	call.type = s->head.type;
 	call.lane = s->lane;
 	call.file = s->file;
-	call.info = s->info;
 	put_kernel(c);
 	call_submit(c);
 	return 0;
@@ -110,8 +109,8 @@ int on_fork(__u64 *ctx)
 
 	if (call_begin(c, EV_CLONE_20_X, CLONE_20_X_NPARAMS, LANE_LIFE))
 		return 0;
-	c->s->head.tid = BPF_CORE_READ(call_task(c), pid);
-	c->s->head.tgid = BPF_CORE_READ(call_task(c), tgid);
+	c->s->head.tid = KREAD(call_task(c), pid);
+	c->s->head.tgid = KREAD(call_task(c), tgid);
 	put_row(c, EV_CLONE_20_X);
 	call_end(c);
 	return 0;
@@ -124,31 +123,31 @@ int on_fork(__u64 *ctx)
 static __noinline int reaper_of(struct task_struct *t)
 {
 	struct pid_namespace *ns = task_pidns(t);
-	struct task_struct *leader = BPF_CORE_READ(t, group_leader), *p = t, *init;
+	struct task_struct *leader = KREAD(t, group_leader), *p = t, *init;
 	__u32 level = task_pidns_level(t);
 	struct signal_struct *sig;
 	int i;
 
-	if (BPF_CORE_READ(t, signal, live.counter) > 0)
-		return BPF_CORE_READ(leader, flags) & PF_EXITING ? 0 : BPF_CORE_READ(leader, pid);
-	init = ns ? BPF_CORE_READ(ns, child_reaper) : NULL;
-	if (!init || BPF_CORE_READ(init, tgid) == BPF_CORE_READ(t, tgid))
+	if (KREAD(t, signal, live.counter) > 0)
+		return KREAD(leader, flags) & PF_EXITING ? 0 : KREAD(leader, pid);
+	init = ns ? KREAD(ns, child_reaper) : NULL;
+	if (!init || KREAD(init, tgid) == KREAD(t, tgid))
 		return 0;
-	sig = BPF_CORE_READ(t, signal);
+	sig = KREAD(t, signal);
 	if (!BPF_CORE_READ_BITFIELD_PROBED(sig, has_child_subreaper))
-		return BPF_CORE_READ(init, pid);
+		return KREAD(init, pid);
 #pragma clang loop unroll(disable)
 	for (i = 0; i < REAPER_STEPS; i++) {
-		p = BPF_CORE_READ(p, real_parent);
+		p = KREAD(p, real_parent);
 		if (!p || p == init || task_pidns_level(p) != level)
 			break;
-		sig = BPF_CORE_READ(p, signal);
+		sig = KREAD(p, signal);
 		if (!BPF_CORE_READ_BITFIELD_PROBED(sig, is_child_subreaper))
 			continue;
-		leader = BPF_CORE_READ(p, group_leader);
-		return BPF_CORE_READ(leader, flags) & PF_EXITING ? 0 : BPF_CORE_READ(leader, pid);
+		leader = KREAD(p, group_leader);
+		return KREAD(leader, flags) & PF_EXITING ? 0 : KREAD(leader, pid);
 	}
-	return i == REAPER_STEPS ? 0 : BPF_CORE_READ(init, pid);
+	return i == REAPER_STEPS ? 0 : KREAD(init, pid);
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -159,7 +158,7 @@ int on_exit(__u64 *ctx)
 
 	if (call_begin(c, EV_PROCEXIT_1_E, PROCEXIT_1_E_NPARAMS, LANE_LIFE))
 		return 0;
-	code = BPF_CORE_READ(call_task(c), exit_code);
+	code = KREAD(call_task(c), exit_code);
 	put_num(c, PROCEXIT_1_E_status, PT_ERRNO, (__s64)(int)code);
 	put_num(c, PROCEXIT_1_E_ret, PT_ERRNO, code >> 8 & 0xff);
 	put_num(c, PROCEXIT_1_E_sig, PT_SIGTYPE, code & 0x7f);

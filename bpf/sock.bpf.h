@@ -132,8 +132,8 @@ struct inet_end {
 static __always_inline void inet_ends(struct sock *sk, bool v6, const struct any_addr *a,
 				      struct inet_end *own, struct inet_end *peer)
 {
-	own->port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	peer->port = host_port(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	own->port = KREAD(sk, __sk_common.skc_num);
+	peer->port = host_port(KREAD(sk, __sk_common.skc_dport));
 	if (v6) {
 		bpf_core_read(own->ip, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 		bpf_core_read(peer->ip, 16, &sk->__sk_common.skc_v6_daddr);
@@ -168,9 +168,9 @@ static __always_inline void append_inet(struct call *c, struct sock *sk, bool v6
 /* Path of a bound unix socket; false when it has none. */
 static __always_inline bool append_unix_name(struct call *c, struct sock *sk)
 {
-	struct unix_address *ua = sk ? BPF_CORE_READ((struct unix_sock *)sk, addr) : NULL;
+	struct unix_address *ua = sk ? KREAD((struct unix_sock *)sk, addr) : NULL;
 	struct any_addr a = {};
-	__u64 len = ua ? BPF_CORE_READ(ua, len) : 0;
+	__u64 len = ua ? KREAD(ua, len) : 0;
 
 	/* Behind the name of an abstract address is whatever was there before. */
 	HIDE(len);
@@ -188,7 +188,7 @@ static __always_inline bool append_unix_name(struct call *c, struct sock *sk)
 static __always_inline void append_unix(struct call *c, struct sock *sk, const struct any_addr *a,
 					enum tuple_dir dir)
 {
-	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+	struct sock *peer = KREAD((struct unix_sock *)sk, peer);
 	__u64 start;
 
 	append_fixed(c, (__u64)(dir == DIR_OUT ? sk : peer), 8);
@@ -206,7 +206,7 @@ static __always_inline void append_unix(struct call *c, struct sock *sk, const s
 SUBPROG __u64 append_tuple(struct call *c, struct sock *sk, const struct any_addr *a,
 				     enum tuple_dir dir)
 {
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 family = KREAD(sk, __sk_common.skc_family);
 	__u64 start = c->s->off;
 
 	if (family != WIRE_AF_INET && family != WIRE_AF_INET6 && family != WIRE_AF_UNIX)
@@ -225,25 +225,25 @@ static __always_inline struct sock *file_sock(struct file *f)
 {
 	struct socket *sock;
 
-	if (!f || (BPF_CORE_READ(f, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+	if (!f || (KREAD(f, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
-	sock = BPF_CORE_READ(f, private_data);
-	return sock ? BPF_CORE_READ(sock, sk) : NULL;
+	sock = KREAD(f, private_data);
+	return sock ? KREAD(sock, sk) : NULL;
 }
 
 static __always_inline struct sock *call_sock(struct call *c)
 {
 	struct socket *sock;
 
-	if (!c->file || (c->info.mode & S_IFMT) != S_IFSOCK)
+	if (!c->file || (c->s->info.mode & S_IFMT) != S_IFSOCK)
 		return NULL;
-	sock = BPF_CORE_READ(call_file(c), private_data);
-	return sock ? BPF_CORE_READ(sock, sk) : NULL;
+	sock = KREAD(call_file(c), private_data);
+	return sock ? KREAD(sock, sk) : NULL;
 }
 
 static __always_inline __u8 sock_l4(struct sock *sk)
 {
-	__u16 type = BPF_CORE_READ(sk, sk_type), proto = BPF_CORE_READ(sk, sk_protocol);
+	__u16 type = KREAD(sk, sk_type), proto = KREAD(sk, sk_protocol);
 
 	if (type == SOCK_RAW)
 		return L4_RAW;

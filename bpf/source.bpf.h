@@ -45,8 +45,8 @@
 	put_tuple(c, idx, (void *)ARG_OF(n), ARG_OF(len), DIR_##dir);
 #define SRC_TUPLE_FROM(n) call_use_fd(c, ARG_OF(0)); put_tuple_from(c, idx, ARG_OF(n), ARG_OF((n) + 1));
 #define SRC_QUEUE(what, n) put_num(c, idx, ptype, queue_##what(c, ARG_OF(n)));
-#define SRC_FD_DEV if (c->file) { put_num(c, idx, ptype, c->info.dev); }
-#define SRC_FD_INO if (c->file) { put_num(c, idx, ptype, c->info.ino); }
+#define SRC_FD_DEV if (c->file) { put_num(c, idx, ptype, c->s->info.dev); }
+#define SRC_FD_INO if (c->file) { put_num(c, idx, ptype, c->s->info.ino); }
 #define SRC_FD_PATH put_file_path(c, idx);
 #define SRC_OPEN_FLAGS(n) put_num(c, idx, ptype, open_flags(c, ARG_OF(n)));
 #define SRC_OPEN_MODE(flags, n) put_num(c, idx, ptype, open_mode(ARG_OF(flags), ARG_OF(n)));
@@ -76,21 +76,21 @@
 #define SRC_EXEC_ENV put_exec_env(c, idx);
 #define SRC_MM_EXE put_mm_exe(c, idx);
 #define SRC_MM_ARGS put_mm_args(c, idx);
-#define SRC_TID put_num(c, idx, ptype, BPF_CORE_READ(call_task(c), pid));
-#define SRC_PID put_num(c, idx, ptype, BPF_CORE_READ(call_task(c), tgid));
-#define SRC_PTID put_num(c, idx, ptype, BPF_CORE_READ(call_task(c), real_parent, pid));
+#define SRC_TID put_num(c, idx, ptype, KREAD(call_task(c), pid));
+#define SRC_PID put_num(c, idx, ptype, KREAD(call_task(c), tgid));
+#define SRC_PTID put_num(c, idx, ptype, KREAD(call_task(c), real_parent, pid));
 #define SRC_CWD put_cwd(c, idx);
 #define SRC_NO_CWD put_empty_str(c, idx);
-#define SRC_FDLIMIT put_num(c, idx, ptype, BPF_CORE_READ(call_task(c), signal, rlim[RLIMIT_NOFILE].rlim_cur));
-#define SRC_FAULTS(which) put_num(c, idx, ptype, BPF_CORE_READ(call_task(c), which##_flt));
+#define SRC_FDLIMIT put_num(c, idx, ptype, KREAD(call_task(c), signal, rlim[RLIMIT_NOFILE].rlim_cur));
+#define SRC_FAULTS(which) put_num(c, idx, ptype, KREAD(call_task(c), which##_flt));
 #define SRC_VM_SIZE put_num(c, idx, ptype, vm_size(c));
 #define SRC_VM_RSS put_num(c, idx, ptype, vm_rss(c));
 #define SRC_VM_SWAP put_num(c, idx, ptype, vm_swap(c));
 #define SRC_COMM put_comm(c, idx);
 #define SRC_CGROUPS put_cgroups(c, idx);
 #define SRC_CLONE_FLAGS put_num(c, idx, ptype, clone_flags(c));
-#define SRC_EUID put_num(c, idx, ptype, BPF_CORE_READ(call_task(c), cred, euid.val));
-#define SRC_EGID put_num(c, idx, ptype, BPF_CORE_READ(call_task(c), cred, egid.val));
+#define SRC_EUID put_num(c, idx, ptype, KREAD(call_task(c), cred, euid.val));
+#define SRC_EGID put_num(c, idx, ptype, KREAD(call_task(c), cred, egid.val));
 #define SRC_VTID put_num(c, idx, ptype, task_vid(c, PIDTYPE_PID));
 #define SRC_VPID put_num(c, idx, ptype, task_vid(c, PIDTYPE_TGID));
 #define SRC_VPGID put_num(c, idx, ptype, task_vid(c, PIDTYPE_PGID));

@@ -160,7 +160,7 @@ static __always_inline void put_tuple_from(struct call *c, int i, unsigned long 
 
 static __always_inline struct sock *sock_peer(struct sock *sk)
 {
-	return sk ? BPF_CORE_READ((struct unix_sock *)sk, peer) : NULL;
+	return sk ? KREAD((struct unix_sock *)sk, peer) : NULL;
 }
 
 /* Queue of the listening socket, whose fd is an argument of accept. */
@@ -173,14 +173,14 @@ static __always_inline __u64 queue_len(struct call *c, int fd)
 {
 	struct sock *sk = listener(c, fd);
 
-	return sk ? BPF_CORE_READ(sk, sk_ack_backlog) : 0;
+	return sk ? KREAD(sk, sk_ack_backlog) : 0;
 }
 
 static __always_inline __u64 queue_max(struct call *c, int fd)
 {
 	struct sock *sk = listener(c, fd);
 
-	return sk ? BPF_CORE_READ(sk, sk_max_ack_backlog) : 0;
+	return sk ? KREAD(sk, sk_max_ack_backlog) : 0;
 }
 
 static __always_inline __u64 queue_pct(struct call *c, int fd)
@@ -193,14 +193,14 @@ static __always_inline __u64 queue_pct(struct call *c, int fd)
 static __always_inline void put_file_path(struct call *c, int i)
 {
 	if (c->file)
-		put_path(c, i, c->info.dentry, c->info.mnt);
+		put_path(c, i, c->s->info.dentry, c->s->info.mnt);
 }
 
 static __always_inline __u64 layer_flags(struct call *c)
 {
-	if (!c->file || c->info.magic != OVERLAYFS_MAGIC)
+	if (!c->file || c->s->info.magic != OVERLAYFS_MAGIC)
 		return 0;
-	return inode_has_upper(c->info.inode) ? WO_UPPER_LAYER : WO_LOWER_LAYER;
+	return inode_has_upper(c->s->info.inode) ? WO_UPPER_LAYER : WO_LOWER_LAYER;
 }
 
 /* What the caller asked for, plus what came of it. */
@@ -208,7 +208,7 @@ static __always_inline __u64 open_flags(struct call *c, __u64 flags)
 {
 	__u64 out = conv_open(flags);
 
-	if (c->file && c->info.f_mode & FMODE_CREATED)
+	if (c->file && c->s->info.f_mode & FMODE_CREATED)
 		out |= WO_F_CREATED;
 	return out | layer_flags(c);
 }

@@ -5,22 +5,22 @@
 
 static __always_inline void put_cwd(struct call *c, int i)
 {
-	struct fs_struct *fs = BPF_CORE_READ(call_task(c), fs);
+	struct fs_struct *fs = KREAD(call_task(c), fs);
 
 	if (fs)
-		put_path(c, i, BPF_CORE_READ(fs, pwd.dentry), BPF_CORE_READ(fs, pwd.mnt));
+		put_path(c, i, KREAD(fs, pwd.dentry), KREAD(fs, pwd.mnt));
 }
 
 static __always_inline __u64 vm_size(struct call *c)
 {
-	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	struct mm_struct *mm = KREAD(call_task(c), mm);
 
-	return mm ? BPF_CORE_READ(mm, total_vm) * PAGE_KB : 0;
+	return mm ? KREAD(mm, total_vm) * PAGE_KB : 0;
 }
 
 static __always_inline __u64 vm_rss(struct call *c)
 {
-	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	struct mm_struct *mm = KREAD(call_task(c), mm);
 
 	if (!mm)
 		return 0;
@@ -30,7 +30,7 @@ static __always_inline __u64 vm_rss(struct call *c)
 
 static __always_inline __u64 vm_swap(struct call *c)
 {
-	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	struct mm_struct *mm = KREAD(call_task(c), mm);
 
 	return mm ? mm_counter(mm, RSS_SWAP) * PAGE_KB : 0;
 }
@@ -46,18 +46,18 @@ enum wire_clone {
 /* The child shows what it shares with its creator: no need to trust or find the arguments. */
 static __always_inline __u64 clone_flags_of_child(struct task_struct *t, struct task_struct *p)
 {
-	struct nsproxy *a = BPF_CORE_READ(t, nsproxy), *b = BPF_CORE_READ(p, nsproxy);
+	struct nsproxy *a = KREAD(t, nsproxy), *b = KREAD(p, nsproxy);
 	__u64 flags = 0;
 
-#define SHARED(member, flag) if (BPF_CORE_READ(t, member) == BPF_CORE_READ(p, member)) { flags |= flag; }
-#define DIFFERENT(member, flag) if (BPF_CORE_READ(a, member) != BPF_CORE_READ(b, member)) { flags |= flag; }
+#define SHARED(member, flag) if (KREAD(t, member) == KREAD(p, member)) { flags |= flag; }
+#define DIFFERENT(member, flag) if (KREAD(a, member) != KREAD(b, member)) { flags |= flag; }
 	SHARED(files, WC_FILES)
 	SHARED(fs, WC_FS)
 	SHARED(mm, WC_VM)
 	SHARED(sighand, WC_SIGHAND)
-	if (BPF_CORE_READ(t, pid) != BPF_CORE_READ(t, tgid))
+	if (KREAD(t, pid) != KREAD(t, tgid))
 		flags |= WC_THREAD;
-	else if (BPF_CORE_READ(t, real_parent) != p)
+	else if (KREAD(t, real_parent) != p)
 		flags |= WC_PARENT;
 	if (a != b) {
 		DIFFERENT(uts_ns, WC_NEWUTS)
@@ -66,7 +66,7 @@ static __always_inline __u64 clone_flags_of_child(struct task_struct *t, struct 
 		DIFFERENT(net_ns, WC_NEWNET)
 		DIFFERENT(cgroup_ns, WC_NEWCGROUP)
 	}
-	if (BPF_CORE_READ(t, cred, user_ns) != BPF_CORE_READ(p, cred, user_ns))
+	if (KREAD(t, cred, user_ns) != KREAD(p, cred, user_ns))
 		flags |= WC_NEWUSER;
 	if (task_pidns(t) != task_pidns(p))
 		flags |= WC_NEWPID;
@@ -95,7 +95,7 @@ static __always_inline __u64 clone_flags(struct call *c)
 
 	flags = c->regs ? conv_clone(clone_args(c)) : clone_flags_of_child(c->task, current);
 	if (task_pidns_level(c->task) ||
-	    BPF_CORE_READ(call_task(c), nsproxy, pid_ns_for_children, level))
+	    KREAD(call_task(c), nsproxy, pid_ns_for_children, level))
 		flags |= WC_CHILD_IN_PIDNS;
 	return flags;
 }
@@ -109,21 +109,21 @@ static __always_inline __u64 task_loginuid(struct call *c)
 {
 	if (!bpf_core_field_exists(struct task_struct, loginuid))
 		return (__u32)-1;
-	return BPF_CORE_READ(call_task(c), loginuid.val);
+	return KREAD(call_task(c), loginuid.val);
 }
 
 static __always_inline struct file *task_exe(struct call *c)
 {
-	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	struct mm_struct *mm = KREAD(call_task(c), mm);
 
-	return mm ? BPF_CORE_READ(mm, exe_file) : NULL;
+	return mm ? KREAD(mm, exe_file) : NULL;
 }
 
 static __always_inline __u64 task_exe_flags(struct call *c)
 {
 	struct file *exe = task_exe(c);
 
-	return exe ? exe_flags(exe, BPF_CORE_READ(call_task(c), cred)) : 0;
+	return exe ? exe_flags(exe, KREAD(call_task(c), cred)) : 0;
 }
 
 static __always_inline __u64 sc_code(struct call *c)
@@ -135,7 +135,7 @@ static __always_inline __u64 sc_code(struct call *c)
 
 static __always_inline __u64 task_caps(struct call *c, enum cap_set set)
 {
-	const struct cred *cred = BPF_CORE_READ(call_task(c), cred);
+	struct cred *cred = KREAD(call_task(c), cred);
 
 	return cred_caps(cred, set == CAPS_INHERITABLE ? &cred->cap_inheritable
 			       : set == CAPS_PERMITTED ? &cred->cap_permitted
@@ -145,12 +145,12 @@ static __always_inline __u64 task_caps(struct call *c, enum cap_set set)
 static __always_inline void put_exe_inode(struct call *c, int i, enum exe_inode_value what)
 {
 	struct file *exe = task_exe(c);
-	struct inode *inode = exe ? BPF_CORE_READ(exe, f_inode) : NULL;
+	struct inode *inode = exe ? KREAD(exe, f_inode) : NULL;
 
 	if (!inode)
 		put_fixed(c, i, 0, 8);
 	else
-		put_fixed(c, i, what == EXE_INO ? BPF_CORE_READ(inode, i_ino)
+		put_fixed(c, i, what == EXE_INO ? KREAD(inode, i_ino)
 				: what == EXE_CTIME ? inode_ctime(inode) : inode_mtime(inode), 8);
 }
 
@@ -159,7 +159,7 @@ static __always_inline void put_exe_path(struct call *c, int i)
 	struct file *exe = task_exe(c);
 
 	if (exe)
-		put_path(c, i, BPF_CORE_READ(exe, f_path.dentry), BPF_CORE_READ(exe, f_path.mnt));
+		put_path(c, i, KREAD(exe, f_path.dentry), KREAD(exe, f_path.mnt));
 }
 
 /* Position of filename, argv, envp in the arguments: execveat has a dirfd before them. */
@@ -252,7 +252,7 @@ static __always_inline void put_exec_env(struct call *c, int i)
 static __always_inline void put_exec_name(struct call *c, int i)
 {
 	if (c->bprm)
-		put_kernel_str(c, i, BPF_CORE_READ(call_bprm(c), filename));
+		put_kernel_str(c, i, KREAD(call_bprm(c), filename));
 	else if (c->regs)
 		put_user_str(c, i, (void *)exec_vector(c, 0));
 }

@@ -43,19 +43,19 @@ static __always_inline __u32 kernel_dev(__u32 dev)
 
 static __always_inline __u32 task_tty(struct task_struct *t)
 {
-	struct tty_struct *tty = BPF_CORE_READ(t, signal, tty);
+	struct tty_struct *tty = KREAD(t, signal, tty);
 
 	if (!tty)
 		return 0;
-	return encode_dev(BPF_CORE_READ(tty, driver, major),
-			  BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index));
+	return encode_dev(KREAD(tty, driver, major),
+			  KREAD(tty, driver, minor_start) + KREAD(tty, index));
 }
 
 static __always_inline struct pid *task_pid_of(struct task_struct *t, enum pid_type type)
 {
 	if (type == PIDTYPE_PID)
-		return BPF_CORE_READ(t, thread_pid);
-	return BPF_CORE_READ(t, signal, pids[type]);
+		return KREAD(t, thread_pid);
+	return KREAD(t, signal, pids[type]);
 }
 
 /* Entry `level` of the open-ended array in struct pid; its two members are the same everywhere. */
@@ -71,31 +71,31 @@ static __always_inline struct upid pid_entry(struct pid *pid, __u32 level)
 /* Number of `pid` at namespace level `level`. */
 static __always_inline int pid_at(struct pid *pid, __u32 level)
 {
-	if (!pid || level > BPF_CORE_READ(pid, level))
+	if (!pid || level > KREAD(pid, level))
 		return 0;
 	return pid_entry(pid, level).nr;
 }
 
 static __always_inline __u32 task_pidns_level(struct task_struct *t)
 {
-	return BPF_CORE_READ(t, thread_pid, level);
+	return KREAD(t, thread_pid, level);
 }
 
 static __always_inline struct pid_namespace *task_pidns(struct task_struct *t)
 {
-	struct pid *pid = BPF_CORE_READ(t, thread_pid);
+	struct pid *pid = KREAD(t, thread_pid);
 
-	return pid ? pid_entry(pid, BPF_CORE_READ(pid, level)).ns : NULL;
+	return pid ? pid_entry(pid, KREAD(pid, level)).ns : NULL;
 }
 
 static __always_inline __u64 task_pidns_start(struct task_struct *t)
 {
 	struct pid_namespace *ns = task_pidns(t);
 
-	return ns ? BPF_CORE_READ(ns, child_reaper, start_boottime) : 0;
+	return ns ? KREAD(ns, child_reaper, start_boottime) : 0;
 }
 
-static __always_inline __u64 cred_caps(const struct cred *cred, const void *set)
+static __always_inline __u64 cred_caps(struct cred *cred, const void *set)
 {
 	__u64 v = 0;
 
@@ -105,19 +105,19 @@ static __always_inline __u64 cred_caps(const struct cred *cred, const void *set)
 
 static __always_inline bool dentry_is_memfd(struct dentry *d)
 {
-	const unsigned char *text = BPF_CORE_READ(d, d_name.name);
+	const unsigned char *text = KREAD(d, d_name.name);
 	__u64 name = 0;
 
 	if (bpf_probe_read_kernel(&name, 6, text))
 		return false;
 	return name == NAME8('m', 'e', 'm', 'f', 'd', ':', 0, 0) &&
-	       BPF_CORE_READ(d, d_parent) == d;
+	       KREAD(d, d_parent) == d;
 }
 
 /* Wire flags of the overlay layer that holds an inode; 0 when not on an overlay. */
 static __always_inline bool inode_is_overlay(struct inode *i)
 {
-	return BPF_CORE_READ(i, i_sb, s_magic) == OVERLAYFS_MAGIC;
+	return KREAD(i, i_sb, s_magic) == OVERLAYFS_MAGIC;
 }
 
 /* overlayfs keeps the dentry of the upper file right behind its struct inode. */
@@ -130,34 +130,34 @@ static __always_inline bool inode_has_upper(struct inode *i)
 }
 
 /* Could the process that runs this file also write to it? Supplementary groups are not looked at. */
-static __always_inline bool exe_is_writable(struct inode *i, const struct cred *cred)
+static __always_inline bool exe_is_writable(struct inode *i, struct cred *cred)
 {
-	__u32 mode = BPF_CORE_READ(i, i_mode);
+	__u32 mode = KREAD(i, i_mode);
 	__u64 caps = cred_caps(cred, &cred->cap_effective);
 
-	if (BPF_CORE_READ(i, i_sb, s_flags) & SB_RDONLY)
+	if (KREAD(i, i_sb, s_flags) & SB_RDONLY)
 		return false;
-	if (BPF_CORE_READ(i, i_flags) & S_IMMUTABLE)
+	if (KREAD(i, i_flags) & S_IMMUTABLE)
 		return false;
 	if (caps & (CAP_DAC_OVERRIDE_BIT | CAP_FOWNER_BIT))
 		return true;
-	if (BPF_CORE_READ(i, i_uid.val) == BPF_CORE_READ(cred, fsuid.val))
+	if (KREAD(i, i_uid.val) == KREAD(cred, fsuid.val))
 		return mode & 0200;
-	if (BPF_CORE_READ(i, i_gid.val) == BPF_CORE_READ(cred, fsgid.val))
+	if (KREAD(i, i_gid.val) == KREAD(cred, fsgid.val))
 		return mode & 0020;
 	return mode & 0002;
 }
 
-static __always_inline __u32 exe_flags(struct file *exe, const struct cred *cred)
+static __always_inline __u32 exe_flags(struct file *exe, struct cred *cred)
 {
-	struct inode *i = BPF_CORE_READ(exe, f_inode);
+	struct inode *i = KREAD(exe, f_inode);
 	__u32 flags = 0;
 
 	if (exe_is_writable(i, cred))
 		flags |= WX_WRITABLE;
 	if (inode_is_overlay(i))
 		flags |= inode_has_upper(i) ? WX_UPPER_LAYER : WX_LOWER_LAYER;
-	if (dentry_is_memfd(BPF_CORE_READ(exe, f_path.dentry)))
+	if (dentry_is_memfd(KREAD(exe, f_path.dentry)))
 		flags |= WX_FROM_MEMFD;
 	return flags;
 }
@@ -168,7 +168,7 @@ static __always_inline __u32 exe_flags(struct file *exe, const struct cred *cred
  */
 static __always_inline void put_mm_exe(struct call *c, int i)
 {
-	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	struct mm_struct *mm = KREAD(call_task(c), mm);
 	__u8 *p = room(c);
 	unsigned long start;
 	long n;
@@ -177,8 +177,8 @@ static __always_inline void put_mm_exe(struct call *c, int i)
 		put_empty_str(c, i);
 		return;
 	}
-	start = BPF_CORE_READ(mm, arg_start);
-	if (start == BPF_CORE_READ(mm, arg_end)) {
+	start = KREAD(mm, arg_start);
+	if (start == KREAD(mm, arg_end)) {
 		put_empty_str(c, i);
 		return;
 	}
@@ -218,21 +218,21 @@ static __always_inline void put_user_area(struct call *c, int i, unsigned long s
 /* exe was parameter i - 1: its length tells where the arguments start. */
 static __always_inline void put_mm_args(struct call *c, int i)
 {
-	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	struct mm_struct *mm = KREAD(call_task(c), mm);
 	__u64 exe_len = *(__u16 *)(c->s->data + 2 * (i - 1));
 
 	if (!mm || exe_len > PATH_MAX_BYTES)
 		return;
-	put_user_area(c, i, BPF_CORE_READ(mm, arg_start) + exe_len, BPF_CORE_READ(mm, arg_end),
+	put_user_area(c, i, KREAD(mm, arg_start) + exe_len, KREAD(mm, arg_end),
 		      PATH_MAX_BYTES - exe_len, RING_SITE_MM_ARGS);
 }
 
 static __always_inline void put_mm_env(struct call *c, int i)
 {
-	struct mm_struct *mm = BPF_CORE_READ(call_task(c), mm);
+	struct mm_struct *mm = KREAD(call_task(c), mm);
 
 	if (mm)
-		put_user_area(c, i, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end),
+		put_user_area(c, i, KREAD(mm, env_start), KREAD(mm, env_end),
 			      PATH_MAX_BYTES, RING_SITE_MM_ENV);
 }
 
@@ -245,14 +245,15 @@ static __always_inline void put_comm(struct call *c, int i)
 static __always_inline void append_cgroup(struct call *c, struct walk_buf *w, const char *prefix,
 					  __u32 prefix_len, struct cgroup *cg)
 {
-	struct kernfs_node *kn = BPF_CORE_READ(cg, kn);
+	struct kernfs_node *kn = KREAD(cg, kn);
 	__u8 *p = room(c);
 
 	if (!p || !kn)
 		return;
 	__builtin_memcpy(p, prefix, prefix_len);
 	c->s->off += prefix_len;
-	walk_kernfs((__u64)kn);
+	c->s->walk_node = kn;
+	walk_kernfs();
 	append_path(c, w);
 	p = room(c);
 	if (p) {
@@ -263,7 +264,7 @@ static __always_inline void append_cgroup(struct call *c, struct walk_buf *w, co
 
 #define APPEND_CONTROLLER(c, w, css, id)                                                    \
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, id##_cgrp_id)) {              \
-		struct cgroup *cg = BPF_CORE_READ(css,                                      \
+		struct cgroup *cg = KREAD(css,                                      \
 			subsys[bpf_core_enum_value(enum cgroup_subsys_id, id##_cgrp_id)],   \
 			cgroup);                                                            \
 		append_cgroup(c, w, #id "=", sizeof(#id), cg);                              \
@@ -271,7 +272,7 @@ static __always_inline void append_cgroup(struct call *c, struct walk_buf *w, co
 
 static __always_inline void put_cgroups(struct call *c, int i)
 {
-	struct css_set *css = BPF_CORE_READ(call_task(c), cgroups);
+	struct css_set *css = KREAD(call_task(c), cgroups);
 	struct walk_buf *w = walk_buf_get();
 	__u64 start = c->s->off;
 
@@ -283,7 +284,7 @@ static __always_inline void put_cgroups(struct call *c, int i)
 	APPEND_CONTROLLER(c, w, css, io)
 	APPEND_CONTROLLER(c, w, css, memory)
 	APPEND_CONTROLLER(c, w, css, pids)
-	append_cgroup(c, w, "=", 1, BPF_CORE_READ(css, dfl_cgrp));
+	append_cgroup(c, w, "=", 1, KREAD(css, dfl_cgrp));
 	set_len(c, i, c->s->off - start);
 }
 
