@@ -5,11 +5,13 @@
  */
 #include "engine/rule/loader.h"
 
-/* Pieces between `*` in order, greedy at the first place, without going back. "" matches all. */
+/*
+ * Pieces between `*` in order, each at its first place, without going back: "*ab" does not match
+ * "ab ab", as in the incumbent. "" matches all.
+ */
 static bool name_matches(struct str pattern, struct str name)
 {
 	uint32_t from = 0, at = 0;
-	bool first = true;
 
 	if (!pattern.len)
 		return true;
@@ -21,20 +23,14 @@ static bool name_matches(struct str pattern, struct str name)
 		if (i < pattern.len && pattern.p[i] != '*')
 			continue;
 		piece = str_sub(pattern, from, i);
-		from = i + 1;
-		if (i == pattern.len)
-			return str_ends(str_sub(name, at, name.len), piece);
-		if (first && !str_starts(name, piece))
-			return false;
-		while (!first && at < name.len &&
-		       !str_starts(str_sub(name, at, name.len), piece))
+		while (from && at < name.len && !str_starts(str_sub(name, at, name.len), piece))
 			at++;
 		if (!str_starts(str_sub(name, at, name.len), piece))
 			return false;
+		from = i + 1;
 		at += piece.len;
-		first = false;
 	}
-	return false;
+	return at == name.len || pattern.p[pattern.len - 1] == '*';
 }
 
 static bool selection_matches(const struct rule_selection *s, const struct rule *r)

@@ -328,6 +328,43 @@ START_TEST(selections)
 }
 END_TEST
 
+static bool selects(const char *pattern, const char *name)
+{
+	struct rule_selection s = { false, str_from(pattern), { NULL, 0 } };
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct bed b;
+	bool on;
+
+	buf_printf(&text, RULE("%s", "evt.type=open"), name);
+	bed_init(&b);
+	b.opts.selections = &s;
+	b.opts.nselections = 1;
+	bed_load(&b, text.p);
+	ck_assert_uint_eq(b.rs->nrules, 1);
+	on = b.rs->rules[0]->active;
+	bed_done(&b);
+	return !on;
+}
+
+START_TEST(patterns)
+{
+	static const struct {
+		const char *pattern, *name;
+		bool match;
+	} cases[] = {
+		{ "a b", "a b", true }, { "a", "a b", false }, { "", "a", true },
+		{ "*", "a", true }, { "**", "a", true }, { "a*", "ab", true }, { "a*", "ba", false },
+		{ "*b", "ab", true }, { "*b", "ba", false }, { "*a*b*", "xaxbx", true },
+		{ "a*c", "abc", true }, { "a*a", "a", false }, { "*ab", "ab ab", false },
+		{ "*a*", "xyz", false }, { "a*bc", "abbc", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert_msg(selects(cases[i].pattern, cases[i].name) == cases[i].match, "%s %s",
+			      cases[i].pattern, cases[i].name);
+}
+END_TEST
+
 START_TEST(outputs)
 {
 	static const struct located_extra_field extra[] = { { { "k", 1 }, { "%evt.num", 8 } } };
@@ -592,6 +629,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, exceptions);
 	tcase_add_test(c, overrides);
 	tcase_add_test(c, selections);
+	tcase_add_test(c, patterns);
 	tcase_add_test(c, outputs);
 	tcase_add_test(c, positions);
 	tcase_add_test(c, everything_is_reported);
