@@ -15,6 +15,7 @@
 #include "engine/match/match.h"
 #include "engine/out/alert.h"
 #include "engine/out/internal.h"
+#include "engine/rule/bundle.h"
 #include "engine/rule/ruleset.h"
 #include "engine/state/path.h"
 #include "engine/state/state.h"

@@ -11,9 +11,12 @@
 /* The condition before lists are expanded; *ret_own = end of its own part. */
 static void cond_text(const struct cond *c, struct gen *g, uint32_t *ret_own)
 {
-	bool wrap = c->rule && exception_any_values(c->rule);
+	bool limited = c->rule && layer_is_limited(c->rule->layer);
+	bool wrap = limited || (c->rule && exception_any_values(c->rule));
 	const struct piece *p = c->text.first;
 
+	if (limited)
+		layer_text(g, c->rule->layer, p->src, p->node->offset);
 	if (wrap)
 		gen_fixed(g, STR("("), p->src, p->node->offset);
 	gen_text(g, &c->text);

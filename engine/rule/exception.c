@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exceptions of rules: reading them from the file, merging appended values, and the condition text
- * that they stand for. Called by the loader; public parts live in the rule set's arena.
+ * Exceptions of rules: reading them from the file and merging appended values. Called by the loader;
+ * public parts live in the rule set's arena.
  */
 #include "engine/rule/collect.h"
 
@@ -339,12 +339,19 @@ static bool define(struct loader *l, struct load_rule *r, struct load_exception 
 	return exception_put(l, r, e);
 }
 
-static bool append_values(struct loader *l, struct load_exception *old, const struct place *at,
-			  const struct yaml_node *entry)
+/* The shape of `old` for values that are kept apart from its own. */
+static void take_shape(struct load_exception *e, const struct load_exception *old)
+{
+	e->pub.tuple = old->pub.tuple;
+	e->pub.fields = old->pub.fields;
+	e->pub.comps = old->pub.comps;
+	e->pub.nfields = old->pub.nfields;
+}
+
+/* An appended entry brings values only. */
+static bool only_values(struct loader *l, const struct place *at, const struct yaml_node *entry)
 {
 	static const char *const fixed[] = { "fields", "comps" };
-	const struct yaml_node *values = yaml_get(entry, "values");
-	struct place home = old->place;
 	bool good = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
@@ -354,14 +361,28 @@ static bool append_values(struct loader *l, struct load_exception *old, const st
 		       "Can not append exception %s to existing exception, only values", fixed[i]);
 		good = false;
 	}
-	if (!good)
+	return good;
+}
+
+static bool append_values(struct loader *l, struct load_rule *r, struct load_exception *e,
+			  struct load_exception *old, const struct yaml_node *entry)
+{
+	const struct yaml_node *values = yaml_get(entry, "values");
+	struct place home = old->place;
+	bool good;
+
+	if (!only_values(l, &e->place, entry))
 		return false;
 	if (!values) {
-		report(l, DIAG_APPEND_NO_VALUES, at,
+		report(l, DIAG_APPEND_NO_VALUES, &e->place,
 		       "Overriding/appending exception with no values");
 		return true;
 	}
-	old->place = *at;	/* problems of the values belong to the item that brings them */
+	if (layer_is_limited(l->layer) && old->layer != l->layer) {
+		take_shape(e, old);
+		return read_values(l, e, values) && exception_put(l, r, e);
+	}
+	old->place = e->place;	/* problems of the values belong to the item that brings them */
 	good = read_values(l, old, values);
 	old->place = home;
 	return good;
@@ -397,11 +418,12 @@ static bool read_entry(struct loader *l, struct load_rule *r, const struct place
 	/* Kept after this call: hang it to the item, whose place stays. */
 	e->place.name = e->pub.name.s;
 	e->place.outer = all->outer;
+	e->layer = l->layer;
 	old = exception_find(l, r, e->pub.name.s);
 	if (l->oom)
 		return false;
 	if (op == SET_APPEND)
-		return old ? append_values(l, old, &e->place, entry)
+		return old ? append_values(l, r, e, old, entry)
 			   : append_new(l, e, entry) && define(l, r, e, entry);
 	if (old)
 		report(l, DIAG_EXCEPTION_NAME_NOT_UNIQUE, &e->place,
@@ -432,112 +454,64 @@ bool exception_set(struct loader *l, struct load_rule *r, const struct setting *
 	return good;
 }
 
-/* ---- condition text ------------------------------------------------------------------------ */
-
-struct row_text {
-	struct gen *g;
-	const struct source *src;
-	uint32_t offset;
-};
-
-static void put(const struct row_text *t, struct str s)
+static bool same_texts(const struct str *a, const struct str *b, uint32_t n)
 {
-	gen_fixed(t->g, s, t->src, t->offset);
+	for (uint32_t i = 0; i < n; i++)
+		if (!str_eq(a[i], b[i]))
+			return false;
+	return true;
 }
 
-static void put_quoted(const struct row_text *t, struct str s)
+/* Fields and comps may be given again, but must be the same. */
+static bool extend(struct loader *l, struct load_exception *e, const struct load_exception *old,
+		   const struct yaml_node *entry)
 {
-	bool quote = s.len && s.p[0] != '"' && s.p[0] != '\'' &&
-		     (memchr(s.p, ' ', s.len) || memchr(s.p, '\t', s.len) ||
-		      memchr(s.p, '\n', s.len));
+	struct diag *g;
 
-	if (quote)
-		put(t, STR("\""));
-	put(t, s);
-	if (quote)
-		put(t, STR("\""));
-}
-
-static void put_value(const struct row_text *t, const struct exception_value *v, struct str comp)
-{
-	bool list = v->is_list || exception_takes_list(comp);
-
-	if (!v->is_list && list && v->items[0].len && v->items[0].p[0] == '(') {
-		put(t, v->items[0]);
-		return;
+	if (!yaml_get_key(entry, "fields")) {
+		if (!only_values(l, &e->place, entry))
+			return false;
+		take_shape(e, old);
+		return true;
 	}
-	if (list)
-		put(t, STR("("));
-	for (uint32_t i = 0; i < v->n; i++) {
-		if (i)
-			put(t, STR(", "));
-		put_quoted(t, v->items[i]);
-	}
-	if (list)
-		put(t, STR(")"));
-}
-
-static void put_check(const struct row_text *t, const struct rule_exception *e, uint32_t i)
-{
-	put(t, e->fields[i]);
-	put(t, STR(" "));
-	put(t, e->comps[i]);
-	put(t, STR(" "));
-}
-
-static void put_tuples(struct row_text *t, const struct load_exception *e)
-{
-	for (uint32_t r = 0; r < e->pub.nrows; r++) {
-		if (r)
-			put(t, STR(" or "));
-		t->src = e->places[r].src;
-		t->offset = e->places[r].offset;
-		put(t, STR("("));
-		for (uint32_t i = 0; i < e->pub.nfields; i++) {
-			if (i)
-				put(t, STR(" and "));
-			put_check(t, &e->pub, i);
-			put_value(t, &e->pub.rows[r].values[i], e->pub.comps[i]);
-		}
-		put(t, STR(")"));
-	}
-}
-
-static void put_single(struct row_text *t, const struct load_exception *e)
-{
-	put_check(t, &e->pub, 0);
-	put(t, STR("("));
-	for (uint32_t r = 0; r < e->pub.nrows; r++) {
-		t->src = e->places[r].src;
-		t->offset = e->places[r].offset;
-		if (r)
-			put(t, STR(", "));
-		put_quoted(t, e->pub.rows[r].values[0].items[0]);
-	}
-	put(t, STR(")"));
-}
-
-bool exception_any_values(const struct load_rule *r)
-{
-	for (uint32_t i = 0; i < r->nexceptions; i++)
-		if (r->exceptions[i]->pub.nrows)
-			return true;
+	if (!read_fields(l, e, entry) || !read_comps(l, e, entry))
+		return false;
+	if (e->pub.tuple == old->pub.tuple && e->pub.nfields == old->pub.nfields &&
+	    same_texts(e->pub.fields, old->pub.fields, e->pub.nfields) &&
+	    same_texts(e->pub.comps, old->pub.comps, e->pub.nfields))
+		return true;
+	g = report(l, DIAG_ERR_VALIDATE, &e->place,
+		   "The rule has an exception '%.*s' with other fields or comps",
+		   STR_ARG(e->pub.name.s));
+	report_other(l, g, &old->place);
+	diag_hint(l->diags, g, "leave them out, or use another name");
 	return false;
 }
 
-void exception_text(struct gen *g, const struct load_rule *r)
+struct load_exception *exception_take(struct loader *l, struct load_rule *r, const struct place *at,
+				      const struct yaml_node *entry)
 {
-	for (uint32_t i = 0; i < r->nexceptions; i++) {
-		const struct load_exception *e = r->exceptions[i];
-		struct row_text t = { g, e->place.src, e->place.offset };
+	struct load_exception *e = arena_new(&l->arena, struct load_exception), *old;
+	const struct yaml_node *values = yaml_get(entry, "values");
 
-		if (!e->pub.nrows)
-			continue;
-		put(&t, STR(" and not ("));
-		if (e->pub.tuple)
-			put_tuples(&t, e);
-		else
-			put_single(&t, e);
-		put(&t, STR(")"));
+	if (!e) {
+		l->oom = true;
+		return NULL;
 	}
+	e->place = *at;
+	e->layer = l->layer;
+	if (!decode_text(l, at, entry, "name", &e->pub.name.s))
+		return NULL;
+	e->place.name = e->pub.name.s;
+	if (!values) {
+		report(l, DIAG_ERR_YAML_VALIDATE, &e->place, "Item has no mapping for key 'values'");
+		return NULL;
+	}
+	old = exception_find(l, r, e->pub.name.s);
+	if (l->oom)
+		return NULL;
+	if (!old)
+		return define(l, r, e, entry) ? e : NULL;
+	return extend(l, e, old, entry) && read_values(l, e, values) && exception_put(l, r, e) ? e
+											       : NULL;
 }

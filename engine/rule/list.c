@@ -74,6 +74,7 @@ static struct load_list *list_new(struct loader *l, const struct item *it)
 	list->pub->name.s = it->name;
 	list->place = it->place;
 	list->index = l->nlists;
+	list->layer = l->layer;
 	list->odd_name = has_delimiter(it->name);
 	if (strmap_put(&l->lists_by_name, list->pub->name.s, list))
 		goto fail;
@@ -117,6 +118,9 @@ void list_define(struct loader *l, struct item *it)
 			       &l->lists_by_name, it->name);
 		return;
 	}
+	if (list && (overrides && n ? !layer_may_change(l, it, list->layer, &list->place)
+				    : !append && !layer_may_define(l, it, list->layer, &list->place)))
+		return;
 	if (!list)
 		list = list_new(l, it);
 	if (!list)

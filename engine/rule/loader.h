@@ -10,6 +10,9 @@
 #include "engine/rule/ruleset.h"
 #include "engine/rule/source.h"
 
+struct bundle_layer;
+struct item_key;
+
 /* A problem of a condition, position within its expanded text. */
 struct finding {
 	enum diag_code code;
@@ -44,6 +47,7 @@ struct cond {
 
 struct load_list {
 	struct ruleset_list *pub;
+	const struct bundle_layer *layer;	/* that defined it, or NULL */
 	struct place place;
 	uint32_t index;			/* order of first definition */
 	uint32_t visibility;		/* order of the last definition or append */
@@ -56,6 +60,7 @@ struct load_list {
 
 struct load_macro {
 	struct ruleset_macro *pub;
+	const struct bundle_layer *layer;	/* that defined it, or NULL */
 	struct cond cond;
 	uint32_t first, visibility;	/* order of the first and of the current definition */
 	uint32_t round;			/* of the last walk that met it */
@@ -72,6 +77,7 @@ struct row_place {
 
 struct load_exception {
 	struct rule_exception pub;
+	const struct bundle_layer *layer;	/* that brings it, or NULL */
 	struct place place;
 	struct row_place *places;	/* per row */
 	uint32_t cap_rows, cap_places;
@@ -79,6 +85,7 @@ struct load_exception {
 
 struct load_rule {
 	struct rule *pub;
+	const struct bundle_layer *layer;	/* that defined it, or NULL */
 	struct cond cond;
 	struct text output, desc;
 	struct load_exception **exceptions;
@@ -87,6 +94,14 @@ struct load_rule {
 	bool unknown_source;
 	bool broken;
 	bool output_raw;		/* replaced by an override: not trimmed */
+};
+
+/* An exception file: it is applied when all rules are known. */
+struct exception_file {
+	const struct source *src;
+	const struct yaml_node *docs;
+	const struct bundle_layer *layer;
+	struct exception_file *next;
 };
 
 /* A plugin requirement and where it was asked for. */
@@ -100,7 +115,8 @@ struct loader {
 	struct arena arena;
 	struct limits *limits;
 	struct diags *diags;
-	struct source *sources, *last_source;
+	const struct bundle_layer *layer;	/* of the file that is collected, or NULL */
+	struct exception_file *exception_files, **exception_files_end;
 	struct strmap lists_by_name, macros_by_name, rules_by_name;
 	struct strmap exceptions;	/* by definition and name */
 	uint32_t definitions;
@@ -140,6 +156,8 @@ struct diag *report(struct loader *l, enum diag_code code, const struct place *a
 /* The record's place is `n` of the same file, its locations stay. */
 void report_move(struct loader *l, struct diag *g, const struct place *at,
 		 const struct yaml_node *n);
+/* "defined here": a second place. */
+void report_other(struct loader *l, struct diag *g, const struct place *other);
 bool report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name);
 #define oom(l) ((l)->oom = true, false)
 
@@ -164,6 +182,33 @@ bool text_add(struct loader *l, struct text *t, struct str s, const struct place
 bool strs_add(struct loader *l, struct str **arr, uint32_t *n, struct str s);
 bool strs_have(const struct str *arr, uint32_t n, struct str s);
 
+/* ---- ruleset.c ----------------------------------------------------------------------------- */
+/* One text -> documents. 0, -EINVAL (reported), -ENOMEM. */
+int loader_parse(struct loader *l, const char *file_name, struct str text, struct source **ret_src,
+		 struct yaml_node **ret_docs);
+
+/* ---- layer.c ------------------------------------------------------------------------------- */
+bool layer_is_limited(const struct bundle_layer *layer);
+/* May the current layer define again what `owner` defined at `old`? false = reported. */
+bool layer_may_define(struct loader *l, const struct item *it, const struct bundle_layer *owner,
+		      const struct place *old);
+/* May it change that for all events? false = reported. */
+bool layer_may_change(struct loader *l, const struct item *it, const struct bundle_layer *owner,
+		      const struct place *old);
+/* "(CONDITION) and " of a limited layer. */
+void layer_text(struct gen *g, const struct bundle_layer *layer, const struct source *src,
+		uint32_t offset);
+
+/* ---- exception_file.c ---------------------------------------------------------------------- */
+bool exception_file_name(struct str file_name);
+void exception_file_keep(struct loader *l, const struct source *src, const struct yaml_node *docs);
+void exception_files_apply(struct loader *l);
+
+/* ---- bundle.c ------------------------------------------------------------------------------ */
+/* Required keys are there and no other than these; unlike in rule files unknown ones are errors. */
+bool bundle_keys_good(struct loader *l, const struct place *at, const struct yaml_node *map,
+		      const struct item_key *keys, size_t n);
+
 /* ---- collecting ---------------------------------------------------------------------------- */
 void collect_document(struct loader *l, const struct source *src, const struct yaml_node *doc);
 void collect_rule(struct loader *l, struct item *it);
@@ -178,6 +223,9 @@ bool override_collect(struct loader *l, const struct item *it, const struct item
 		      size_t nkeys, struct override **ret, uint32_t *ret_n);
 /* `append: true`? Warns. false = reported. */
 bool append_collect(struct loader *l, const struct item *it, bool *ret);
+bool version_is_valid(struct str version);
+/* false = reported: not a version, or this engine is too old. */
+bool version_require(struct loader *l, const struct place *at, struct str text);
 void version_collect_engine(struct loader *l, struct item *it);
 void version_collect_plugins(struct loader *l, struct item *it);
 void version_check_plugins(struct loader *l);
@@ -199,6 +247,12 @@ struct item_key {
 };
 
 bool exception_set(struct loader *l, struct load_rule *r, const struct setting *s);
+/*
+ * An entry of an exception file: a new exception of the rule, or more values for the one of that
+ * name (then in an exception of their own). NULL = reported.
+ */
+struct load_exception *exception_take(struct loader *l, struct load_rule *r, const struct place *at,
+				      const struct yaml_node *entry);
 
 /* ---- schema.c ------------------------------------------------------------------------------ */
 void schema_judge(struct loader *l, const struct yaml_node *docs, struct file_verdict *file);
@@ -225,11 +279,16 @@ struct finding *cond_find(struct loader *l, struct cond *c, enum diag_code code,
 bool exception_takes_list(struct str comp);
 bool exception_any_values(const struct load_rule *r);
 void exception_text(struct gen *g, const struct load_rule *r);
+/* Hang the trees of the exceptions to them once the rule's condition is resolved. */
+void exception_link(struct load_rule *r);
 
 void rule_compile_all(struct loader *l);
 void rule_output(struct loader *l, struct load_rule *r, bool good);
 bool message_is_unknown_filter(const char *message);
 void select_rules(struct ruleset *rs);
 void lint_rules(struct loader *l);
+void lint_exceptions(struct loader *l, struct load_rule *r);
+/* Items of lists that are read as several. */
+void lint_lists(struct loader *l);
 
 #endif

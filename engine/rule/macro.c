@@ -31,6 +31,7 @@ static struct load_macro *macro_new(struct loader *l, const struct item *it)
 		goto fail;
 	m->pub->name.s = it->name;
 	m->cond.type = "macro condition";
+	m->layer = l->layer;
 	if (strmap_put(&l->macros_by_name, m->pub->name.s, m))
 		goto fail;
 	v[l->nmacros++] = m;
@@ -65,6 +66,9 @@ void macro_define(struct loader *l, struct item *it)
 			       &l->macros_by_name, it->name);
 		return;
 	}
+	if (m && (overrides && count ? !layer_may_change(l, it, m->layer, &m->cond.place)
+				     : !append && !layer_may_define(l, it, m->layer, &m->cond.place)))
+		return;
 	if (!m)
 		m = macro_new(l, it);
 	if (!m)

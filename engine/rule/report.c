@@ -57,6 +57,14 @@ void report_move(struct loader *l, struct diag *g, const struct place *at,
 	g->span = n->end > n->offset ? n->end - n->offset : 1;
 }
 
+void report_other(struct loader *l, struct diag *g, const struct place *other)
+{
+	if (!g->file)
+		return;
+	g->other_file = other->src->name;
+	g->other_pos = source_pos(other->src, other->offset, &l->arena);
+}
+
 /* A hint with the nearest known name, if any. For messages only, so large rule sets go without. */
 bool report_nearest(struct loader *l, struct diag *g, const struct strmap *known, struct str name)
 {

@@ -226,6 +226,8 @@ static void rule_compile(struct loader *l, struct load_rule *r)
 	if (r->pub->skipped || l->oom || !copy_names(l, r))
 		return;
 	good = good && rule_resolve(l, r) && rule_events(l, r);
+	if (good)
+		exception_link(r);
 	if (!l->oom && !r->pub->skipped)
 		rule_output(l, r, good);
 }

@@ -171,6 +171,7 @@ static struct load_rule *rule_new(struct loader *l, const struct item *it)
 	r->pub->source = STR("syscall");
 	r->pub->enabled = r->pub->warn_evttypes = true;
 	r->definition = ++l->definitions;
+	r->layer = l->layer;
 	r->cond.rule = r;
 	r->cond.place = it->place;
 	r->cond.type = "rule condition";
@@ -201,10 +202,7 @@ static bool same_source(struct loader *l, const struct load_rule *old, const str
 		return true;
 	g = report(l, DIAG_ERR_VALIDATE, &it->place,
 		   "Rule has been re-defined with a different source");
-	if (g->file) {
-		g->other_file = old->cond.place.src->name;
-		g->other_pos = source_pos(old->cond.place.src, old->cond.place.offset, &l->arena);
-	}
+	report_other(l, g, &old->cond.place);
 	return false;
 }
 
@@ -230,6 +228,17 @@ static const char rule_replace_message[] =
 static const char rule_enable_message[] =
 	"Rule has 'enabled' key but no rule by that name already exists";
 
+/* Appended exceptions of a limited layer hold for its events only; everything else would not. */
+static bool override_allowed(struct loader *l, const struct item *it, const struct load_rule *old,
+			     const struct override *o, uint32_t n)
+{
+	bool only_exceptions = true;
+
+	for (uint32_t i = 0; i < n; i++)
+		only_exceptions &= o[i].append && str_is(STR("exceptions"), o[i].what->name);
+	return only_exceptions || layer_may_change(l, it, old->layer, &old->cond.place);
+}
+
 static void rule_override(struct loader *l, const struct item *it, const struct override *o,
 			  uint32_t n)
 {
@@ -239,7 +248,7 @@ static void rule_override(struct loader *l, const struct item *it, const struct 
 	for (uint32_t i = 0; i < n; i++)
 		appends |= o[i].append;
 	old = rule_to_change(l, it, appends ? rule_append_message : rule_replace_message);
-	if (!old)
+	if (!old || !override_allowed(l, it, old, o, n))
 		return;
 	for (uint32_t i = 0; i < n; i++)
 		if (o[i].append && !set_key(l, old, it, o[i].what, SET_APPEND))
@@ -254,6 +263,9 @@ static void rule_append(struct loader *l, const struct item *it)
 	struct load_rule *old = rule_to_change(l, it, rule_append_message);
 	bool any = false;
 
+	if (old && yaml_get_key(it->map, "condition") &&
+	    !layer_may_change(l, it, old->layer, &old->cond.place))
+		return;
 	for (size_t i = 0; i < RULE_KEYS; i++) {
 		const struct item_key *key = &rule_keys[i];
 
@@ -287,7 +299,7 @@ static void rule_enable(struct loader *l, const struct item *it)
 	       "The standalone 'enabled' key usage is deprecated. The correct approach requires "
 	       "also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').");
 	old = rule_to_change(l, it, rule_enable_message);
-	if (old)
+	if (old && layer_may_change(l, it, old->layer, &old->cond.place))
 		old->pub->enabled = enabled;
 }
 
@@ -308,7 +320,8 @@ static void rule_define(struct loader *l, const struct item *it)
 {
 	struct load_rule *old = strmap_get(&l->rules_by_name, it->name);
 	struct load_rule *r = rule_new(l, it);
-	bool good = !old || same_source(l, old, it);
+	bool good = !old || (layer_may_define(l, it, old->layer, &old->cond.place) &&
+			     same_source(l, old, it));
 
 	if (!r || !good)
 		return;

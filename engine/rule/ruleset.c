@@ -3,6 +3,7 @@
  * Life of a rule set: files are collected one by one, ruleset_finish() compiles them together and
  * drops everything that only loading needed. Called by the agent, by tests and at hot swap.
  */
+#include "engine/rule/bundle.h"
 #include "engine/rule/loader.h"
 
 enum { RULESET_BLOCK = 64 << 10 };
@@ -88,29 +89,6 @@ static void report_yaml(struct loader *l, const struct place *at, const struct y
 		diag_hint(l->diags, g, "%s", hint);
 }
 
-static void collect_file(struct loader *l, struct source *src, struct file_verdict *file)
-{
-	struct place at = { "rules content", STR(""), src, 0, NULL };
-	struct yaml_error err = { 0 };
-	struct yaml_node *docs = NULL;
-	int r = yaml_parse(src->text, &l->arena, &l->rs->arena, l->limits, &docs, &err);
-
-	if (r == -ENOMEM) {
-		l->oom = true;
-		return;
-	}
-	if (r) {
-		at.offset = MIN(err.offset, src->text.len);
-		l->incomplete = true;
-		report_yaml(l, &at, &err);
-		return;
-	}
-	if (l->rs->opts.schema)
-		schema_judge(l, docs, file);
-	for (const struct yaml_node *doc = docs; doc && !l->oom; doc = doc->next)
-		collect_document(l, src, doc);
-}
-
 /* The record of a file that never got as far as its text. */
 static void report_unread(struct loader *l, const char *file_name, const char *message)
 {
@@ -122,10 +100,14 @@ static void report_unread(struct loader *l, const char *file_name, const char *m
 	l->incomplete = true;
 }
 
-static int add_text(struct loader *l, const char *file_name, struct str text)
+int loader_parse(struct loader *l, const char *file_name, struct str text, struct source **ret_src,
+		 struct yaml_node **ret_docs)
 {
-	struct file_verdict *file = add_file(l->rs, file_name);
+	struct place at = { "rules content", STR("") };
+	struct yaml_error err = { 0 };
+	struct yaml_node *docs = NULL;
 	struct source *src;
+	int r;
 
 	text = skip_bom(text);
 	if (limit_over(l->limits, LIMIT_RULE_FILE_BYTES, text.len)) {
@@ -137,9 +119,40 @@ static int add_text(struct loader *l, const char *file_name, struct str text)
 		return -EINVAL;
 	}
 	src = source_new(file_name, text, &l->arena, &l->diags->arena);
-	if (!src || !file)
-		return -ENOMEM;
-	collect_file(l, src, file);
+	r = src ? yaml_parse(src->text, &l->arena, &l->rs->arena, l->limits, &docs, &err) : -ENOMEM;
+	if (r == -ENOMEM) {
+		l->oom = true;
+		return r;
+	}
+	if (r) {
+		at.src = src;
+		at.offset = MIN(err.offset, src->text.len);
+		l->incomplete = true;
+		report_yaml(l, &at, &err);
+		return -EINVAL;
+	}
+	*ret_src = src;
+	*ret_docs = docs;
+	return 0;
+}
+
+static int add_text(struct loader *l, const char *file_name, struct str text)
+{
+	struct file_verdict *file = add_file(l->rs, file_name);
+	struct yaml_node *docs;
+	struct source *src;
+	int r = file ? loader_parse(l, file_name, text, &src, &docs) : -ENOMEM;
+
+	if (r)
+		return r;
+	if (exception_file_name(str_from(file_name))) {
+		exception_file_keep(l, src, docs);
+	} else {
+		if (l->rs->opts.schema)
+			schema_judge(l, docs, file);
+		for (const struct yaml_node *doc = docs; doc && !l->oom; doc = doc->next)
+			collect_document(l, src, doc);
+	}
 	if (l->oom || l->diags->oom)
 		return -ENOMEM;
 	return src->errors ? -EINVAL : 0;
@@ -154,6 +167,19 @@ int ruleset_add(struct ruleset *rs, const char *file_name, struct str text)
 	r = add_text(rs->loader, file_name, text);
 	if (r)
 		rs->ok = false;
+	return r;
+}
+
+int ruleset_add_layer(struct ruleset *rs, const struct bundle_layer *layer, const char *file_name,
+		      struct str text)
+{
+	int r;
+
+	if (!rs->loader)
+		return -EINVAL;
+	rs->loader->layer = layer;
+	r = ruleset_add(rs, file_name, text);
+	rs->loader->layer = NULL;
 	return r;
 }
 
@@ -226,6 +252,32 @@ static bool publish_arrays(struct loader *l)
 	return rs->rules && rs->lists && rs->macros ? true : oom(l);
 }
 
+/* All exceptions of all rules in one array: their index is that of the counters of hits. */
+static void publish_exceptions(struct loader *l)
+{
+	struct ruleset *rs = l->rs;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < rs->nrules; i++)
+		n += rs->rules[i]->nexceptions;
+	rs->exceptions = arena_array(&rs->arena, MAX(n, 1u), sizeof(*rs->exceptions));
+	if (!rs->exceptions) {
+		l->oom = true;
+		return;
+	}
+	for (uint32_t i = 0; i < rs->nrules && !l->oom; i++) {
+		struct rule *r = rs->rules[i];
+
+		for (uint32_t k = 0; k < r->nexceptions; k++) {
+			struct rule_exception *e = &r->exceptions[k];
+
+			e->index = rs->nexceptions;
+			e->name = locate(l, e->name.s, &l->rules[i]->exceptions[k]->place);
+			rs->exceptions[rs->nexceptions++] = e;
+		}
+	}
+}
+
 static void publish(struct loader *l)
 {
 	struct ruleset *rs = l->rs;
@@ -259,6 +311,7 @@ static void publish(struct loader *l)
 		if (strmap_put(&rs->by_name, r->name.s, r))
 			l->oom = true;
 	}
+	publish_exceptions(l);
 }
 
 int ruleset_finish(struct ruleset *rs)
@@ -268,7 +321,9 @@ int ruleset_finish(struct ruleset *rs)
 
 	if (!l)
 		return -EINVAL;
-	list_compile_all(l);
+	exception_files_apply(l);
+	if (!l->oom)
+		list_compile_all(l);
 	if (!l->oom)
 		macro_compile_all(l);
 	if (!l->oom)

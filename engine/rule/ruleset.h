@@ -25,8 +25,17 @@ struct located {
 	struct pos pos;
 };
 
+/*
+ * One exception of a rule. Values that an exception file adds are an exception of their own (with
+ * the name of the extended one, perhaps), so that owner, expiry and hits are known per entry.
+ */
 struct rule_exception {
 	struct located name;
+	uint32_t index;			/* in ruleset.exceptions, dense: for counters of hits */
+	bool expired;			/* is in no condition */
+	int64_t expires;		/* first second (Unix time) at which it is over; 0: never */
+	struct str owner, reason, ticket;	/* of an exception file, else p == NULL */
+	const struct ast *ast;		/* what it excepts; NULL: no values, expired, rule broken */
 	bool tuple;			/* fields were given as a sequence */
 	bool has_values;		/* the key was there, perhaps empty */
 	struct str *fields, *comps;
@@ -140,6 +149,7 @@ struct ruleset_opts {
 	const struct plugin_version *plugins;
 	uint32_t nplugins;
 	bool require_plugins;		/* a missing plugin is an error, else a finding */
+	int64_t now;			/* Unix time in seconds, for `expires`; 0: nothing expires */
 };
 
 /* One entry of required_plugin_versions: the plugin or one of its alternatives. */
@@ -166,6 +176,8 @@ struct ruleset {
 	uint32_t nlists;
 	struct ruleset_macro **macros;
 	uint32_t nmacros;
+	struct rule_exception **exceptions;	/* of all rules */
+	uint32_t nexceptions;
 	struct str required_engine_version;	/* "" if none */
 	struct plugin_requirement *requirements;
 	uint32_t nrequirements;
@@ -179,7 +191,11 @@ struct ruleset {
 struct ruleset *ruleset_new(const struct ruleset_opts *opts, struct limits *limits,
 			    struct diags *diags);
 void ruleset_free(struct ruleset *rs);
-/* Collect one file's text. Problems go to diags. 0, or -EINVAL when the file had errors. */
+/*
+ * Collect one file's text. Problems go to diags. 0, or -EINVAL when the file had errors. Files named
+ * *.exceptions.yaml (or .yml) hold exceptions for rules of other files; they are applied by
+ * ruleset_finish, so their place in the order does not matter.
+ */
 int ruleset_add(struct ruleset *rs, const char *file_name, struct str text);
 /* The same for a file whose text cannot be had; names that it may define are not missed then. */
 void ruleset_add_unreadable(struct ruleset *rs, const char *file_name, const char *reason);

@@ -57,37 +57,47 @@ static bool compatible(const struct semver *want, const struct semver *have)
 
 /* ---- engine -------------------------------------------------------------------------------- */
 
-void version_collect_engine(struct loader *l, struct item *it)
+bool version_is_valid(struct str version)
 {
-	static const char key[] = "required_engine_version";
+	struct semver v;
+
+	return semver_parse(version, &v);
+}
+
+bool version_require(struct loader *l, const struct place *at, struct str text)
+{
 	struct semver want, have, before;
-	struct str text;
 	char *full;
 	uint64_t n;
 
-	if (!decode_text(l, &it->place, it->map, key, &text))
-		return;
 	full = str_to_u64(text, &n) == 0
 		? arena_printf(&l->rs->arena, "0.%llu.0", (unsigned long long)n)
 		: arena_strdup(&l->rs->arena, text);
-	if (!full) {
-		l->oom = true;
-		return;
-	}
+	if (!full)
+		return oom(l);
 	if (!semver_parse(str_from(full), &want)) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &it->place,
+		report(l, DIAG_ERR_YAML_VALIDATE, at,
 		       "Unable to parse engine version '%.*s' as a semver string. Expected "
 		       "\"x.y.z\" semver format.", STR_ARG(text));
-		return;
+		return false;
 	}
 	semver_parse(str_from(engine_version), &have);
 	if (!compatible(&want, &have))
-		report(l, DIAG_ERR_VALIDATE, &it->place,
+		report(l, DIAG_ERR_VALIDATE, at,
 		       "Rules require engine version %s, but engine version is %s", full,
 		       engine_version);
 	if (!l->rs->required_engine_version.len ||
 	    (semver_parse(l->rs->required_engine_version, &before) && not_newer(&before, &want)))
 		l->rs->required_engine_version = str_from(full);
+	return compatible(&want, &have);
+}
+
+void version_collect_engine(struct loader *l, struct item *it)
+{
+	struct str text;
+
+	if (decode_text(l, &it->place, it->map, "required_engine_version", &text))
+		version_require(l, &it->place, text);
 }
 
 /* ---- plugins ------------------------------------------------------------------------------- */
