@@ -33,7 +33,7 @@ struct command {
 };
 
 extern const struct command cmd_run, cmd_record, cmd_replay, cmd_check, cmd_rules, cmd_explain,
-	cmd_test, cmd_diff, cmd_bench, cmd_fields, cmd_events, cmd_paths, cmd_doctor,
+	cmd_test, cmd_diff, cmd_bench, cmd_bundle, cmd_fields, cmd_events, cmd_paths, cmd_doctor,
 	cmd_config;
 
 /*

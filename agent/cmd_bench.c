@@ -162,7 +162,7 @@ static int pass(struct bench *b, enum phase phase)
 
 static int measure(struct bench *b)
 {
-	b->last = b->rules.files.n ? PHASE_OUTPUT : PHASE_STATE;
+	b->last = rule_options_any(&b->rules) ? PHASE_OUTPUT : PHASE_STATE;
 	for (uint64_t run = 0; run < b->runs; run++)
 		for (enum phase phase = PHASE_READ; phase <= b->last; phase++) {
 			int e = pass(b, phase);

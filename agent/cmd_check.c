@@ -6,12 +6,17 @@
 #include "agent/print_event.h"
 #include "agent/rules_load.h"
 
-enum { OPT_JSON, OPT_CONDITION, OPT_NO_LINT };
+#include <time.h>
+
+enum { OPT_JSON, OPT_CONDITION, OPT_NO_LINT, OPT_LINT, OPT_BUNDLE, OPT_NODE };
 
 static const struct cli_option options[] = {
 	[OPT_JSON] = { 0, "json", NULL, "JSON on stdout (shape of the falco_load_results)" },
 	[OPT_CONDITION] = { 0, "condition", "EXPR", "judge one condition instead of files" },
 	[OPT_NO_LINT] = { 0, "no-lint", NULL, "leave out the LINT_ findings" },
+	[OPT_LINT] = { 0, "lint", NULL, "with the LINT_ findings (the default)" },
+	[OPT_BUNDLE] = BUNDLE_OPTION,
+	[OPT_NODE] = BUNDLE_NODE_OPTION,
 	{ 0 },
 };
 
@@ -19,7 +24,7 @@ static int check_run(const struct command *cmd, int argc, char **argv);
 
 const struct command cmd_check = {
 	.name = "check",
-	.operands = "FILE...",
+	.operands = "[FILE...]",
 	.summary = "Check rule files and report every problem.",
 	.description = "Files are loaded in the given order into one collection. Exit status: 0 if "
 		       "they load (warnings\nare fine), 1 if not, 2 usage.",
@@ -70,7 +75,8 @@ static void print_text(const struct diags *diags, const struct io_names *files, 
 	write_stdout(&out);
 }
 
-static int check_files(const struct io_names *files, bool json, bool lint)
+static int check_files(const struct io_names *files, const struct bundle_options *bundle, bool json,
+		       bool lint)
 {
 	struct ruleset_opts opts;
 	_cleanup_buf_ struct buf out = BUF_INIT;
@@ -85,7 +91,8 @@ static int check_files(const struct io_names *files, bool json, bool lint)
 	opts.nappends = 0;
 	opts.lint = lint;
 	opts.schema = json;
-	if (rules_load(files, &opts, &limits, &diags, &rs) < 0) {
+	opts.now = time(NULL);
+	if (rules_load(files, bundle, &opts, &limits, &diags, &rs) < 0) {
 		diags_done(&diags);
 		return cli_fail("out of memory while loading rules");
 	}
@@ -104,6 +111,7 @@ static int check_files(const struct io_names *files, bool json, bool lint)
 static int check_run(const struct command *cmd, int argc, char **argv)
 {
 	_cleanup_(io_names_done) struct io_names files = { 0 };
+	_cleanup_(bundle_options_done) struct bundle_options bundle = { 0 };
 	const char *arg, *condition = NULL;
 	bool json = false, lint = true;
 	struct cli cli;
@@ -117,16 +125,22 @@ static int check_run(const struct command *cmd, int argc, char **argv)
 			condition = arg;
 		else if (opt == OPT_NO_LINT)
 			lint = false;
+		else if (opt == OPT_LINT)
+			lint = true;
+		else if (opt == OPT_BUNDLE)
+			bundle.path = arg;
+		else if (bundle_options_node(&bundle, cmd, arg) != EXIT_OK)
+			return EXIT_USAGE;
 	}
 	if (opt != CLI_DONE)
 		return opt == CLI_HELP ? EXIT_OK : EXIT_USAGE;
-	if (condition && cli.noperands)
+	if (condition && (cli.noperands || bundle.path))
 		return cli_usage(cmd, "--condition goes without files");
 	if (condition)
 		return check_condition(condition, json);
-	if (cli.noperands == 0)
+	if (cli.noperands == 0 && !bundle.path)
 		return cli_usage(cmd, "no FILE given");
 	if (rules_add_operands(&files, &cli) < 0)
 		return cli_fail("out of memory");
-	return check_files(&files, json, lint);
+	return check_files(&files, &bundle, json, lint);
 }

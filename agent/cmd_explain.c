@@ -114,8 +114,8 @@ static int take_option(struct explain_command *c, const struct command *cmd, int
 
 static int check_usage(const struct explain_command *c, const struct cli *cli)
 {
-	if (c->rules.files.n == 0)
-		return cli_usage(cli->cmd, "no rules given (-r FILE or DIR)");
+	if (!rule_options_any(&c->rules))
+		return cli_usage(cli->cmd, "no rules given (-r FILE or DIR, or --bundle)");
 	if (c->trace.traces.n == 0 && cli->noperands)
 		return cli_usage(cli->cmd, "RULE goes with --trace TRACE; its plan is --plan RULE");
 	if (c->trace.traces.n && cli->noperands != 1)

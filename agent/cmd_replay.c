@@ -121,7 +121,7 @@ static int parse_options(struct replay *r, struct cli *cli)
 		return opt == CLI_HELP ? CLI_HELP : EXIT_USAGE;
 	if (cli->noperands == 0)
 		return cli_usage(cli->cmd, "no TRACE given");
-	if (!r->print && r->rules.files.n == 0 && !r->write_path)
+	if (!r->print && !rule_options_any(&r->rules) && !r->write_path)
 		return cli_usage(cli->cmd, "nothing to do: give rules (-r), --print or -w FILE");
 	if (r->redact && !r->write_path)
 		return cli_usage(cli->cmd, "--redact goes with -w FILE");
@@ -263,7 +263,7 @@ static int replay_all(struct replay *r, struct cli *cli, struct arena *a)
 	r->engine = tiercel_new(&opts, &r->limits);
 	if (!r->engine)
 		return cli_fail("out of memory");
-	if (r->rules.files.n && !r->print) {
+	if (rule_options_any(&r->rules) && !r->print) {
 		e = rule_options_load(&r->rules, r->engine, &r->limits);
 		if (e != EXIT_OK)
 			return e;

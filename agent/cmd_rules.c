@@ -5,10 +5,12 @@
 #include "agent/cmd.h"
 #include "agent/rules_load.h"
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_BUNDLE, OPT_NODE };
 
 static const struct cli_option options[] = {
 	[OPT_JSON] = { 0, "json", NULL, "full description as JSON (shape of falco -L)" },
+	[OPT_BUNDLE] = BUNDLE_OPTION,
+	[OPT_NODE] = BUNDLE_NODE_OPTION,
 	{ 0 },
 };
 
@@ -16,13 +18,13 @@ static int rules_run(const struct command *cmd, int argc, char **argv);
 
 const struct command cmd_rules = {
 	.name = "rules",
-	.operands = "FILE...",
+	.operands = "[FILE...]",
 	.summary = "Describe the rules, macros and lists of rule files.",
 	.options = options,
 	.run = rules_run,
 };
 
-static int describe(const struct io_names *files, bool json)
+static int describe(const struct io_names *files, const struct bundle_options *bundle, bool json)
 {
 	struct ruleset_opts opts;
 	_cleanup_buf_ struct buf out = BUF_INIT;
@@ -35,7 +37,7 @@ static int describe(const struct io_names *files, bool json)
 	diags_init(&diags);
 	tiercel_ruleset_opts(&opts);
 	opts.nappends = 0;
-	if (rules_load(files, &opts, &limits, &diags, &rs) < 0) {
+	if (rules_load(files, bundle, &opts, &limits, &diags, &rs) < 0) {
 		diags_done(&diags);
 		return cli_fail("out of memory while loading rules");
 	}
@@ -59,19 +61,26 @@ static int describe(const struct io_names *files, bool json)
 static int rules_run(const struct command *cmd, int argc, char **argv)
 {
 	_cleanup_(io_names_done) struct io_names files = { 0 };
+	_cleanup_(bundle_options_done) struct bundle_options bundle = { 0 };
 	const char *arg;
 	bool json = false;
 	struct cli cli;
 	int opt;
 
 	cli_init(&cli, cmd, argc, argv);
-	while ((opt = cli_next(&cli, &arg)) >= 0)
-		json = opt == OPT_JSON;
+	while ((opt = cli_next(&cli, &arg)) >= 0) {
+		if (opt == OPT_JSON)
+			json = true;
+		else if (opt == OPT_BUNDLE)
+			bundle.path = arg;
+		else if (bundle_options_node(&bundle, cmd, arg) != EXIT_OK)
+			return EXIT_USAGE;
+	}
 	if (opt != CLI_DONE)
 		return opt == CLI_HELP ? EXIT_OK : EXIT_USAGE;
-	if (cli.noperands == 0)
+	if (cli.noperands == 0 && !bundle.path)
 		return cli_usage(cmd, "no FILE given");
 	if (rules_add_operands(&files, &cli) < 0)
 		return cli_fail("out of memory");
-	return describe(&files, json);
+	return describe(&files, &bundle, json);
 }

@@ -94,7 +94,7 @@ static int keep_choice(struct live_args *a, int opt, const char *arg)
 		return cli_fail("out of memory");
 	a->choices = v;
 	v[a->nchoices++] = (struct rule_choice){ opt, arg };
-	a->has_rules |= opt == RULE_OPTION_FILES;
+	a->has_rules |= opt == RULE_OPTION_FILES || opt == RULE_OPTION_BUNDLE;
 	return EXIT_OK;
 }
 
@@ -189,8 +189,8 @@ static int apply_rules(const struct command *cmd, struct live_args *a)
 	a->config->json_output = !rules->text;
 	a->live.has_rules = a->has_rules || a->config->rules_files.n;
 	if (cmd == &cmd_run && !a->live.has_rules)
-		return cli_usage(cmd, "no rules given (-r FILE or DIR, or rules_files in the "
-				      "configuration)");
+		return cli_usage(cmd, "no rules given (-r FILE or DIR, --bundle, or rules_files in "
+				      "the configuration)");
 	return EXIT_OK;
 }
 

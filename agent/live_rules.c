@@ -72,7 +72,7 @@ static int take_choices(struct load *l)
 static int list_files(struct load *l)
 {
 	struct io_names *paths = &l->rules->paths, *files = &l->rules->options.files;
-	bool given = paths->n > 0;
+	bool given = paths->n > 0 || l->rules->options.bundle.path;
 	int result = 0;
 
 	for (uint32_t i = 0; !given && i < l->config->rules_files.n; i++)
@@ -91,7 +91,7 @@ static int list_files(struct load *l)
 		g->file = arena_strdup(&l->diags.arena, str_from(paths->names[i]));
 		result = given ? -EINVAL : result;
 	}
-	if (result == 0 && files->n == 0) {
+	if (result == 0 && files->n == 0 && !l->rules->options.bundle.path) {
 		diag_add(&l->diags, DIAG_ERR_FILE_READ, "no rules file is left of those that were named");
 		result = -EINVAL;
 	}
@@ -130,7 +130,9 @@ static int compile_files(struct load *l, const struct io_names *files)
 	int r;
 
 	rules_bundle_done(&l->rules->bundle);
-	r = rules_bundle_read(files, l->limits.max[LIMIT_RULE_FILE_BYTES], &l->rules->bundle);
+	r = rules_bundle_read(files, &l->rules->options.bundle, &l->limits, &l->rules->bundle);
+	if (r == 0)
+		r = bundle_content_folders(&l->rules->bundle.layers, &l->rules->paths);
 	return r == 0 ? compile_bundle(l) : r;
 }
 

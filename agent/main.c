@@ -7,7 +7,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_run, &cmd_record, &cmd_replay, &cmd_check, &cmd_rules, &cmd_explain, &cmd_test, &cmd_diff,
-	&cmd_bench, &cmd_fields, &cmd_events, &cmd_paths, &cmd_doctor, &cmd_config,
+	&cmd_bundle, &cmd_bench, &cmd_fields, &cmd_events, &cmd_paths, &cmd_doctor, &cmd_config,
 };
 
 static void print_overview(FILE *to)

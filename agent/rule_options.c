@@ -6,6 +6,8 @@
 #include "agent/rule_options.h"
 #include "agent/host.h"
 
+#include <time.h>
+
 void rule_options_init(struct rule_options *o)
 {
 	*o = (struct rule_options){ .priority = PRIO_DEBUG };
@@ -15,6 +17,7 @@ void rule_options_init(struct rule_options *o)
 void rule_options_done(struct rule_options *o)
 {
 	io_names_done(&o->files);
+	bundle_options_done(&o->bundle);
 	strmap_done(&o->statics.values);
 	arena_done(&o->arena);
 }
@@ -65,9 +68,38 @@ static int set_priority(struct rule_options *o, const struct command *cmd, const
 }
 
 /* EXIT_OK or an exit code. */
+/* Who the node is, as far as the configuration says it. */
+static int take_identity(struct rule_options *o, const struct config *c)
+{
+	const struct {
+		struct str key;
+		const char *value;
+	} facts[] = {
+		{ STR("node"), c->identity.node },
+		{ STR("cluster"), c->identity.cluster },
+		{ STR("location"), c->identity.location },
+		{ STR("project"), c->identity.project },
+		{ STR("environment"), c->identity.environment },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		if (facts[i].value[0] && bundle_options_fact(&o->bundle, facts[i].key,
+							     str_from(facts[i].value)) < 0)
+			return -ENOMEM;
+	for (uint32_t i = 0; i < c->identity.labels.n; i++) {
+		const char *text = c->identity.labels.v[i], *eq = strchr(text, '=');
+		char *key = eq ? arena_printf(&o->arena, "label.%.*s", (int)(eq - text), text) : NULL;
+
+		if (eq && (!key || bundle_options_fact(&o->bundle, str_from(key),
+						       str_from(eq + 1)) < 0))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int rule_options_config(struct rule_options *o, const struct config *c)
 {
-	int e = EXIT_OK;
+	int e = take_identity(o, c) < 0 ? cli_fail("out of memory") : EXIT_OK;
 
 	o->match_all = c->rule_matching == RULE_MATCHING_ALL;
 	o->priority = (enum rule_priority)c->priority;
@@ -93,6 +125,11 @@ int rule_options_take(struct rule_options *o, const struct command *cmd, int opt
 	switch ((enum rule_option_id)opt) {
 	case RULE_OPTION_FILES:
 		return rules_add_path(&o->files, arg) < 0 ? EXIT_FAILED : EXIT_OK;
+	case RULE_OPTION_BUNDLE:
+		o->bundle.path = arg;
+		return EXIT_OK;
+	case RULE_OPTION_NODE:
+		return bundle_options_node(&o->bundle, cmd, arg);
 	case RULE_OPTION_MATCHING:
 		return cli_rule_matching(cmd, arg, &o->match_all);
 	case RULE_OPTION_PRIORITY:
@@ -156,6 +193,7 @@ int rule_options_ruleset(const struct rule_options *o, struct arena *a,
 	opts.nselections = o->nselections;
 	opts.statics = &o->statics;
 	opts.require_plugins = true;
+	opts.now = time(NULL);
 	*ret_opts = opts;
 	return 0;
 }
@@ -171,7 +209,7 @@ int rule_options_load(const struct rule_options *o, struct tiercel *engine, stru
 	arena_init(&a, 1024, 0);
 	diags_init(&diags);
 	if (rule_options_ruleset(o, &a, &opts) < 0 ||
-	    rules_load(&o->files, &opts, limits, &diags, &rs) < 0)
+	    rules_load(&o->files, &o->bundle, &opts, limits, &diags, &rs) < 0)
 		e = cli_fail("out of memory while loading rules");
 	if (rs) {
 		rules_print_diags(&diags, o->warnings);

@@ -11,8 +11,9 @@
 #include "agent/rules_load.h"
 
 enum rule_option_id {
-	RULE_OPTION_FILES, RULE_OPTION_MATCHING, RULE_OPTION_PRIORITY, RULE_OPTION_ENABLE,
-	RULE_OPTION_DISABLE, RULE_OPTION_ENABLE_TAG, RULE_OPTION_DISABLE_TAG, RULE_OPTION_APPEND,
+	RULE_OPTION_FILES, RULE_OPTION_BUNDLE, RULE_OPTION_NODE, RULE_OPTION_MATCHING,
+	RULE_OPTION_PRIORITY, RULE_OPTION_ENABLE, RULE_OPTION_DISABLE, RULE_OPTION_ENABLE_TAG,
+	RULE_OPTION_DISABLE_TAG, RULE_OPTION_APPEND,
 	RULE_OPTION_STATIC, RULE_OPTION_NO_SUGGESTED, RULE_OPTION_TEXT, RULE_OPTION_ISO8601,
 	RULE_OPTION_WARNINGS,
 	RULE_OPTION_COUNT
@@ -20,6 +21,8 @@ enum rule_option_id {
 
 #define RULE_OPTIONS                                                                              \
 	[RULE_OPTION_FILES] = { 'r', "rules", "FILE|DIR", "rules to evaluate, repeatable" },      \
+	[RULE_OPTION_BUNDLE] = BUNDLE_OPTION,                                                     \
+	[RULE_OPTION_NODE] = BUNDLE_NODE_OPTION,                                                  \
 	[RULE_OPTION_MATCHING] = { 0, "rule-matching", "first|all",                               \
 				   "one alert per event (default) or one per matching rule" },    \
 	[RULE_OPTION_PRIORITY] = { 0, "priority", "NAME", "only rules at least that urgent" },    \
@@ -40,6 +43,7 @@ enum rule_option_id {
 /* Texts are borrowed from the command line and the configuration. */
 struct rule_options {
 	struct io_names files;
+	struct bundle_options bundle;
 	bool match_all, no_suggested, text, iso8601, warnings;
 	enum rule_priority priority;
 	struct rule_selection *selections;
@@ -64,6 +68,11 @@ void rule_options_alert(const struct rule_options *o, struct alert_opts *ret_opt
 /* Options for loading, with `a` for what they point to. 0 or -ENOMEM. */
 int rule_options_ruleset(const struct rule_options *o, struct arena *a,
 			 struct ruleset_opts *ret_opts);
+/* Is there anything to load: files or a bundle? */
+static inline bool rule_options_any(const struct rule_options *o)
+{
+	return o->files.n || o->bundle.path;
+}
 /* Load the files and make them the rules of `engine`. EXIT_OK or an exit code. */
 int rule_options_load(const struct rule_options *o, struct tiercel *engine, struct limits *limits);
 

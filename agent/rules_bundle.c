@@ -19,13 +19,17 @@ void rules_bundle_done(struct rules_bundle *b)
 		buf_done(&b->v[i].text);
 	}
 	free(b->v);
+	bundle_content_done(&b->layers);
 	*b = (struct rules_bundle){ 0 };
 }
 
-int rules_bundle_read(const struct io_names *files, uint64_t max_bytes, struct rules_bundle *b)
+int rules_bundle_read(const struct io_names *files, const struct bundle_options *options,
+		      struct limits *limits, struct rules_bundle *b)
 {
 	*b = (struct rules_bundle){ .v = calloc(MAX(files->n, 1U), sizeof(*b->v)) };
 	if (!b->v)
+		return -ENOMEM;
+	if (options->path && bundle_content_read(options, limits, &b->layers) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < files->n; i++) {
 		struct rules_file *f = &b->v[b->n];
@@ -34,7 +38,7 @@ int rules_bundle_read(const struct io_names *files, uint64_t max_bytes, struct r
 		if (!f->name)
 			return -ENOMEM;
 		b->n++;
-		f->err = io_read_file(f->name, max_bytes, &f->text);
+		f->err = io_read_file(f->name, limits->max[LIMIT_RULE_FILE_BYTES], &f->text);
 		if (f->err == -ENOMEM)
 			return f->err;
 	}
@@ -45,6 +49,9 @@ int rules_bundle_digest(const struct rules_bundle *b, char ret_text[DIGEST_TEXT]
 {
 	_cleanup_buf_ struct buf all = BUF_INIT;
 
+	for (uint32_t i = 0; i < b->layers.files.n; i++)
+		buf_printf(&all, "%s\n%.*s", b->layers.files.paths[i],
+			   STR_ARG(buf_str(&b->layers.files.texts[i])));
 	for (uint32_t i = 0; i < b->n; i++) {
 		buf_add_u64(&all, b->v[i].text.len);
 		buf_add_char(&all, '\n');

@@ -6,8 +6,7 @@
 #ifndef TIERCEL_RULES_BUNDLE_H
 #define TIERCEL_RULES_BUNDLE_H
 
-#include "agent/digest.h"
-#include "agent/io.h"
+#include "agent/bundle_load.h"
 
 struct rules_file {
 	char *name;
@@ -16,13 +15,18 @@ struct rules_file {
 };
 
 struct rules_bundle {
-	struct rules_file *v;
+	struct bundle_content layers;	/* path NULL: no rule bundle */
+	struct rules_file *v;		/* plain files, loaded after it */
 	uint32_t n;
 };
 
 void rules_bundle_done(struct rules_bundle *b);
-/* Read all files; one that cannot be read is in the bundle with its error. 0 or -ENOMEM. */
-int rules_bundle_read(const struct io_names *files, uint64_t max_bytes, struct rules_bundle *b);
+/*
+ * Read the rule bundle, if there is one, and all files; what cannot be read is there with its error.
+ * `options` is borrowed. 0 or -ENOMEM.
+ */
+int rules_bundle_read(const struct io_names *files, const struct bundle_options *options,
+		      struct limits *limits, struct rules_bundle *b);
 /* Of the texts in their order, not of the names. 0 or -ENOMEM. */
 int rules_bundle_digest(const struct rules_bundle *b, char ret_text[DIGEST_TEXT]);
 

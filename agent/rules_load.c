@@ -19,30 +19,32 @@ int rules_load_bundle(const struct rules_bundle *b, const struct ruleset_opts *o
 		      struct limits *limits, struct diags *diags, struct ruleset **ret_rs)
 {
 	struct ruleset *rs = ruleset_new(opts, limits, diags);
-	bool ok = true;
+	int r;
 
 	if (!rs)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < b->n; i++) {
-		int r = add_file(rs, &b->v[i], limits);
+	r = b->layers.path ? bundle_load(&b->layers, rs) : 0;
+	for (uint32_t i = 0; i < b->n && r != -ENOMEM; i++) {
+		int e = add_file(rs, &b->v[i], limits);
 
-		if (r == -ENOMEM) {
-			ruleset_free(rs);
-			return r;
-		}
-		ok = ok && r == 0;
+		r = e < 0 ? e : r;
 	}
-	if (ruleset_finish(rs) < 0 || !ok)
+	if (r == -ENOMEM) {
+		ruleset_free(rs);
+		return r;
+	}
+	if (ruleset_finish(rs) < 0 || r < 0)
 		rs->ok = false;
 	*ret_rs = rs;
 	return 0;
 }
 
-int rules_load(const struct io_names *files, const struct ruleset_opts *opts, struct limits *limits,
-	       struct diags *diags, struct ruleset **ret_rs)
+int rules_load(const struct io_names *files, const struct bundle_options *bundle,
+	       const struct ruleset_opts *opts, struct limits *limits, struct diags *diags,
+	       struct ruleset **ret_rs)
 {
 	struct rules_bundle b;
-	int r = rules_bundle_read(files, limits->max[LIMIT_RULE_FILE_BYTES], &b);
+	int r = rules_bundle_read(files, bundle, limits, &b);
 
 	if (r == 0)
 		r = rules_load_bundle(&b, opts, limits, diags, ret_rs);
@@ -50,10 +52,17 @@ int rules_load(const struct io_names *files, const struct ruleset_opts *opts, st
 	return r;
 }
 
+/* An exception that is over changes what is detected: always said. */
+static bool is_shown(enum diag_code code, bool warnings)
+{
+	return warnings || diag_infos[code].severity == DIAG_ERROR ||
+	       code == DIAG_LINT_EXPIRED_EXCEPTION;
+}
+
 void rules_render_diags(const struct diags *diags, bool warnings, struct buf *out)
 {
 	for (uint32_t i = 0; i < diags->count; i++)
-		if (warnings || diag_infos[diags->items[i].code].severity == DIAG_ERROR)
+		if (is_shown(diags->items[i].code, warnings))
 			diag_render(&diags->items[i], out);
 	if (diags->suppressed)
 		buf_printf(out, "(%u more problems are not shown)\n", diags->suppressed);

@@ -8,12 +8,13 @@
 #include "agent/rules_bundle.h"
 
 /*
- * Load all files into one set. Problems are collected in `diags`. *ret_rs is always a set (its ok
+ * Load the bundle (its path may be NULL), then all files into one set. Problems are collected in `diags`. *ret_rs is always a set (its ok
  * member tells whether it can be used) unless memory ran out: then -ENOMEM. Files that cannot be
  * read give LOAD_ERR_FILE_READ.
  */
-int rules_load(const struct io_names *files, const struct ruleset_opts *opts, struct limits *limits,
-	       struct diags *diags, struct ruleset **ret_rs);
+int rules_load(const struct io_names *files, const struct bundle_options *bundle,
+	       const struct ruleset_opts *opts, struct limits *limits, struct diags *diags,
+	       struct ruleset **ret_rs);
 
 /* The same for files that were read already. */
 int rules_load_bundle(const struct rules_bundle *b, const struct ruleset_opts *opts,

@@ -3,28 +3,7 @@
 # Command line tests: bad input of every command gives one located message and a non-zero exit code.
 # Prints TAP.
 set -u
-tiercel=${BUILD:-build}/tiercel
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-n=0
-
-# expect NAME STATUS PATTERN COMMAND...: exit status and a line on stdout or stderr
-expect() {
-	local name=$1 status=$2 pattern=$3 got
-	shift 3
-	n=$((n + 1))
-	timeout 60 "$@" >"$tmp/out" 2>&1 </dev/null
-	got=$?
-	if [ $got -ne "$status" ]; then
-		echo "not ok $n - $name: exit status $got instead of $status"
-		sed 's/^/# /' "$tmp/out" | head -n 20
-	elif ! grep -qE -- "$pattern" "$tmp/out"; then
-		echo "not ok $n - $name: no line with '$pattern'"
-		sed 's/^/# /' "$tmp/out" | head -n 20
-	else
-		echo "ok $n - $name"
-	fi
-}
+. "$(dirname "$0")/tap.sh"
 
 rule() {
 	printf -- '- rule: r\n  desc: d\n  output: o %%proc.name\n  priority: NOTICE\n  condition: %s\n' "$1"

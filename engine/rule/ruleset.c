@@ -24,6 +24,27 @@ static void loader_free(struct loader *l)
 	free(l);
 }
 
+int ruleset_define_static(struct ruleset *rs, struct str name, struct str value)
+{
+	struct str key = arena_str(&rs->arena, name);
+	char *copy = arena_strdup(&rs->arena, value);
+
+	return key.p && copy ? strmap_put(&rs->statics.values, key, copy) : -ENOMEM;
+}
+
+static int copy_statics(struct ruleset *rs, const struct static_fields *from)
+{
+	uint32_t pos = 0;
+	struct str name;
+	void *value;
+
+	while (from && strmap_next(&from->values, &pos, &name, &value))
+		if (ruleset_define_static(rs, name, str_from(value)))
+			return -ENOMEM;
+	rs->opts.statics = &rs->statics;
+	return 0;
+}
+
 struct ruleset *ruleset_new(const struct ruleset_opts *opts, struct limits *limits,
 			    struct diags *diags)
 {
@@ -38,6 +59,11 @@ struct ruleset *ruleset_new(const struct ruleset_opts *opts, struct limits *limi
 	arena_init(&rs->arena, RULESET_BLOCK, 0);
 	arena_init(&l->arena, RULESET_BLOCK, 0);
 	rs->opts = *opts;
+	if (copy_statics(rs, opts->statics)) {
+		free(l);
+		ruleset_free(rs);
+		return NULL;
+	}
 	rs->required_engine_version = STR("");
 	rs->ok = true;
 	rs->loader = l;
@@ -53,6 +79,7 @@ void ruleset_free(struct ruleset *rs)
 		return;
 	loader_free(rs->loader);
 	strmap_done(&rs->by_name);
+	strmap_done(&rs->statics.values);
 	arena_done(&rs->arena);
 	free(rs);
 }

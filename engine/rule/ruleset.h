@@ -140,7 +140,7 @@ struct ruleset_opts {
 	uint32_t nselections;
 	const struct output_append *appends;
 	uint32_t nappends;
-	const struct static_fields *statics;
+	const struct static_fields *statics;	/* copied by ruleset_new */
 	bool match_all;			/* rule_matching: all (only lints depend on it) */
 	bool lint;			/* LINT_* findings too */
 	bool schema;			/* judge files by the JSON schema too */
@@ -183,6 +183,7 @@ struct ruleset {
 	uint32_t nrequirements;
 	uint32_t nactive;
 	struct strmap by_name;			/* of rules */
+	struct static_fields statics;		/* those of the options and those defined since */
 	bool ok;			/* no error so far */
 	struct loader *loader;		/* the collected files, gone after finish */
 	struct ruleset_opts opts;
@@ -191,6 +192,8 @@ struct ruleset {
 struct ruleset *ruleset_new(const struct ruleset_opts *opts, struct limits *limits,
 			    struct diags *diags);
 void ruleset_free(struct ruleset *rs);
+/* Define static.NAME for this set, in place of an earlier definition. Before the first file. */
+int ruleset_define_static(struct ruleset *rs, struct str name, struct str value);
 /*
  * Collect one file's text. Problems go to diags. 0, or -EINVAL when the file had errors. Files named
  * *.exceptions.yaml (or .yml) hold exceptions for rules of other files; they are applied by
