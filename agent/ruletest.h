@@ -8,6 +8,7 @@
 #ifndef TIERCEL_RULETEST_H
 #define TIERCEL_RULETEST_H
 
+#include "agent/bundle_load.h"
 #include "agent/io.h"
 #include "engine/claim.h"
 #include "engine/yaml.h"
@@ -47,6 +48,7 @@ struct ruletest {
 	struct ruletest_file *file;
 	struct str name;
 	struct pos pos;
+	struct bundle_options bundle;	/* path NULL: none; texts in the file's arena */
 	struct io_names rules;		/* files to load, in order */
 	const char *trace;		/* path, or NULL: events */
 	bool match_all, allow_other;
@@ -69,6 +71,13 @@ struct ruletest_file {
 	uint32_t ntests, cap_tests;
 };
 
+/* ---- rules (ruletest_rules.c) -------------------------------------------------------------- */
+
+/* The rules of a test from its keys `rules` and `node`, either may be NULL. `at`: for messages. */
+void ruletest_rules_read(struct ruletest *t, const struct yaml_node *at,
+			 const struct yaml_node *rules, const struct yaml_node *node);
+bool ruletest_rules_same(const struct ruletest *a, const struct ruletest *b);
+
 /* ---- reading (ruletest_file.c) ------------------------------------------------------------- */
 
 /*
@@ -87,6 +96,8 @@ struct diag *ruletest_report_node(struct ruletest_file *f, const struct yaml_nod
 void ruletest_hint_near(struct ruletest_file *f, struct diag *g, struct str name,
 			const char *const *names, size_t n);
 void ruletest_oom(struct ruletest_file *f);
+/* A path as the file writes it, relative to the file's directory; "": that directory. */
+const char *ruletest_beside(struct ruletest_file *f, struct str path);
 /* Text of a scalar; false and a report when it is something else. */
 bool ruletest_text(struct ruletest_file *f, const struct yaml_node *n, const char *what,
 		   struct str *ret);

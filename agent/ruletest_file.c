@@ -284,7 +284,7 @@ static void read_expect(struct ruletest *t, const struct yaml_node *n)
 /* ---- tests --------------------------------------------------------------------------------- */
 
 /* A path as the file writes it, relative to the file's directory. */
-static const char *beside(struct ruletest_file *f, struct str path)
+const char *ruletest_beside(struct ruletest_file *f, struct str path)
 {
 	char *copy, *dir;
 
@@ -298,31 +298,6 @@ static const char *beside(struct ruletest_file *f, struct str path)
 		return dir;
 	return strcmp(dir, ".") == 0 ? arena_strdup(&f->arena, path)
 				     : arena_printf(&f->arena, "%s/%.*s", dir, STR_ARG(path));
-}
-
-static void add_rules(struct ruletest *t, const struct yaml_node *at, struct str path)
-{
-	const char *full = beside(t->file, path);
-	int r = full ? io_rule_files(full, &t->rules) : -ENOMEM;
-
-	if (r == -ENOMEM)
-		ruletest_oom(t->file);
-	else if (r < 0)
-		ruletest_report_node(t->file, at, "cannot read rules '%s': %s", full, strerror(-r));
-}
-
-static void read_rules(struct ruletest *t, const struct yaml_node *n)
-{
-	struct str path;
-
-	if (yaml_deref(n)->kind != YNODE_SEQ) {
-		if (ruletest_text(t->file, n, "rules", &path))
-			add_rules(t, n, path);
-		return;
-	}
-	yaml_each(one, n)
-		if (ruletest_text(t->file, one, "a file with rules", &path))
-			add_rules(t, one, path);
 }
 
 static void read_matching(struct ruletest *t, const struct yaml_node *n)
@@ -341,7 +316,7 @@ static void read_trace(struct ruletest *t, const struct yaml_node *n)
 	struct str path;
 
 	if (ruletest_text(t->file, n, "trace", &path))
-		t->trace = beside(t->file, path);
+		t->trace = ruletest_beside(t->file, path);
 }
 
 /* Value of a key of the test, or of the defaults above all tests. */
@@ -357,7 +332,7 @@ static const struct yaml_node *key_of(const struct yaml_node *test, const struct
 
 static void check_keys(struct ruletest_file *f, const struct yaml_node *map, bool top)
 {
-	static const char *const keys[] = { "name", "desc", "rules", "given", "matching",
+	static const char *const keys[] = { "name", "desc", "rules", "node", "given", "matching",
 					    "allow_other", "expect", "rule", "expectedOutcome",
 					    "trace", "events", "tests" };
 	size_t n = ARRAY_SIZE(keys) - !top;
@@ -440,10 +415,7 @@ static void read_test(struct ruletest_file *f, const struct yaml_node *n,
 		ruletest_text(f, v, "name", &t->name);
 	if (!t->name.p)
 		t->name = str_from(arena_printf(&f->arena, "line %u", t->pos.line));
-	if ((v = key_of(test, top, "rules")) != NULL)
-		read_rules(t, v);
-	else
-		add_rules(t, test, STR(""));
+	ruletest_rules_read(t, test, key_of(test, top, "rules"), key_of(test, top, "node"));
 	if ((v = key_of(test, top, "matching")) != NULL)
 		read_matching(t, v);
 	if ((v = key_of(test, top, "allow_other")) != NULL)

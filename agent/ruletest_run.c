@@ -21,7 +21,7 @@ struct ruletest_runner {
 	bool match_all;			/* of the command line; a test may ask for it, too */
 	struct tiercel *engine;
 	struct limits limits;
-	const struct io_names *rules;	/* that the engine has; borrowed from a test */
+	const struct ruletest *rules;	/* the test whose rules the engine has */
 	bool loaded_all;		/* with rule matching "all" */
 	bool load_failed;
 	struct ruletest_cover *cover;	/* of all runners, or NULL */
@@ -66,16 +66,6 @@ static uint32_t line_of(const struct ruletest *t, uint32_t offset)
 }
 
 /* ---- rules --------------------------------------------------------------------------------- */
-
-static bool same_rules(const struct io_names *a, const struct io_names *b)
-{
-	if (!a || a->n != b->n)
-		return false;
-	for (uint32_t i = 0; i < a->n; i++)
-		if (strcmp(a->names[i], b->names[i]) != 0)
-			return false;
-	return true;
-}
 
 /* Keep what is in the way of the event that came nearest. */
 static void look_why(struct ruletest_runner *r, struct event_ctx *ev)
@@ -240,7 +230,7 @@ static int load(struct ruletest_runner *r, const struct ruletest *t, struct buf 
 	rules.match_all = opts.match_all;
 	rules.require_plugins = true;
 	diags_init(&diags);
-	e = rules_load(&t->rules, &rules, &r->limits, &diags, &rs);
+	e = rules_load(&t->rules, &t->bundle, &rules, &r->limits, &diags, &rs);
 	if (e == 0 && !rs->ok)
 		e = -EINVAL;
 	if (e == 0)
@@ -261,13 +251,13 @@ static bool prepare(struct ruletest_runner *r, const struct ruletest *t)
 	_cleanup_buf_ struct buf errors = BUF_INIT;
 	int e;
 
-	if (same_rules(r->rules, &t->rules) && r->loaded_all == all) {
+	if (r->rules && ruletest_rules_same(r->rules, t) && r->loaded_all == all) {
 		if (r->load_failed)
 			problem(r, "the rules do not load, see above");
 		return !r->load_failed;
 	}
 	e = load(r, t, &errors);
-	r->rules = &t->rules;
+	r->rules = t;
 	r->loaded_all = all;
 	r->load_failed = e < 0;
 	if (e < 0)
