@@ -41,7 +41,7 @@ expect "a selector that fits" 0 'this node: ok, 3 rules' \
 expect "rules of the selected layers" 0 '^Production' \
 	"$tiercel" rules --bundle "$b" --node environment=prod
 expect "the condition of a layer is part of its rules" 0 'container.image.repository glob' \
-	"$tiercel" explain --bundle "$b" Search
+	"$tiercel" explain --bundle "$b" --plan Search
 expect "check of a bundle" 0 'ok, 0 errors, 0 warnings' "$tiercel" check --bundle "$b"
 expect "wrong identity" 2 "did you mean 'cluster'" "$tiercel" check --bundle "$b" --node clustr=a
 expect "identity without a value" 2 'KEY=VALUE' "$tiercel" check --bundle "$b" --node cluster
@@ -101,7 +101,7 @@ check "and leaves no file" test ! -e "$tmp/evil.tar.gz"
 # ---- expired exceptions are said on every start, and the fields of the bundle
 sed -i 's/^  owner:/  expires: 2020-02-29\n  owner:/' "$b/apps/search/s.exceptions.yaml"
 expect "expired exception" 0 "s.exceptions.yaml:1:[0-9]+: warning: Exception 'index' of rule 'System' is over" \
-	"$tiercel" explain --bundle "$b" System
+	"$tiercel" explain --bundle "$b" --plan System
 expect "fields of the bundle" 0 '^System' \
-	"$tiercel" explain --bundle "$b" --append-output '%static.bundle_version %static.bundle_digest' System
+	"$tiercel" explain --bundle "$b" --append-output '%static.bundle_version %static.bundle_digest' --plan System
 tap_end
