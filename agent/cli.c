@@ -6,6 +6,11 @@
 #include "agent/cmd.h"
 #include "engine/redact.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
 void cli_init(struct cli *c, const struct command *cmd, int argc, char **argv)
 {
 	*c = (struct cli){ .cmd = cmd, .argc = argc, .at = 1, .argv = argv };
@@ -43,11 +48,58 @@ int cli_usage(const struct command *cmd, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+/* Messages that were not printed because stderr was full. */
+static atomic_bool never_wait;
+static atomic_ullong unsaid;
+
+void cli_never_wait(void)
+{
+	atomic_store(&never_wait, true);
+}
+
+uint64_t cli_unsaid(void)
+{
+	return atomic_load(&unsaid);
+}
+
+bool cli_has_room(void)
+{
+	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return !atomic_load(&never_wait) || poll(&fd, 1, 0) == 1;
+}
+
+void cli_print(struct str text)
+{
+	/* Where there is room in a pipe, this much fits. */
+	if (atomic_load(&never_wait) && text.len > PIPE_BUF)
+		text.len = PIPE_BUF;
+	if (!text.len)
+		return;
+	if (cli_has_room())
+		fwrite(text.p, 1, text.len, stderr);
+	else
+		atomic_fetch_add(&unsaid, 1);
+}
+
 static void say(const char *kind, const char *fmt, va_list ap)
 {
-	fprintf(stderr, "tiercel: %s: ", kind);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_printf(&text, "tiercel: %s%s", kind, *kind ? ": " : "");
+	buf_vprintf(&text, fmt, ap);
+	buf_add_char(&text, '\n');
+	if (!text.err)
+		cli_print(buf_str(&text));
+}
+
+void cli_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say("", fmt, ap);
+	va_end(ap);
 }
 
 int cli_fail(const char *fmt, ...)

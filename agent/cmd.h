@@ -66,5 +66,16 @@ int cli_redact(const struct command *cmd, const char *arg, struct redact **redac
 /* "tiercel: error: ..." on stderr; returns EXIT_FAILED. */
 int cli_fail(const char *fmt, ...) _printf_(1, 2);
 void cli_warn(const char *fmt, ...) _printf_(1, 2);
+/* "tiercel: ..." on stderr. */
+void cli_say(const char *fmt, ...) _printf_(1, 2);
+/*
+ * From now on a message that stderr has no room for is dropped and counted: whoever reads the log of a
+ * sensor must not be able to stop it.
+ */
+void cli_never_wait(void);
+uint64_t cli_unsaid(void);
+bool cli_has_room(void);
+/* Lines on stderr as they are; cut where only a part would fit at once. */
+void cli_print(struct str text);
 
 #endif

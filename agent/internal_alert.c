@@ -11,22 +11,22 @@ void internal_alert_begin(struct internal_builder *b, const char *rule, enum rul
 	arena_init(&b->arena, 4096, 0);
 	b->priority = priority;
 	b->alert = (struct internal_alert){ .rule = str_from(rule), .ts = clock_wall_ns(),
-					    .priority = priority_names[priority],
-					    .fields = b->fields };
+					    .priority = priority_names[priority] };
+	b->cap = 0;
 }
 
-/* NULL when there is no room. */
+/* NULL without memory: the alert goes without it. */
 static struct internal_field *add(struct internal_builder *b, const char *key)
 {
-	struct internal_field *f = &b->fields[b->alert.nfields];
+	struct internal_field *v = arena_grow(&b->arena, b->alert.fields, &b->cap,
+					      b->alert.nfields + 1, sizeof(*v));
+	struct str name = arena_str(&b->arena, str_from(key));
 
-	if (b->alert.nfields == INTERNAL_FIELDS_MAX)
+	if (!v || !name.p)
 		return NULL;
-	*f = (struct internal_field){ .key = arena_str(&b->arena, str_from(key)) };
-	if (!f->key.p)
-		return NULL;
-	b->alert.nfields++;
-	return f;
+	b->alert.fields = v;
+	v[b->alert.nfields] = (struct internal_field){ .key = name };
+	return &v[b->alert.nfields++];
 }
 
 void internal_alert_text(struct internal_builder *b, const char *key, const char *fmt, ...)
@@ -74,6 +74,11 @@ void internal_alert_number_of(struct internal_builder *b, const char *prefix, co
 		internal_alert_number(b, key.p, value);
 }
 
+void internal_alert_drop(struct internal_builder *b)
+{
+	arena_done(&b->arena);
+}
+
 void internal_alert_send(struct internal_alerts *to, struct internal_builder *b, const char *fmt, ...)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, out = BUF_INIT;
@@ -106,5 +111,5 @@ void internal_alert_send(struct internal_alerts *to, struct internal_builder *b,
 		cli_warn("no memory for an alert about the sensor itself: %.*s",
 			 STR_ARG(b->alert.rule));
 	}
-	arena_done(&b->arena);
+	internal_alert_drop(b);
 }

@@ -8,8 +8,6 @@
 
 #include "agent/outputs.h"
 
-enum { INTERNAL_FIELDS_MAX = 512 };
-
 /* Where they go and how they look. */
 struct internal_alerts {
 	struct outputs *outputs;
@@ -21,7 +19,7 @@ struct internal_builder {
 	struct arena arena;
 	struct internal_alert alert;
 	enum rule_priority priority;
-	struct internal_field fields[INTERNAL_FIELDS_MAX];	/* more are not added */
+	uint32_t cap;			/* of alert.fields, in the arena */
 };
 
 /* Begin with the name and the priority; then add fields; sending ends it. */
@@ -35,5 +33,7 @@ void internal_alert_number_of(struct internal_builder *b, const char *prefix, co
 			      uint64_t value);
 void internal_alert_send(struct internal_alerts *to, struct internal_builder *b, const char *fmt, ...)
 	_printf_(3, 4);
+/* Instead of sending. */
+void internal_alert_drop(struct internal_builder *b);
 
 #endif

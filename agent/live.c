@@ -23,6 +23,11 @@ static void on_reload(int sig)
 	reload_signal = 1;
 }
 
+void live_request_reload(void)
+{
+	reload_signal = 1;
+}
+
 static void on_reopen(int sig)
 {
 	reopen_signal = 1;
@@ -80,6 +85,7 @@ static int start_engine(struct live *l)
 	const struct config *c = l->opts->config;
 	struct tiercel_opts opts = { .match_all = l->opts->rules.match_all, .on_alert = on_alert,
 				     .ctx = l };
+	int r;
 
 	l->limits.max[LIMIT_THREADS] = c->falco_libs.thread_table_size;
 	alert_options(l);
@@ -89,6 +95,9 @@ static int start_engine(struct live *l)
 	l->stats.start_mono_ns = clock_mono_ns();
 	if (outputs_open(&l->outputs, c) < 0)
 		return EXIT_FAILED;
+	r = metrics_snapshot_init(&l->metrics, c);
+	if (r < 0)
+		return cli_fail("metrics.output_file '%s': %s", c->metrics.output_file, strerror(-r));
 	opts.alert = l->alert;
 	opts.forms = l->outputs.forms;
 	opts.on_event = l->opts->record_path ? on_event : NULL;

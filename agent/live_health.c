@@ -81,9 +81,10 @@ void live_health_start(struct live *l)
 	collect_source(l);
 	l->stats.running = true;
 	collect(l);
-	fprintf(stderr, "tiercel: sensor running: %u rules, %u system calls watched, %u rings of "
-			"%" PRIu64 " KiB together\n", l->stats.rules_active, l->stats.source.syscalls,
+	cli_say("sensor running: %u rules, %u system calls watched, %u rings of %" PRIu64
+		" KiB together", l->stats.rules_active, l->stats.source.syscalls,
 		l->stats.source.rings, l->stats.source.ring_bytes >> 10);
+	cli_never_wait();
 	heartbeat_start(&l->heartbeat, &l->stats, refused.len ? refused.p : "", &l->internal);
 	agent_stats_publish(&l->stats);
 }
@@ -91,14 +92,15 @@ void live_health_start(struct live *l)
 bool live_health_polled(struct live *l)
 {
 	uint64_t now = clock_mono_ns();
-	bool stop = false, check = now >= l->next_check_ns, beat = heartbeat_due(&l->heartbeat);
+	bool stop = false, check = now >= l->next_check_ns, beat = heartbeat_due(&l->heartbeat),
+	     snapshot = metrics_snapshot_due(&l->metrics);
 
 	l->stats.polls++;
 	losses_polled(&l->losses, tiercel_stats(l->engine)->events, &l->stats, &l->internal);
 	if (now < l->next_publish_ns)
 		return false;
 	l->next_publish_ns = now + PUBLISH_MS * NS_PER_MS;
-	if (check || beat)
+	if (check || beat || snapshot)
 		collect_source(l);
 	collect(l);
 	agent_stats_publish(&l->stats);
@@ -108,6 +110,8 @@ bool live_health_polled(struct live *l)
 	}
 	if (beat)
 		heartbeat_send(&l->heartbeat, &l->stats, &l->internal);
+	if (snapshot)
+		metrics_snapshot_send(&l->metrics, &l->stats, &l->internal);
 	return stop;
 }
 
@@ -142,6 +146,8 @@ void live_health_summary(struct live *l)
 	struct source_stats *s = &l->stats.source;
 
 	collect(l);
+	if (!cli_has_room())	/* nobody reads it, and the end is bounded */
+		return;
 	summary_speed(l->stats.engine.events, summary_cpu_seconds());
 	fprintf(stderr, "produced: %" PRIu64 ", delivered: %" PRIu64 ", read: %" PRIu64 "\n", s->produced,
 		s->delivered, s->read);
@@ -156,10 +162,13 @@ void live_health_summary(struct live *l)
 			recorder_skipped(l->recorder));
 	summary_alerts(l->engine);
 	print_outputs(&l->stats);
+	if (cli_unsaid())
+		fprintf(stderr, "messages: %" PRIu64 " were not printed, nobody read them\n", cli_unsaid());
 	summary_limits(&l->limits);
 }
 
 void live_health_done(struct live *l)
 {
+	metrics_snapshot_done(&l->metrics);
 	agent_stats_done(&l->stats);
 }

@@ -11,6 +11,7 @@
 #include "agent/heartbeat.h"
 #include "agent/live.h"
 #include "agent/losses.h"
+#include "agent/metrics_snapshot.h"
 #include "agent/reload.h"
 
 struct live {
@@ -28,6 +29,7 @@ struct live {
 	struct internal_alerts internal;
 	struct losses losses;
 	struct heartbeat heartbeat;
+	struct metrics_snapshot metrics;
 
 	struct live_rules *rules;	/* in force; NULL: none */
 	struct reload *reload;		/* NULL: without rules */

@@ -85,8 +85,8 @@ static void accept(struct live *l, struct live_rules *rules, uint64_t compile_ns
 	l->stats.reloads.last_compile_ns = compile_ns;
 	l->stats.reloads.last_swap_ns = clock_mono_ns() - start;
 	reload_retire(l->reload, old);
-	fprintf(stderr, "tiercel: rules loaded: %u active, compiled in %" PRIu64 " ms, swapped in %"
-			PRIu64 " us\n", rules->nactive, (uint64_t)(compile_ns / NS_PER_MS),
+	cli_say("rules loaded: %u active, compiled in %" PRIu64 " ms, swapped in %" PRIu64 " us",
+		rules->nactive, (uint64_t)(compile_ns / NS_PER_MS),
 		l->stats.reloads.last_swap_ns / 1000);
 	if (!l->heartbeat.enabled)
 		return;

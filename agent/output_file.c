@@ -114,10 +114,20 @@ static const struct output_sink sink = {
 	.name = "file", .write = write_batch, .reopen = close_file, .free = free_file,
 };
 
+/* A name that cannot be a file is an error of the configuration: said at the start. */
+static int start(const struct config *c, struct file *f, struct output **ret)
+{
+	int r = strlen(f->path) > PATH_MAX - 16 ? -ENAMETOOLONG : open_file(f);
+
+	if (r == 0)
+		return output_queue_new(c, &sink, f, ret);
+	free_file(f);
+	return r;
+}
+
 int output_file_open(const struct config *c, struct output **ret)
 {
 	struct file *f = malloc(sizeof(*f));
-	int r;
 
 	if (!f)
 		return -ENOMEM;
@@ -126,11 +136,15 @@ int output_file_open(const struct config *c, struct output **ret)
 			    .max_age_ns = c->file_output.max_age * NS_PER_MS,
 			    .max_files = (uint32_t)c->file_output.max_files, .fd = -1 };
 	output_lines_init(&f->lines, c);
-	/* A name that cannot be a file is an error of the configuration: say so at the start. */
-	r = open_file(f);
-	if (r < 0 || strlen(f->path) > PATH_MAX - 16) {
-		free_file(f);
-		return r < 0 ? r : -ENAMETOOLONG;
-	}
-	return output_queue_new(c, &sink, f, ret);
+	return start(c, f, ret);
+}
+
+int output_file_append(const struct config *c, const char *path, struct output **ret)
+{
+	struct file *f = malloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	*f = (struct file){ .path = path, .lines = { .json = true }, .fd = -1 };
+	return start(c, f, ret);
 }

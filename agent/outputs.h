@@ -33,6 +33,8 @@ bool outputs_all_closed(const struct outputs *o);
 /* Constructors; called when the output is enabled. 0 or -errno. */
 int output_stdout_open(const struct config *c, struct output **ret);
 int output_file_open(const struct config *c, struct output **ret);
+/* The JSON of messages appended to another file; not one of the set. The path is borrowed. */
+int output_file_append(const struct config *c, const char *path, struct output **ret);
 int output_syslog_open(const struct config *c, struct output **ret);
 int output_program_open(const struct config *c, struct output **ret);
 int output_grpc_open(const struct config *c, struct output **ret);

@@ -108,7 +108,7 @@ static void compile(struct reload *r, bool forced)
 	uint64_t start = clock_mono_ns();
 	int e = live_rules_load(r->spec, NULL, r->engine, &problems, &rules);
 
-	io_print(&problems, stderr);
+	cli_print(buf_str(&problems));
 	if (e < 0) {
 		char *text = e == -ENOMEM || problems.err || !problems.p ? strdup("out of memory")
 									 : strdup(problems.p);

@@ -156,6 +156,65 @@ def test_heartbeat(work, rules, results):
         a["source"] == "internal" for a in records) else json.dumps(records[:1])))
 
 
+def test_metrics(work, rules, results):
+    path = os.path.join(work, "samples.jsonl")
+    sensor = Sensor(work, "run", "-r", rules, "-o", "metrics.enabled=true", "-o", "metrics.interval=300ms",
+                    "-o", "metrics.output_file=" + path, name="metrics")
+    try:
+        ready = sensor.wait_ready()
+        mark(work, "metrics")
+        got = ready and sensor.wait_alert(
+            lambda a: a["rule"] == "Falco internal: metrics snapshot" and
+            a["output_fields"].get("falco.rules.mark") == 1)
+        lines = wait(lambda: [json.loads(line) for line in text(path).splitlines()])
+    finally:
+        sensor.stop()
+    wanted = ["evt.time", "falco.version", "falco.num_evts", "scap.n_evts", "falco.n_threads",
+              "falco.rules.matches_total", "falco.memory_rss_mb", "falco.cpu_usage_perc"]
+    results.append(("metrics snapshots have Falco's names", None if got and
+                    all(k in got["output_fields"] for k in wanted) else str(got) + sensor.messages()))
+    results.append(("metrics snapshots are lines of a file",
+                    None if lines and lines[0]["sample"] == 1 and lines[0]["output_fields"]["falco.version"]
+                    else str(lines)))
+
+
+def test_stderr(work, rules, results):
+    """Nobody reads the messages: the sensor goes on, and ends."""
+    reader, writer = os.pipe()
+    out = open(os.path.join(work, "stderr.jsonl"), "w+")
+    process = subprocess.Popen([os.path.join(BUILD, "tiercel"), "run", "-r", rules, "--heartbeat"],
+                               stdout=out, stderr=writer, preexec_fn=enter_root_cgroup)
+    try:
+        if not wait(lambda: "internal: start" in text(out.name), 60):
+            results.append(("stderr: the sensor starts", "no start record"))
+            return
+        os.set_blocking(writer, False)
+        try:
+            while os.write(writer, b"x" * 4096):
+                pass
+        except BlockingIOError:
+            pass
+        os.set_blocking(writer, True)
+        with open(rules, "a") as f:
+            f.write("- rule: [")
+        for _ in range(5):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.1)
+        mark(work, "unread")
+        got = wait(lambda: "m-unread" in text(out.name))
+        results.append(("a full stderr does not stop the sensor", None if got else text(out.name)[-300:]))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            status = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = None
+        os.close(writer)
+        os.close(reader)
+    results.append(("and it ends", None if status == 0 else str(status)))
+
+
 def main():
     require(community=False, cgroup=False)
     results = []
@@ -167,6 +226,8 @@ def main():
         test_blocked(work, rules, results)
         test_closed(work, rules, results)
         test_heartbeat(work, rules, results)
+        test_metrics(work, rules, results)
+        test_stderr(work, rules, results)
     report(results)
 
 

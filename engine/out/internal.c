@@ -26,18 +26,11 @@ static void add_value(struct buf *out, const struct internal_field *f)
 	}
 }
 
-static void render_json(const struct internal_alert *alert, const struct alert_opts *opts,
-			struct buf *out)
+void internal_render_fields(const struct internal_alert *alert, struct buf *out)
 {
+	_cleanup_buf_ struct buf value = BUF_INIT;
 	struct json j = json_start(out);
-	_cleanup_buf_ struct buf time = BUF_INIT, value = BUF_INIT;
 
-	json_obj(&j);
-	json_key(&j, "hostname");
-	json_str(&j, opts->hostname);
-	json_key(&j, "output");
-	json_str(&j, alert->message);
-	json_key(&j, "output_fields");
 	json_obj(&j);
 	for (uint32_t i = 0; i < alert->nfields; i++) {
 		buf_clear(&value);
@@ -49,6 +42,22 @@ static void render_json(const struct internal_alert *alert, const struct alert_o
 			json_raw(&j, buf_str(&value));
 	}
 	json_obj_end(&j);
+}
+
+static void render_json(const struct internal_alert *alert, const struct alert_opts *opts,
+			struct buf *out)
+{
+	struct json j = json_start(out);
+	_cleanup_buf_ struct buf time = BUF_INIT, fields = BUF_INIT;
+
+	json_obj(&j);
+	json_key(&j, "hostname");
+	json_str(&j, opts->hostname);
+	json_key(&j, "output");
+	json_str(&j, alert->message);
+	json_key(&j, "output_fields");
+	internal_render_fields(alert, &fields);
+	json_raw(&j, buf_str(&fields));
 	json_key(&j, "priority");
 	json_cstr(&j, alert->priority);
 	json_key(&j, "rule");

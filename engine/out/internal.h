@@ -32,4 +32,7 @@ struct internal_alert {
 void internal_render(struct internal_alert *alert, const struct alert_opts *opts, unsigned forms,
 		     struct arena *a, struct buf *out, struct alert_forms *ret);
 
+/* The object output_fields alone, in the order of the fields. */
+void internal_render_fields(const struct internal_alert *alert, struct buf *out);
+
 #endif
