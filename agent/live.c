@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-enum { POLL_MS = 100, LAST_POLL_MS = 5 };
+enum { POLL_MS = 100, LAST_POLL_MS = 5, LOOK_EVENTS = 1024 };
 
 static volatile sig_atomic_t stop_signal, reload_signal, reopen_signal;
 
@@ -133,6 +133,19 @@ static int feed_snapshot(void *ctx, const struct snapshot_item *item)
 	return 0;
 }
 
+/* Is there something to do before the rings are empty? Under load that may be long from now. */
+static int needs_attention(struct live *l)
+{
+	if (l->draining)
+		return 0;
+	if (l->reload && reload_ready(l->reload))
+		return 1;
+	if (++l->unwatched < LOOK_EVENTS)
+		return 0;
+	l->unwatched = 0;
+	return clock_mono_ns() >= l->next_publish_ns;
+}
+
 static int feed_event(void *ctx, struct event *ev)
 {
 	struct live *l = ctx;
@@ -141,11 +154,11 @@ static int feed_event(void *ctx, struct event *ev)
 	l->last_event_ts = ev->ts;
 	tiercel_event(l->engine, ev);
 	if (!l->recorder || l->full)
-		return 0;
+		return needs_attention(l);
 	r = recorder_event(l->recorder, ev);
 	l->full = r > 0;
 	l->record_err = MIN(r, 0);
-	return 0;
+	return needs_attention(l);
 }
 
 /* What rules ask for; a recording wants everything. */
@@ -219,6 +232,7 @@ static int loop(struct live *l)
 	while (e == EXIT_OK && !stop_signal && !l->full && clock_mono_ns() < end)
 		e = poll_once(l);
 	/* What is in the rings when the signal comes is evaluated, too. */
+	l->draining = true;
 	l->source->ops->stop(l->source);
 	while (l->source->ops->poll(l->source, LAST_POLL_MS, feed_event, l) > 0)
 		;

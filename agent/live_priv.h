@@ -37,6 +37,8 @@ struct live {
 	struct agent_stats stats;	/* what is published; rules and hits are ours */
 	uint64_t last_event_ts;
 	uint64_t next_publish_ns, next_check_ns;
+	uint32_t unwatched;		/* events since somebody looked at the clock */
+	bool draining;			/* the end: only events count */
 };
 
 /* live_health.c */

@@ -48,9 +48,14 @@ void reload_request(struct reload *r)
 	wake(r);
 }
 
+bool reload_ready(const struct reload *r)
+{
+	return atomic_load_explicit(&r->have_result, memory_order_acquire);
+}
+
 bool reload_take(struct reload *r, struct reload_result *ret)
 {
-	if (!atomic_load_explicit(&r->have_result, memory_order_acquire))
+	if (!reload_ready(r))
 		return false;
 	*ret = r->result;
 	r->result = (struct reload_result){ 0 };

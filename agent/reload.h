@@ -27,7 +27,9 @@ void reload_free(struct reload *r);
 
 /* Read the rules again, changed or not. Any thread, and signal handlers. */
 void reload_request(struct reload *r);
-/* Is there a result? Then it belongs to the caller. Costs one load otherwise. Live thread. */
+/* Is there a result? Costs one load. */
+bool reload_ready(const struct reload *r);
+/* Take it, if there is one: it belongs to the caller then. Live thread. */
 bool reload_take(struct reload *r, struct reload_result *ret);
 /* `old` was replaced (NULL: nothing): it is freed by the thread. Live thread. */
 void reload_retire(struct reload *r, struct live_rules *old);
