@@ -63,14 +63,20 @@ static bool get_name(const struct field_ref *f, struct event_ctx *ctx, struct va
 	return fd_name_of(ctx, ret);
 }
 
+/* Names of new fds come only now: what is known about them is known by their text. */
+static const struct istr *seen_before(const struct event_ctx *ctx, const struct istr *text)
+{
+	return text && (text->shared || !(ctx->ev->info->flags & EF_CREATES_FD)) ? text : NULL;
+}
+
 static const struct istr *interned_name(const struct event_ctx *ctx)
 {
-	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->name : NULL;
+	return ctx->has_fd && ctx->thread && ctx->fd ? seen_before(ctx, ctx->fd->name) : NULL;
 }
 
 static const struct istr *interned_nameraw(const struct event_ctx *ctx)
 {
-	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->nameraw : NULL;
+	return ctx->has_fd && ctx->thread && ctx->fd ? seen_before(ctx, ctx->fd->nameraw) : NULL;
 }
 
 static bool get_nameraw(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
