@@ -74,7 +74,8 @@ static void forget(struct classes *c)
 	c->generation++;
 	memset(c->index, 0, (c->index_mask + 1ULL) * sizeof(*c->index));
 	for (uint32_t i = 0; i < c->nlists; i++)
-		memset(c->lists[i].judged, CLASS_NEW, c->lists[i].cap);
+		if (c->lists[i].cap)
+			memset(c->lists[i].judged, CLASS_NEW, c->lists[i].cap);
 }
 
 uint32_t classes_number(struct classes *c, const uint64_t *truth)
