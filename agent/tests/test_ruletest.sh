@@ -3,7 +3,7 @@
 # tiercel test, explain --trace, diff: results, reports, exit codes, and messages for wrong input.
 # Prints TAP.
 set -u
-tiercel=${BUILD:-build}/tiercel
+tiercel=$(realpath "${BUILD:-build}/tiercel")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 n=0
@@ -251,7 +251,7 @@ tests:
       - execve: {proc.name: sh, container.name: x}
     expect: [Shell in a container, Any shell]
 TESTS
-(cd "$tmp" && "$OLDPWD/$tiercel" test --tap bad >out 2>err; echo "status $?" >>out)
+(cd "$tmp" && "$tiercel" test --tap bad >out 2>err; echo "status $?" >>out)
 cat >"$tmp/want" <<'WANT'
 1..6
 not ok 1 - bad/bad.tests.yaml: wrong field of the alert
@@ -336,7 +336,7 @@ expect "test files are no rules" 0 '.' "$tiercel" check "$tmp/good"
 
 # ---- explain -----------------------------------------------------------------------------------
 trace=$(ls "$tmp"/traces/good-*-near_miss.scap)
-(cd "$tmp/traces" && "$OLDPWD/$tiercel" explain -r ../rules.yaml "Secret read" --misses 2 \
+(cd "$tmp/traces" && "$tiercel" explain -r ../rules.yaml "Secret read" --misses 2 \
 	--trace "${trace##*/}") >"$tmp/out" 2>&1
 cat >"$tmp/want" <<'WANT'
 3 events of its types, 0 match, 0 swallowed by exceptions
