@@ -5,6 +5,8 @@
  */
 #include "agent/alert_diff.h"
 
+#include <unistd.h>
+
 enum { EXAMPLES_DEFAULT = 3, EXAMPLES_MAX = 1000 };
 enum { OPT_TRACE = RULE_OPTION_COUNT, OPT_FAIL_ON, OPT_SHOW, OPT_JSON };
 
@@ -24,11 +26,11 @@ const struct command cmd_diff = {
 	.name = "diff",
 	.operands = "OLD NEW --trace TRACE...",
 	.summary = "Compare the alerts of two versions of rules on traces.",
-	.description = "OLD and NEW are rules files or directories; rules of -r are loaded before "
-		       "both, the other options\nabout rules hold for both. Differences are grouped "
-		       "by rule and reason: the exception that took an\nalert away, a condition, "
-		       "another rule that comes first. Exit status: 0, 1 by --fail-on or when\n"
-		       "rules or traces are wrong, 2 usage.",
+	.description = "OLD and NEW are rules files, directories or bundles; rules of -r are loaded "
+		       "before both, the other\noptions about rules hold for both. Differences are "
+		       "grouped by rule and reason: the exception that\ntook an alert away, a "
+		       "condition, another rule that comes first. Exit status: 0, 1 by --fail-on or\n"
+		       "when rules or traces are wrong, 2 usage.",
 	.options = options,
 	.run = diff_run,
 };
@@ -154,7 +156,18 @@ static int report(const struct diff_command *c, struct alert_diff *d)
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-/* The common options with the files of one side behind those of -r. */
+/* A folder with bundle.yaml, or an archive of one. */
+static bool is_bundle(const char *path)
+{
+	_cleanup_buf_ struct buf name = BUF_INIT;
+
+	if (str_ends(str_from(path), STR(".tar.gz")))
+		return true;
+	buf_printf(&name, "%s/%s", path, BUNDLE_FILE_NAME);
+	return !name.err && access(name.p, R_OK) == 0;
+}
+
+/* The common options with the files of one side behind those of -r, or its bundle. */
 static int side_files(const struct rule_options *common, const char *path,
 		      struct rule_options *ret_side)
 {
@@ -163,6 +176,10 @@ static int side_files(const struct rule_options *common, const char *path,
 	for (uint32_t i = 0; i < common->files.n; i++)
 		if (io_names_add(&ret_side->files, common->files.names[i]) < 0)
 			return cli_fail("out of memory");
+	if (is_bundle(path)) {
+		ret_side->bundle.path = path;
+		return EXIT_OK;
+	}
 	return rules_add_path(&ret_side->files, path) < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -247,6 +264,8 @@ static int diff_run(const struct command *cmd, int argc, char **argv)
 		e = cli_usage(cmd, "two versions of rules are compared: OLD NEW");
 	else if (e == EXIT_OK && c.traces.n == 0)
 		e = cli_usage(cmd, "no trace given (--trace TRACE)");
+	else if (e == EXIT_OK && c.rules.bundle.path)
+		e = cli_usage(cmd, "bundles are compared as OLD and NEW, not with --bundle");
 	else if (e == EXIT_OK && c.rules.text)
 		e = cli_usage(cmd, "alerts are compared in their JSON form: no --text");
 	if (e == EXIT_OK)

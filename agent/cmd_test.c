@@ -364,8 +364,8 @@ static int run_baseline(struct test_command *c, const struct cli *cli)
 
 	if (cli->noperands == 0)
 		return cli_usage(cli->cmd, "no TRACE given");
-	if (c->rules.files.n == 0)
-		return cli_usage(cli->cmd, "--baseline needs rules (-r FILE or DIR)");
+	if (!rule_options_any(&c->rules))
+		return cli_usage(cli->cmd, "--baseline needs rules (-r or --bundle)");
 	if (c->coverage || c->require || c->junit || c->tap || c->write_dir)
 		return cli_usage(cli->cmd, "--baseline has only --json and --budget");
 	return baseline_run(&opts, &c->rules);
@@ -373,7 +373,7 @@ static int run_baseline(struct test_command *c, const struct cli *cli)
 
 static int check_usage(const struct test_command *c, const struct cli *cli)
 {
-	if (c->rules.files.n > 0)
+	if (rule_options_any(&c->rules))
 		return cli_usage(cli->cmd, "tests name their rules themselves: -r goes with --baseline");
 	if (c->budget)
 		return cli_usage(cli->cmd, "--budget goes with --baseline");

@@ -57,7 +57,7 @@ static bool fill(struct ruletest_cover *c, struct cover_rule *to, const struct c
 	for (uint32_t i = 0; i < to->nexceptions; i++)
 		to->exceptions[i] = (struct cover_exception){
 			.name = arena_strdup(&c->arena, rule->exceptions[i].name.s),
-			.has_values = rule->exceptions[i].nrows > 0,
+			.has_values = rule->exceptions[i].ast != NULL,
 		};
 	return true;
 }

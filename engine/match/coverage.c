@@ -36,15 +36,19 @@ static uint32_t list_checks(const struct ruleset *rs, const struct ast *a,
 static bool add_rule(struct coverage *c, const struct rule *rule)
 {
 	struct coverage_rule *r = &c->rules[c->nrules];
-	const struct ast *own = explain_own_node(rule);
+	const struct ast *part;
+	uint32_t at = 0;
 
-	*r = (struct coverage_rule){ .rule = rule, .nchecks = count_checks(own) };
+	*r = (struct coverage_rule){ .rule = rule };
+	for (uint32_t i = 0; (part = explain_own_part(rule, i)) != NULL; i++)
+		r->nchecks += count_checks(part);
 	r->checks = arena_array(&c->arena, MAX(r->nchecks, 1u), sizeof(*r->checks));
 	r->exceptions = arena_array(&c->arena, MAX(rule->nexceptions, 1u), sizeof(*r->exceptions));
 	if (!r->checks || !r->exceptions)
 		return false;
 	memset(r->exceptions, 0, MAX(rule->nexceptions, 1u) * sizeof(*r->exceptions));
-	list_checks(c->rs, own, NULL, r->checks);
+	for (uint32_t i = 0; (part = explain_own_part(rule, i)) != NULL; i++)
+		at += list_checks(c->rs, part, NULL, r->checks + at);
 	c->nrules++;
 	return true;
 }
@@ -103,32 +107,37 @@ static bool walk(const struct ast *a, struct event_ctx *ctx, struct coverage_che
 	}
 }
 
+static void walk_parts(struct coverage_rule *r, struct event_ctx *ctx)
+{
+	const struct ast *part;
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; (part = explain_own_part(r->rule, i)) != NULL; i++)
+		if (!walk(part, ctx, r->checks, &at))
+			return;
+}
+
 static void count_result(struct coverage_rule *r, struct event_ctx *ctx)
 {
 	struct explain_verdict v;
 
 	explain_judge(r->rule, ctx, &v);
 	r->matched += v.matches;
-	r->near_misses += v.distance == 1;
-	for (uint32_t i = 0; v.swallowed_by && i < r->rule->nexceptions; i++) {
-		const struct ast *node = explain_exception_node(r->rule, i);
-
-		r->exceptions[i] += node && !match_ast(node, ctx);
-	}
-	if (v.swallowed_by && v.distance > 1)	/* an exception of several checks is near, too */
-		r->near_misses++;
+	r->near_misses += v.distance == 1 && !v.swallowed_by;
+	for (uint32_t i = 0; v.swallowed_by && i < r->rule->nexceptions; i++)
+		r->exceptions[i] += r->rule->exceptions[i].ast &&
+				    match_ast(r->rule->exceptions[i].ast, ctx);
 }
 
 void coverage_event(struct coverage *c, struct event_ctx *ctx)
 {
 	for (uint32_t i = 0; i < c->nrules; i++) {
 		struct coverage_rule *r = &c->rules[i];
-		uint32_t at = 0;
 
 		if (!explain_applies(r->rule, ctx))
 			continue;
 		r->evaluated++;
-		walk(explain_own_node(r->rule), ctx, r->checks, &at);
+		walk_parts(r, ctx);
 		count_result(r, ctx);
 	}
 }

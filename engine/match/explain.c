@@ -11,30 +11,33 @@ enum { VALUES_SHOWN = 6, VALUE_BYTES_SHOWN = 200, TRUTH_COLUMN = 4 };
 
 /* ---- parts of a rule ----------------------------------------------------------------------- */
 
-static uint32_t nonempty_exceptions(const struct rule *rule)
+/* Exceptions stand at the end of the condition, as negations of what they except. */
+static uint32_t exceptions_within(const struct rule *rule)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < rule->nexceptions; i++)
-		n += rule->exceptions[i].nrows > 0;
+		n += rule->exceptions[i].ast != NULL;
 	return n;
 }
 
-const struct ast *explain_exception_node(const struct rule *rule, uint32_t i)
+const struct ast *explain_own_part(const struct rule *rule, uint32_t i)
 {
-	uint32_t n = nonempty_exceptions(rule), at = 0;
+	uint32_t n = exceptions_within(rule);
 
-	if (!rule->ast || i >= rule->nexceptions || !rule->exceptions[i].nrows ||
-	    rule->ast->nkids <= n)
-		return NULL;
-	for (uint32_t k = 0; k < i; k++)
-		at += rule->exceptions[k].nrows > 0;
-	return rule->ast->kids[rule->ast->nkids - n + at];
+	if (!n)
+		return i == 0 ? rule->ast : NULL;
+	return i < rule->ast->nkids - n ? rule->ast->kids[i] : NULL;
 }
 
-const struct ast *explain_own_node(const struct rule *rule)
+static bool own_parts_hold(const struct rule *rule, struct event_ctx *ctx)
 {
-	return nonempty_exceptions(rule) ? rule->ast->kids[0] : rule->ast;
+	const struct ast *part;
+
+	for (uint32_t i = 0; (part = explain_own_part(rule, i)) != NULL; i++)
+		if (!match_ast(part, ctx))
+			return false;
+	return true;
 }
 
 const struct ruleset_macro *explain_macro(const struct ruleset *rs, const struct ast *node)
@@ -45,10 +48,11 @@ const struct ruleset_macro *explain_macro(const struct ruleset *rs, const struct
 	return NULL;
 }
 
+/* The exception that the node is the negation of, or NULL. */
 static const struct rule_exception *exception_of(const struct rule *rule, const struct ast *node)
 {
 	for (uint32_t i = 0; i < rule->nexceptions; i++)
-		if (explain_exception_node(rule, i) == node)
+		if (node->kind == AST_NOT && rule->exceptions[i].ast == node->kids[0])
 			return &rule->exceptions[i];
 	return NULL;
 }
@@ -268,14 +272,11 @@ void explain_blockers(const struct rule *rule, struct event_ctx *ctx, unsigned i
 
 static const struct rule_exception *swallower(const struct rule *rule, struct event_ctx *ctx)
 {
-	if (!nonempty_exceptions(rule) || !match_ast(explain_own_node(rule), ctx))
+	if (!own_parts_hold(rule, ctx))
 		return NULL;
-	for (uint32_t i = 0; i < rule->nexceptions; i++) {
-		const struct ast *node = explain_exception_node(rule, i);
-
-		if (node && !match_ast(node, ctx))
+	for (uint32_t i = 0; i < rule->nexceptions; i++)
+		if (rule->exceptions[i].ast && match_ast(rule->exceptions[i].ast, ctx))
 			return &rule->exceptions[i];
-	}
 	return NULL;
 }
 

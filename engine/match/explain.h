@@ -42,11 +42,9 @@ void explain_check_text(const struct ast *check, struct buf *out);
 const struct ruleset_macro *explain_macro(const struct ruleset *rs, const struct ast *node);
 
 /*
- * The exceptions of a rule inside its condition: "(condition) and not (exception) and not ...".
- * Node of exception `i`, or NULL when it has no values.
+ * A rule without its exceptions: part i of its condition, all of which have to hold (the limits of
+ * its layer, then what the rule says). NULL behind the last one.
  */
-const struct ast *explain_exception_node(const struct rule *rule, uint32_t i);
-/* The rule without its exceptions. */
-const struct ast *explain_own_node(const struct rule *rule);
+const struct ast *explain_own_part(const struct rule *rule, uint32_t i);
 
 #endif
