@@ -220,6 +220,23 @@ static bool next_path(struct str cgroups, uint32_t *pos, struct str *ret_path)
 	return false;
 }
 
+/*
+ * A group inside that of the container, made by systemd or a runtime in it. Only engines whose ids
+ * cannot be mistaken for a name.
+ */
+static bool match_inner(struct str path, struct cgroup_match *ret)
+{
+	int slash;
+
+	while ((slash = str_rfind(path, '/')) > 0) {
+		path.len = (uint32_t)slash;
+		for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+			if (engines[i].match == match_runc && engines[i].match(&engines[i], path, ret))
+				return true;
+	}
+	return false;
+}
+
 bool cgroup_container(struct str cgroups, struct cgroup_match *ret)
 {
 	struct str path;
@@ -235,5 +252,8 @@ bool cgroup_container(struct str cgroups, struct cgroup_match *ret)
 		for (pos = 0; next_path(cgroups, &pos, &path);)
 			if (engines[i].match(&engines[i], path, ret))
 				return true;
+	for (pos = 0; next_path(cgroups, &pos, &path);)
+		if (match_inner(path, ret))
+			return true;
 	return false;
 }

@@ -22,6 +22,12 @@ static const struct {
 	{ "/default/web", "containerd", "web" },
 	{ "/lxc/guest/init.scope", "lxc", "guest" },
 	{ "/lxc.payload.guest", "lxc", "guest" },
+	/* below the group of the container */
+	{ "/docker/" ID "/init.scope", "docker", "0123456789ab" },
+	{ "/docker/" ID "/system.slice/ssh.service", "docker", "0123456789ab" },
+	{ "/kubepods.slice/cri-containerd-" ID ".scope/init", "cri", "0123456789ab" },
+	{ "/kubepods/pod1-2/" ID "/kubelet/kubepods/besteffort", "docker", "0123456789ab" },
+	{ "/kubepods.slice/crio-conmon-" ID ".scope/x", NULL, NULL },
 	{ "/", NULL, NULL },
 	{ "/init.scope", NULL, NULL },
 	{ "/user.slice/user-1000.slice/session-1.scope", NULL, NULL },
