@@ -4,7 +4,7 @@
  * what will not be seen. One report, built as JSON and printed from it as text.
  */
 #include "agent/cmd.h"
-#include "agent/source.h"
+#include "agent/source_coverage.h"
 #include "agent/source_syscalls.h"
 
 #include <jansson.h>
@@ -29,34 +29,6 @@ const struct command cmd_doctor = {
 		       "cannot run here.",
 	.options = options,
 	.run = doctor_run,
-};
-
-static bool never(void)
-{
-	return false;
-}
-
-static bool no_io_uring(void)
-{
-	bool off = false;
-	FILE *f = fopen("/proc/sys/kernel/io_uring_disabled", "re");
-
-	if (f) {
-		off = fgetc(f) == '2';
-		fclose(f);
-	}
-	return off;
-}
-
-/* What system call exits do not show, whatever attaches; `absent`: this kernel does not do it. */
-static const struct blind_spot {
-	const char *what;
-	bool (*absent)(void);
-} blind_spots[] = {
-	{ "operations submitted through io_uring: only setup, enter and register are seen",
-	  no_io_uring },
-	{ "reads and writes of mapped memory (mmap): only the mapping is seen", never },
-	{ "what a process does inside a call that has not returned", never },
 };
 
 static const struct {
@@ -149,22 +121,17 @@ static json_t *describe_sensor(struct source *s)
 			 describe_syscalls(stats.syscalls));
 }
 
-static json_t *describe_blind_spots(void)
+static void add_gap(void *ctx, const char *what)
 {
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < ARRAY_SIZE(blind_spots); i++)
-		if (!blind_spots[i].absent())
-			json_array_append_new(list, json_string(blind_spots[i].what));
-	return list;
+	json_array_append_new(ctx, json_string(what));
 }
 
 static json_t *examine(void)
 {
 	_cleanup_buf_ struct buf error = BUF_INIT;
 	struct source_ring_opts opts = { .report_self = false };
+	json_t *sensor, *gaps = json_array();
 	struct source *source;
-	json_t *sensor;
 
 	/* Everything is loaded, whatever rules would ask for. */
 	if (source_ring_open(&opts, &error, &source) < 0) {
@@ -174,10 +141,11 @@ static json_t *examine(void)
 				   (size_t)(text.len ? text.len : 1));
 	} else {
 		sensor = describe_sensor(source);
+		source_coverage(source, add_gap, gaps);
 		source->ops->close(source);
 	}
 	return json_pack("{s:o, s:o, s:o}", "kernel", describe_machine(), "sensor", sensor,
-			 "not_seen", describe_blind_spots());
+			 "not_seen", gaps);
 }
 
 static const char *text_of(json_t *o, const char *key)

@@ -145,14 +145,14 @@ void heartbeat_start(struct heartbeat *h, const struct agent_stats *now, const c
 		internal_alert_text(&b, "kernel.release", "%s", u.release);
 	internal_alert_number(&b, "sensor.syscalls", now->source.syscalls);
 	internal_alert_number(&b, "sensor.ring_bytes", now->source.ring_bytes);
-	internal_alert_text(&b, "sensor.not_seen", "%s", coverage);
+	internal_alert_text(&b, "sensor.coverage", "%s", coverage);
 	internal_alert_send(to, &b, "tiercel started on %s with %u active rules", h->node,
 			    now->rules_active);
 	if (*coverage) {
-		internal_alert_begin(&b, "tiercel internal: coverage", PRIO_WARNING);
+		internal_alert_begin(&b, "tiercel internal: coverage", PRIO_INFORMATIONAL);
 		heartbeat_identity(h, &b);
-		internal_alert_text(&b, "sensor.not_seen", "%s", coverage);
-		internal_alert_send(to, &b, "this kernel does not show everything: %s", coverage);
+		internal_alert_text(&b, "sensor.coverage", "%s", coverage);
+		internal_alert_send(to, &b, "coverage of the sensor: %s", coverage);
 	}
 	schedule(h);
 }

@@ -21,7 +21,7 @@ struct heartbeat {
 };
 
 void heartbeat_init(struct heartbeat *h, const struct config *c, struct str hostname);
-/* coverage: what this kernel cannot show, or "". */
+/* coverage: which hooks report and what this kernel cannot show, or "". */
 void heartbeat_start(struct heartbeat *h, const struct agent_stats *now, const char *coverage,
 		     struct internal_alerts *to);
 bool heartbeat_due(const struct heartbeat *h);

@@ -4,6 +4,7 @@
  */
 #include "agent/cmd.h"
 #include "agent/live_priv.h"
+#include "agent/source_coverage.h"
 #include "agent/summary.h"
 
 #include <inttypes.h>
@@ -63,29 +64,27 @@ void live_health_rules(struct live *l)
 	snprintf(s->rules_digest, sizeof(s->rules_digest), "%s", l->rules->digest);
 }
 
-static void list_refused(void *ctx, const struct source_part *part)
+static void warn_refused(void *ctx, const struct source_part *part)
 {
-	struct buf *names = ctx;
-
-	if (part->refused) {
+	if (part->refused)
 		cli_warn("%s is not seen: %s; see 'tiercel doctor'", part->name, part->why);
-		buf_printf(names, "%s%s (%s)", names->len ? ", " : "", part->name, part->why);
-	}
 }
 
 void live_health_start(struct live *l)
 {
-	_cleanup_buf_ struct buf refused = BUF_INIT;
+	_cleanup_buf_ struct buf coverage = BUF_INIT;
 
-	l->source->ops->parts(l->source, list_refused, &refused);
+	l->source->ops->parts(l->source, warn_refused, NULL);
+	source_coverage_line(l->source, &coverage);
 	collect_source(l);
 	l->stats.running = true;
 	collect(l);
 	cli_say("sensor running: %u rules, %u system calls watched, %u rings of %" PRIu64
 		" KiB together", l->stats.rules_active, l->stats.source.syscalls,
 		l->stats.source.rings, l->stats.source.ring_bytes >> 10);
+	cli_say("coverage: %.*s", STR_ARG(buf_str(&coverage)));
 	cli_never_wait();
-	heartbeat_start(&l->heartbeat, &l->stats, refused.len ? refused.p : "", &l->internal);
+	heartbeat_start(&l->heartbeat, &l->stats, coverage.len ? coverage.p : "", &l->internal);
 	agent_stats_publish(&l->stats);
 }
 

@@ -32,6 +32,8 @@ struct source_counter {
 	uint64_t count;
 };
 
+#define SOURCE_HOOK_URING "io_uring_complete"
+
 /* What the kernel side could load and attach: a hook, or the program of an event. */
 struct source_part {
 	const char *name;	/* hook, or event name */

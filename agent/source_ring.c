@@ -6,10 +6,12 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/io_uring.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "agent/snapshot_iter.h"
+#include "agent/source_counters.h"
 #include "agent/source_reader.h"
 #include "agent/source_syscalls.h"
 #include "bpf/sensor.skel.h"
@@ -21,6 +23,15 @@
 #define FAILED_MAX LOAD_TRIES
 #define LATER_MAX 8		/* the last one loads all that is left */
 
+/* Attached while somebody wants what they report; those of the process life cycle always. */
+enum { HOOK_FORK, HOOK_EXEC, HOOK_EXIT, HOOK_SYS_EXIT, HOOK_URING, HOOK_COUNT };
+
+#define URING_PROGRAM "on_uring"
+
+static const char *const hook_names[HOOK_COUNT] = { "sched_process_fork", "sched_process_exec",
+						    "sched_process_exit", "sys_exit",
+						    SOURCE_HOOK_URING };
+
 struct source_ring {
 	struct source base;
 	struct sensor *skel;		/* maps, hooks, and the programs that were wanted first */
@@ -30,7 +41,9 @@ struct source_ring {
 	struct source_reader *reader;
 	struct snapshot_iter *iter;	/* until the snapshot has been taken */
 	enum source_snapshot_way snapshot;
-	struct bpf_link *links[4];
+	struct bpf_program *uring;	/* NULL: not loaded */
+	struct bpf_link *links[HOOK_COUNT];
+	bool stopped;
 	int ring_fds[2 * RINGS_MAX];
 	uint32_t nring_fds;
 	uint32_t cpus;
@@ -46,14 +59,17 @@ static struct {
 
 static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	static const char mark[] = "': failed to load";
-	char line[512], *name, *end;
+	/* The second: a tracepoint that the kernel was built without. */
+	static const char *const marks[] = { "': failed to load",
+					     "': failed to find kernel BTF type" };
+	char line[512], *name, *end = NULL;
 
 	if (level == LIBBPF_DEBUG)
 		return 0;
 	vsnprintf(line, sizeof(line), fmt, ap);
 	line[strcspn(line, "\n")] = '\0';
-	end = strstr(line, mark);
+	for (size_t i = 0; i < ARRAY_SIZE(marks) && !end; i++)
+		end = strstr(line, marks[i]);
 	name = strstr(line, "prog '");
 	if (end && name && load_log.nfailed < FAILED_MAX) {
 		*end = '\0';
@@ -119,6 +135,17 @@ static unsigned program_event(const struct bpf_program *p)
 	return type;
 }
 
+static bool wants_uring(const struct evtset *wanted)
+{
+	return evtset_has(wanted, EV_OPENAT_2_X) || evtset_has(wanted, EV_ACCEPT4_6_X);
+}
+
+/* These can be missing; the sensor works without them. */
+static bool is_optional(const char *program)
+{
+	return !strncmp(program, "sys_", 4) || !strcmp(program, URING_PROGRAM);
+}
+
 /* Verifying all of them costs 200 ms of CPU: only what is wanted and not there yet. */
 static void choose_programs(struct source_ring *s, struct sensor *skel, const struct evtset *wanted)
 {
@@ -131,6 +158,8 @@ static void choose_programs(struct source_ring *s, struct sensor *skel, const st
 		if (event < EVENT_TYPE_COUNT)
 			want = evtset_has(wanted, event) && !s->programs[event] &&
 			       !has_failed(bpf_program__name(p));
+		else if (!strcmp(bpf_program__name(p), URING_PROGRAM))
+			want = wants_uring(wanted) && !s->uring && !has_failed(URING_PROGRAM);
 		bpf_program__set_autoload(p, want);
 	}
 }
@@ -178,7 +207,7 @@ static int load_programs(struct source_ring *s, const struct evtset *wanted, str
 
 		skel = try_load(s, wanted, &r);
 		if (!skel && (load_log.nfailed == before ||
-			      strncmp(load_log.failed[before], "sys_", 4) != 0))
+			      !is_optional(load_log.failed[before])))
 			break;
 	}
 	if (!skel)
@@ -188,6 +217,8 @@ static int load_programs(struct source_ring *s, const struct evtset *wanted, str
 
 		if (event < EVENT_TYPE_COUNT && bpf_program__fd(p) >= 0)
 			s->programs[event] = p;
+		else if (!strcmp(bpf_program__name(p), URING_PROGRAM) && bpf_program__fd(p) >= 0)
+			s->uring = p;
 	}
 	*ret = skel;
 	return 0;
@@ -286,7 +317,7 @@ static int fill_programs(struct source_ring *s)
 static int load_missing(struct source_ring *s, const struct evtset *needed)
 {
 	struct evtset all;
-	bool missing = false;
+	bool missing = wants_uring(needed) && !s->uring && !has_failed(URING_PROGRAM);
 	int r;
 
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {
@@ -320,31 +351,64 @@ static void fill_numbers32(struct sensor_config *config)
 		config->socketcall[i] = source_syscalls_socketcall(i);
 }
 
-static const char *const hook_names[] = { "sched_process_fork", "sched_process_exec",
-					  "sched_process_exit", "sys_exit" };
-
-static int attach(struct source_ring *s, struct buf *error)
+static bool hook_wanted(const struct source_ring *s, unsigned hook)
 {
-	struct bpf_program *programs[] = { s->skel->progs.on_fork, s->skel->progs.on_exec,
-					   s->skel->progs.on_exit, s->skel->progs.on_sys_exit };
+	const struct sensor_config *config = &s->skel->bss->config;
+	bool wanted = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		s->links[i] = bpf_program__attach(programs[i]);
-		if (!s->links[i]) {
-			int err = errno;
+	switch (hook) {
+	case HOOK_SYS_EXIT:
+		for (uint32_t i = 0; i < SYSCALL_SLOTS && !wanted; i++)
+			wanted = config->interest[i];
+		return wanted;
+	case HOOK_URING:
+		for (uint32_t i = 0; i < URING_OPS && !wanted; i++)
+			wanted = config->uring_of[i];
+		return wanted && s->uring;
+	default:
+		return true;
+	}
+}
 
-			buf_printf(error, "cannot attach %s: %s", bpf_program__name(programs[i]),
-				   strerror(err));
-			return -err;
+/* Attach and detach as the switches say. 0, or -errno with the hook that does not attach. */
+static int follow_hooks(struct source_ring *s, unsigned *ret_hook)
+{
+	struct bpf_program *programs[HOOK_COUNT] = {
+		s->skel->progs.on_fork, s->skel->progs.on_exec, s->skel->progs.on_exit,
+		s->skel->progs.on_sys_exit, s->uring,
+	};
+
+	for (unsigned i = 0; i < HOOK_COUNT && !s->stopped; i++) {
+		bool wanted = hook_wanted(s, i);
+
+		if (wanted && !s->links[i]) {
+			s->links[i] = bpf_program__attach(programs[i]);
+			*ret_hook = i;
+			if (!s->links[i])
+				return -errno;
+		} else if (!wanted && s->links[i]) {
+			bpf_link__destroy(s->links[i]);
+			s->links[i] = NULL;
 		}
 	}
 	return 0;
+}
+
+static int attach(struct source_ring *s, struct buf *error)
+{
+	unsigned hook = 0;
+	int r = follow_hooks(s, &hook);
+
+	if (r)
+		buf_printf(error, "cannot attach to %s: %s", hook_names[hook], strerror(-r));
+	return r;
 }
 
 static void ring_stop(struct source *base)
 {
 	struct source_ring *s = container_of(base, struct source_ring, base);
 
+	s->stopped = true;
 	for (size_t i = ARRAY_SIZE(s->links); i-- > 0;) {
 		bpf_link__destroy(s->links[i]);
 		s->links[i] = NULL;
@@ -402,73 +466,55 @@ static int ring_poll(struct source *base, int timeout_ms, source_event_fn fn, vo
 	return source_reader_poll(s->reader, timeout_ms, fn, ctx);
 }
 
-static int ring_set_events(struct source *base, const struct evtset *events)
+static void set_interest(struct source_ring *s, const struct evtset *needed)
 {
-	struct source_ring *s = container_of(base, struct source_ring, base);
-	struct evtset needed = source_syscalls_needed(events);
-	int r = load_missing(s, &needed);
+	static const struct {
+		uint16_t op, event;
+	} uring[] = {
+		{ IORING_OP_OPENAT, EV_OPENAT_2_X },
+		{ IORING_OP_OPENAT2, EV_OPENAT_2_X },
+		{ IORING_OP_ACCEPT, EV_ACCEPT4_6_X },
+	};
+	struct sensor_config *config = &s->skel->bss->config;
 
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {
 		const struct source_syscall *c = &source_syscalls[i];
 
 		if (c->nr < SYSCALL_SLOTS)
-			s->skel->bss->config.interest[c->nr] = evtset_has(&needed, c->event) &&
-							       s->programs[c->event];
+			config->interest[c->nr] = evtset_has(needed, c->event) &&
+						  s->programs[c->event];
 	}
-	return r;
+	for (size_t i = 0; i < ARRAY_SIZE(uring); i++)
+		config->uring_of[uring[i].op] = evtset_has(needed, uring[i].event) ? uring[i].event
+										   : 0;
 }
 
-/* Sum of one per-cpu counter record, member by member. */
-static void read_counters(struct source_ring *s, int fd, uint32_t key, uint64_t *sum, size_t n)
+static int ring_set_events(struct source *base, const struct evtset *events)
 {
-	_cleanup_free_ uint64_t *values = calloc((size_t)s->cpus * n, sizeof(*values));
+	struct source_ring *s = container_of(base, struct source_ring, base);
+	struct evtset needed = source_syscalls_needed(events);
+	int r = load_missing(s, &needed), err;
+	unsigned hook;
 
-	memset(sum, 0, n * sizeof(*sum));
-	if (!values || bpf_map_lookup_elem(fd, &key, values))
-		return;
-	for (size_t i = 0; i < s->cpus * n; i++)
-		sum[i % n] += values[i];
+	set_interest(s, &needed);
+	err = follow_hooks(s, &hook);
+	return r ? r : err;
 }
 
-static bool is_life(unsigned type)
+static struct source_counters counters_of(const struct source_ring *s)
 {
-	const struct event_info *info = &event_infos[type];
-
-	return type == EV_PROCEXIT_1_E ||
-	       ((info->category == CAT_PROCESS || info->category == CAT_USER) &&
-		info->flags & EF_MODIFIES_STATE);
-}
-
-static void kind_read(struct source_ring *s, uint32_t type, struct ring_kind_counters *ret)
-{
-	read_counters(s, bpf_map__fd(s->skel->maps.kind_counters), type, (uint64_t *)ret,
-		      sizeof(*ret) / sizeof(uint64_t));
+	return (struct source_counters){ .kinds = bpf_map__fd(s->skel->maps.kind_counters),
+					 .sites = bpf_map__fd(s->skel->maps.site_counters),
+					 .cpus = s->cpus };
 }
 
 static void ring_stats(struct source *base, struct source_stats *ret)
 {
 	struct source_ring *s = container_of(base, struct source_ring, base);
-	int sites = bpf_map__fd(s->skel->maps.site_counters);
+	struct source_counters counters = counters_of(s);
 
 	*ret = (struct source_stats){ 0 };
-	for (uint32_t type = 0; type < EVENT_TYPE_COUNT; type++) {
-		struct ring_kind_counters k;
-
-		kind_read(s, type, &k);
-		ret->produced += k.produced;
-		ret->delivered += k.delivered;
-		ret->truncated += k.truncated;
-		for (int i = 0; i < RING_LOST_COUNT; i++) {
-			ret->lost += k.lost[i];
-			ret->lost_life += is_life(type) ? k.lost[i] : 0;
-		}
-	}
-	for (uint32_t i = 0; i < RING_SITE_COUNT; i++) {
-		uint64_t n;
-
-		read_counters(s, sites, i, &n, 1);
-		ret->failures += n;
-	}
+	source_counters_sum(&counters, ret);
 	for (uint32_t i = 0; i < SYSCALL_SLOTS; i++)
 		ret->syscalls += s->skel->bss->config.interest[i];
 	source_reader_stats(s->reader, ret);
@@ -476,42 +522,10 @@ static void ring_stats(struct source *base, struct source_stats *ret)
 
 static void ring_counters(struct source *base, source_counter_fn fn, void *ctx)
 {
-	static const char *const reasons[] = {
-#define LOST(id, name) name,
-		RING_LOST_REASONS(LOST)
-#undef LOST
-	};
-	static const char *const sites[] = {
-#define SITE(id, name, helper) helper ": " name,
-		RING_SITES(SITE)
-#undef SITE
-	};
-	struct source_ring *s = container_of(base, struct source_ring, base);
+	struct source_counters counters =
+		counters_of(container_of(base, struct source_ring, base));
 
-	for (uint32_t type = 0; type < EVENT_TYPE_COUNT; type++) {
-		struct source_counter c = { .lane = is_life(type) ? "life" : "data",
-					    .kind = event_infos[type].name };
-		struct ring_kind_counters k;
-
-		kind_read(s, type, &k);
-		for (int i = 0; i < RING_LOST_COUNT; i++) {
-			c.reason = reasons[i];
-			c.count = k.lost[i];
-			if (c.count)
-				fn(ctx, &c);
-		}
-		c.reason = NULL;
-		c.count = k.delivered;
-		if (c.count)
-			fn(ctx, &c);
-	}
-	for (uint32_t i = 0; i < RING_SITE_COUNT; i++) {
-		struct source_counter c = { .reason = sites[i] };
-
-		read_counters(s, bpf_map__fd(s->skel->maps.site_counters), i, &c.count, 1);
-		if (c.count)
-			fn(ctx, &c);
-	}
+	source_counters_each(&counters, fn, ctx);
 }
 
 static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
@@ -519,9 +533,16 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 	struct source_ring *s = container_of(base, struct source_ring, base);
 	bool seen[EVENT_TYPE_COUNT] = { false };
 
-	for (size_t i = 0; i < ARRAY_SIZE(s->links); i++)
-		fn(ctx, &(struct source_part){ .name = hook_names[i], .is_hook = true,
-					       .active = s->links[i] != NULL });
+	for (unsigned i = 0; i < HOOK_COUNT; i++) {
+		struct source_part part = { .name = hook_names[i], .is_hook = true,
+					    .active = s->links[i] != NULL };
+
+		part.refused = i == HOOK_URING && has_failed(URING_PROGRAM);
+		if (!part.active)
+			part.why = part.refused ? "this kernel's tracepoint does not tell the request"
+						: "not asked for";
+		fn(ctx, &part);
+	}
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {
 		unsigned event = source_syscalls[i].event;
 		struct source_part part = { .name = event_infos[event].name };
@@ -553,7 +574,7 @@ static const struct source_ops ring_ops = {
 int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 		     struct source **ret)
 {
-	struct evtset none = { 0 }, first;
+	struct evtset first, start;
 	struct source_ring *s;
 	int r = check_machine(ret_error);
 
@@ -581,7 +602,9 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 	fill_numbers32(&s->skel->bss->config);
 	s->skel->bss->config.snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
 	s->skel->bss->config.own_tgid = opts->report_self ? 0 : getpid();
-	ring_set_events(&s->base, &none);
+	/* Of a process that ends before the snapshot comes to it nothing is reported but its life. */
+	start = source_syscalls_state(opts->events);
+	set_interest(s, &start);
 	s->snapshot = opts->snapshot;
 	r = prepare_snapshot(s, ret_error);
 	if (!r)

@@ -82,14 +82,25 @@ static bool uses_sockets(const struct evtset *s)
 	return false;
 }
 
+struct evtset source_syscalls_state(const struct evtset *wanted)
+{
+	struct evtset s = { 0 };
+
+	if (wanted && !memcmp(wanted, &s, sizeof(s)))
+		return s;
+	for (size_t i = 0; i < ARRAY_SIZE(process_needs); i++)
+		evtset_put(&s, process_needs[i]);
+	return s;
+}
+
 struct evtset source_syscalls_needed(const struct evtset *wanted)
 {
-	struct evtset s = *wanted;
+	struct evtset s = *wanted, state = source_syscalls_state(wanted);
 
 	if (uses_sockets(wanted))
 		for (size_t i = 0; i < ARRAY_SIZE(socket_needs); i++)
 			evtset_put(&s, socket_needs[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(process_needs); i++)
-		evtset_put(&s, process_needs[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(s.w); i++)
+		s.w[i] |= state.w[i];
 	return s;
 }

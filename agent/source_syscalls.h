@@ -26,7 +26,10 @@ uint16_t source_syscalls_native(const struct source_syscall *c);
 /* Native number + 1 of a sub-function of the 32-bit call socketcall. */
 uint16_t source_syscalls_socketcall(unsigned which);
 
-/* `wanted` plus what the state needs to keep processes and sockets right. */
+/* What the state needs to keep processes right while `wanted` (NULL: anything) is captured. */
+struct evtset source_syscalls_state(const struct evtset *wanted);
+
+/* `wanted` plus what the state needs to keep processes and sockets right; nothing for nothing. */
 struct evtset source_syscalls_needed(const struct evtset *wanted);
 
 #endif

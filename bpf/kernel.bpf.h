@@ -117,6 +117,18 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+struct io_uring_cqe {
+	__s32 res;
+};
+
+struct io_kiocb {
+	__u8 opcode;
+};
+
+struct io_zcrx_ifq {
+	unsigned int niov_shift;
+};
+
 struct fs_struct {
 	struct path root, pwd;
 };

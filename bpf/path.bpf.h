@@ -10,7 +10,8 @@
 #include "bpf/compat.bpf.h"
 #include "bpf/record.bpf.h"
 
-#define WALK_STEPS 32		/* components and mount crossings; deeper paths lose their front */
+#define WALK_STEPS 32		/* components and mount crossings; deeper paths have LOST_FRONT instead */
+#define LOST_FRONT "..."
 #define CGROUP_STEPS 16
 #define NAME_MASK 0xff		/* names have at most 255 bytes */
 #define PATH_MASK (PATH_MAX_BYTES - 1)
@@ -119,6 +120,18 @@ static __always_inline struct walk_buf *walk_buf_get(void)
 	return bpf_map_lookup_elem(&walk_map, &zero);
 }
 
+/* What is left of the path must not look like an absolute one. */
+static __always_inline void mark_lost_front(struct scratch *s, struct walk_buf *w)
+{
+	__u64 off = s->path_off;
+
+	if (off > PATH_MASK || off < sizeof(LOST_FRONT) - 1)
+		return;
+	off -= sizeof(LOST_FRONT) - 1;
+	__builtin_memcpy(&w->path[off & PATH_MASK], LOST_FRONT, sizeof(LOST_FRONT) - 1);
+	s->path_off = off;
+}
+
 /*
  * Absolute path in the mount namespace; "memfd:name" and the like for files outside of any tree.
  * The walks are global functions: the verifier looks at them once per program instead of once per
@@ -161,6 +174,7 @@ __noinline int walk_path(void)
 	if (i == WALK_STEPS) {
 		count_site(RING_SITE_PATH_DEPTH);
 		s->head.flags |= RING_TRUNCATED;
+		mark_lost_front(s, w);
 	}
 	walk_finish(s, w);
 	return 0;

@@ -5,7 +5,7 @@
  * agent/source_ring.c.
  */
 #include "bpf/compat32.bpf.h"
-#include "bpf/source.bpf.h"
+#include "bpf/uring.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -13,6 +13,42 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define LANE_OF(category, flags)                                                            \
 	((((category) == CAT_PROCESS || (category) == CAT_USER) && ((flags) & EF_MODIFIES_STATE)) \
 		 ? LANE_LIFE : LANE_DATA)
+
+/* The first program of the object: where a kernel does not have it, loading fails early. */
+SEC("tp_btf/io_uring_complete")
+int on_uring(__u64 *ctx)
+{
+	struct io_kiocb *req = (void *)ctx[1];
+	struct call call = {
+		.ctx = ctx,
+		.ret = uring_result(ctx),
+		.task = (void *)bpf_get_current_task(),
+	}, *c = &call;
+	__u32 op = KREAD(req, opcode);
+	__u32 type;
+
+	if (op >= URING_OPS)
+		return 0;
+	type = config.uring_of[op];
+	if (type == EV_OPENAT_2_X) {
+		if (call_begin(c, EV_OPENAT_2_X, OPENAT_2_X_NPARAMS, LANE_DATA))
+			return 0;
+		uring_identity(c);
+		put_uring_open(c);
+	} else if (type == EV_ACCEPT4_6_X) {
+		if (call_begin(c, EV_ACCEPT4_6_X, ACCEPT4_6_X_NPARAMS, LANE_DATA))
+			return 0;
+		uring_identity(c);
+		put_uring_accept(c);
+	} else {
+		return 0;
+	}
+	c->s->head.data_len = c->s->off - 2 * c->s->head.nparams;
+	if (c->file)
+		put_kernel(c);
+	call_submit(c);
+	return 0;
+}
 
 /* A row becomes the program sys_<row>; the dispatcher finds it by system call number. */
 #define SYSCALL(num, id, name, category, flags)                                             \

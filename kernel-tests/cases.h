@@ -23,6 +23,7 @@ struct kcase {
 	int16_t nr;		/* NR_ABSENT on other architectures; NR_HOOK: from a process hook */
 	void (*run)(struct want *w);
 	const char *name;	/* NULL: that of the event */
+	const char *hook;	/* skipped where the kernel refused it */
 };
 
 #define NR_HOOK (-2)	/* and NR_ABSENT is in syscall_fallback.h */
@@ -34,7 +35,7 @@ struct kcase_table {
 };
 
 extern const struct kcase_table case_path, case_fd, case_io, case_net, case_process, case_user,
-	case_memory, case_ipc, case_system, case_compat32;
+	case_memory, case_ipc, case_system, case_compat32, case_uring;
 
 /* Make the call under test; its result must be the first parameter. */
 long case_call(struct want *w, long a, long b, long c, long d, long e, long f);

@@ -23,7 +23,7 @@
 
 static const struct kcase_table *const tables[] = {
 	&case_path, &case_fd, &case_io, &case_net, &case_process,
-	&case_user, &case_memory, &case_ipc, &case_system, &case_compat32,
+	&case_user, &case_memory, &case_ipc, &case_system, &case_compat32, &case_uring,
 };
 
 struct run {
@@ -116,6 +116,28 @@ static void report(struct run *r, const char *name, const char *problem)
 	}
 }
 
+struct hook_search {
+	const char *name, *refused;
+};
+
+static void on_part(void *ctx, const struct source_part *part)
+{
+	struct hook_search *h = ctx;
+
+	if (part->is_hook && part->refused && !strcmp(part->name, h->name))
+		h->refused = part->why;
+}
+
+/* NULL, or why this kernel does not have the hook of the case. */
+static const char *hook_refused(struct run *r, const struct kcase *k)
+{
+	struct hook_search h = { .name = k->hook };
+
+	if (h.name)
+		r->source->ops->parts(r->source, on_part, &h);
+	return h.refused;
+}
+
 static void run_case(struct run *r, const struct kcase *k)
 {
 	struct evtset only = { 0 };
@@ -128,6 +150,11 @@ static void run_case(struct run *r, const struct kcase *k)
 	r->seen = 0;
 	buf_clear(&r->why);
 	r->source->ops->set_events(r->source, &only);
+	if (hook_refused(r, k)) {
+		want_skip(r->want, "%s", hook_refused(r, k));
+		report(r, case_name(k), NULL);
+		return;
+	}
 	problem = run_child(r, k);
 	if (!problem && !r->want->skip[0])
 		problem = await_event(r);

@@ -83,6 +83,26 @@ static struct census census_of(struct source *s)
 	return c;
 }
 
+struct hook_search {
+	const char *name;
+	bool active;
+};
+
+static void on_hook(void *ctx, const struct source_part *part)
+{
+	struct hook_search *h = ctx;
+
+	h->active = h->active || (part->is_hook && part->active && !strcmp(part->name, h->name));
+}
+
+static bool hook_active(struct source *s, const char *name)
+{
+	struct hook_search h = { .name = name };
+
+	s->ops->parts(s, on_hook, &h);
+	return h.active;
+}
+
 static void test_swap(struct source *s)
 {
 	struct evtset makes = only(EV_MKDIRAT_X), removes = only(EV_UNLINKAT_2_X);
@@ -90,6 +110,7 @@ static void test_swap(struct source *s)
 	struct census first = census_of(s), later;
 
 	ok(first.hooks >= 4, "hooks are attached");
+	ok(hook_active(s, "sys_exit"), "system calls are hooked for what the state needs");
 	ok(first.loaded < first.absent, "only what was asked for is loaded");
 	s->ops->set_events(s, &makes);
 	ok(events_seen(s, EV_MKDIRAT_X, 20) == 20, "what was asked for first arrives");
@@ -100,7 +121,10 @@ static void test_swap(struct source *s)
 	ok(events_seen(s, EV_UNLINKAT_2_X, 20) == 20, "it arrives");
 	s->ops->set_events(s, &none);
 	events_seen(s, EV_UNLINKAT_2_X, 0);
+	ok(!hook_active(s, "sys_exit"), "nobody wants system calls: they are not hooked");
+	ok(hook_active(s, "sched_process_exec"), "the life of processes still is");
 	s->ops->set_events(s, &makes);
+	ok(hook_active(s, "sys_exit"), "they are hooked again");
 	ok(events_seen(s, EV_MKDIRAT_X, 20) == 20, "the first one again");
 	for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++) {
 		struct evtset one = only(type);

@@ -100,6 +100,7 @@ struct ring_kind_counters {
 #define SYSCALL_SLOTS 512	/* above the highest number of any architecture we serve */
 
 #define SOCKETCALL_SLOTS 21
+#define URING_OPS 64		/* above the highest operation of io_uring that is reported */
 
 /* Switches of the kernel side, written by userspace at any time. */
 struct sensor_config {
@@ -108,6 +109,7 @@ struct sensor_config {
 	uint16_t sc_of[SYSCALL_SLOTS];	/* by number: code on the wire of calls without own event */
 	uint16_t native_of[SYSCALL_SLOTS];	/* by 32-bit number: native number + 1, 0 none */
 	uint16_t socketcall[SOCKETCALL_SLOTS];	/* by first argument of socketcall: the same */
+	uint16_t uring_of[URING_OPS];	/* by operation of io_uring: event type when wanted, else 0 */
 	uint32_t rings;			/* rings per lane */
 	uint32_t own_tgid;			/* the agent itself: not reported */
 	uint32_t snaplen;			/* bytes of I/O data */
