@@ -20,6 +20,7 @@ struct source_stats {
 	uint64_t corrupt;	/* of these, refused by the decoder */
 	uint64_t failures;	/* reads in the kernel that failed: a parameter is empty or cut */
 	uint64_t ring_bytes;	/* memory of all rings */
+	uint64_t bells;		/* times that a half full ring woke the reader */
 	uint32_t rings;
 	uint32_t syscalls;	/* system calls that are reported now */
 };

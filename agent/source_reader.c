@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Called by source_ring.c. Records stay in the ring until the callback has returned; the rings are
- * merged by time stamp within one drain. The kernel never wakes us: a wake-up per record costs more
- * than the record, so drains are timed and adapt to how full the rings were.
+ * merged by time stamp within one drain. A wake-up per record costs more than the record, so drains are
+ * timed and adapt to how full the rings were; the kernel wakes us when one is half full before that.
  */
+#include <poll.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,10 @@ struct source_reader {
 	uint64_t boot_ns;		/* wall clock minus boot clock */
 	uint64_t read, corrupt, num, bytes;
 	uint32_t delay_us;
+	struct ring bell;		/* without data: how often the kernel rang */
+	int bell_fd;
+	uint32_t *asleep;		/* NULL: no bell */
+	uint64_t bells;
 };
 
 static uint64_t clock_ns(clockid_t id)
@@ -71,46 +76,96 @@ struct source_reader *source_reader_new(uint32_t max_rings, uint32_t cpus)
 	return r;
 }
 
+static void ring_unmap(struct ring *g)
+{
+	munmap(g->consumer, g->page);
+	munmap((void *)g->producer, g->page + 2 * g->bytes);
+}
+
 void source_reader_free(struct source_reader *r)
 {
 	if (!r)
 		return;
-	for (uint32_t i = 0; i < r->nrings; i++) {
-		struct ring *g = &r->rings[i];
-
-		munmap(g->consumer, g->page);
-		munmap((void *)g->producer, g->page + 2 * g->bytes);
-	}
+	for (uint32_t i = 0; i < r->nrings; i++)
+		ring_unmap(&r->rings[i]);
+	if (r->asleep)
+		ring_unmap(&r->bell);
 	free(r->rings);
 	free(r->heap);
 	free(r->lost);
 	free(r);
 }
 
-int source_reader_add(struct source_reader *r, int fd, uint32_t bytes, enum ring_lane lane)
+static int ring_map(struct ring *g, int fd)
 {
-	struct ring g = { .page = sysconf(_SC_PAGESIZE), .bytes = bytes, .lane = lane };
-	void *p;
+	void *p = mmap(NULL, g->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	if (r->nrings == r->max_rings)
-		return -ENOSPC;
-	p = mmap(NULL, g.page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	g.consumer = p;
-	p = mmap(NULL, g.page + 2 * g.bytes, PROT_READ, MAP_SHARED, fd, g.page);
+	g->consumer = p;
+	p = mmap(NULL, g->page + 2 * g->bytes, PROT_READ, MAP_SHARED, fd, g->page);
 	if (p == MAP_FAILED) {
 		int err = errno;
 
-		munmap(g.consumer, g.page);
+		munmap(g->consumer, g->page);
 		return -err;
 	}
-	g.producer = p;
-	g.data = (const uint8_t *)p + g.page;
-	g.pos = __atomic_load_n(g.consumer, __ATOMIC_ACQUIRE);
+	g->producer = p;
+	g->data = (const uint8_t *)p + g->page;
+	g->pos = __atomic_load_n(g->consumer, __ATOMIC_ACQUIRE);
+	return 0;
+}
+
+int source_reader_add(struct source_reader *r, int fd, uint32_t bytes, enum ring_lane lane)
+{
+	struct ring g = { .page = sysconf(_SC_PAGESIZE), .bytes = bytes, .lane = lane };
+	int err;
+
+	if (r->nrings == r->max_rings)
+		return -ENOSPC;
+	err = ring_map(&g, fd);
+	if (err)
+		return err;
 	r->rings[r->nrings++] = g;
 	r->bytes += bytes;
 	return 0;
+}
+
+int source_reader_bell(struct source_reader *r, int fd, uint32_t *asleep)
+{
+	int err;
+
+	r->bell = (struct ring){ .page = sysconf(_SC_PAGESIZE), .bytes = sysconf(_SC_PAGESIZE) };
+	err = ring_map(&r->bell, fd);
+	if (err)
+		return err;
+	r->bell_fd = fd;
+	r->asleep = asleep;
+	return 0;
+}
+
+static void ring_release(struct ring *g)
+{
+	__atomic_store_n(g->consumer, g->pos, __ATOMIC_RELEASE);
+}
+
+/* A ring that fills up meanwhile ends the sleep. */
+static void sleep_us(struct source_reader *r, uint64_t us)
+{
+	struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+	struct pollfd p = { .fd = r->bell_fd, .events = POLLIN };
+
+	if (!r->asleep) {
+		nanosleep(&t, NULL);
+		return;
+	}
+	__atomic_store_n(r->asleep, 1, __ATOMIC_RELEASE);
+	if (ppoll(&p, 1, &t, NULL) > 0) {
+		r->bells++;
+		r->bell.pos = __atomic_load_n(r->bell.producer, __ATOMIC_ACQUIRE);
+		ring_release(&r->bell);
+	}
+	__atomic_store_n(r->asleep, 0, __ATOMIC_RELEASE);
 }
 
 static uint32_t record_header(const struct ring *g)
@@ -145,11 +200,6 @@ static bool ring_settle(struct ring *g)
 		ring_skip(g, header);
 	}
 	return false;
-}
-
-static void ring_release(struct ring *g)
-{
-	__atomic_store_n(g->consumer, g->pos, __ATOMIC_RELEASE);
 }
 
 static bool heap_less(const struct source_reader *r, uint32_t a, uint32_t b)
@@ -300,11 +350,11 @@ int source_reader_poll(struct source_reader *r, int timeout_ms, source_event_fn 
 		adapt(r, fullest);
 		if (n || now >= deadline)
 			break;
-		usleep(MIN(r->delay_us, (deadline - now) / 1000 + 1));
+		sleep_us(r, MIN(r->delay_us, (deadline - now) / 1000 + 1));
 	}
 	/* A short drain must not turn into a busy loop of the caller. */
 	if (n > 0 && timeout_ms > 0)
-		usleep(r->delay_us);
+		sleep_us(r, r->delay_us);
 	return n;
 }
 
@@ -314,4 +364,5 @@ void source_reader_stats(const struct source_reader *r, struct source_stats *sta
 	stats->corrupt = r->corrupt;
 	stats->ring_bytes = r->bytes;
 	stats->rings = r->nrings;
+	stats->bells = r->bells;
 }

@@ -16,6 +16,8 @@ struct source_reader *source_reader_new(uint32_t max_rings, uint32_t cpus);
 void source_reader_free(struct source_reader *r);
 /* Map the ring behind a map fd; the fd stays with the caller. 0 or -errno. */
 int source_reader_add(struct source_reader *r, int fd, uint32_t bytes, enum ring_lane lane);
+/* Sleep until the map behind fd wakes us or the time is over; *asleep is 1 meanwhile. 0 or -errno. */
+int source_reader_bell(struct source_reader *r, int fd, uint32_t *asleep);
 /* As source_ops.poll. */
 int source_reader_poll(struct source_reader *r, int timeout_ms, source_event_fn fn, void *ctx);
 void source_reader_stats(const struct source_reader *r, struct source_stats *stats);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The live source: loads and attaches the programs of bpf/, owns their rings, counters and switches.
- * With snapshot_iter.c the only file of the agent that knows libbpf. Called by the commands that run live; everything is
+ * With source_counters.c and snapshot_iter.c the only file of the agent that knows libbpf. Called by the commands that run live; everything is
  * freed by close.
  */
 #include <bpf/bpf.h>
@@ -185,6 +185,7 @@ static struct sensor *try_load(struct source_ring *s, const struct evtset *wante
 		*ret_error = -errno;
 		return NULL;
 	}
+	bpf_map__set_max_entries(skel->maps.doorbell, sysconf(_SC_PAGESIZE));
 	choose_programs(s, skel, wanted);
 	*ret_error = s->skel ? share_maps(s, skel) : 0;
 	if (!*ret_error)
@@ -287,6 +288,14 @@ static int make_rings(struct source_ring *s, const struct source_ring_opts *opts
 		buf_printf(error, "cannot make ring buffers of %u and %u bytes: %s", life, data,
 			   strerror(-r));
 	s->skel->bss->config.rings = rings;
+	s->skel->bss->config.bell_bytes[LANE_LIFE] = life / 4;
+	s->skel->bss->config.bell_bytes[LANE_DATA] = data / 4;
+	if (r)
+		return r;
+	r = source_reader_bell(s->reader, bpf_map__fd(s->skel->maps.doorbell),
+			       &s->skel->bss->config.reader_asleep);
+	if (r)
+		buf_printf(error, "cannot map the doorbell: %s", strerror(-r));
 	return r;
 }
 

@@ -37,6 +37,7 @@ struct scratch {
 	struct kernfs_node *walk_node;
 	struct file *file;	/* for the second half of the work, on_fd */
 	struct file_info info;	/* of call.file */
+	__u64 since[LANE_COUNT];	/* bytes since the fill of the ring was looked at */
 	__u32 busy;
 	__u32 lane;
 	__u64 compat;		/* native number + 1 of a 32-bit call on its way to its body */
@@ -84,6 +85,12 @@ struct {
 	__type(key, __u32);
 	__array(values, struct ring_map);
 } data_rings SEC(".maps");
+
+/* Wakes the reader; what is written into it does not matter. Userspace sets the size of a page. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} doorbell SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

@@ -254,6 +254,21 @@ static __always_inline void put_user_mem(struct call *c, int i, const void *uptr
 	set_len(c, i, len);
 }
 
+/* Records wake nobody; a ring that is half full while the reader sleeps does, once. */
+static __always_inline void watch_fill(struct scratch *s, void *ring, __u64 *since, __u64 len,
+				       __u32 quarter)
+{
+	*since += len;
+	if (*since < quarter)
+		return;
+	*since = 0;
+	if (!config.reader_asleep ||
+	    bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < 2 * (__u64)quarter)
+		return;
+	config.reader_asleep = 0;
+	bpf_ringbuf_output(&doorbell, &s->lane, sizeof(s->lane), BPF_RB_FORCE_WAKEUP);
+}
+
 static __always_inline void call_submit(struct call *c)
 {
 	struct scratch *s = c->s;
@@ -284,6 +299,10 @@ static __always_inline void call_submit(struct call *c)
 		if (s->head.flags & RING_TRUNCATED)
 			k->truncated += 1;
 	}
+	if (lane == LANE_LIFE)
+		watch_fill(s, ring, &s->since[LANE_LIFE], len, config.bell_bytes[LANE_LIFE]);
+	else
+		watch_fill(s, ring, &s->since[LANE_DATA], len, config.bell_bytes[LANE_DATA]);
 out:
 	s->busy = 0;
 }

@@ -43,10 +43,7 @@ int on_uring(__u64 *ctx)
 	} else {
 		return 0;
 	}
-	c->s->head.data_len = c->s->off - 2 * c->s->head.nparams;
-	if (c->file)
-		put_kernel(c);
-	call_submit(c);
+	uring_finish(c);
 	return 0;
 }
 

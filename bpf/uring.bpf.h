@@ -23,13 +23,24 @@ static __always_inline int uring_result(__u64 *ctx)
 	return ctx[3];
 }
 
-/* Workers are threads of the process that nobody knows; they share its fds. */
-static __always_inline void uring_identity(struct call *c)
+/*
+ * Workers are threads of the process that nobody knows; they share its fds. Not inlined, as the next:
+ * where kernels have no typed pointers, the stack of both and of the path walk is too much for one.
+ */
+static __noinline void uring_identity(struct call *c)
 {
 	if (KREAD(call_task(c), flags) & PF_IO_WORKER)
 		c->s->head.tid = c->s->head.tgid;
 	if (c->ret >= 0)
 		call_use_fd(c, c->ret);
+}
+
+static __noinline void uring_finish(struct call *c)
+{
+	c->s->head.data_len = c->s->off - 2 * c->s->head.nparams;
+	if (c->file)
+		put_kernel(c);
+	call_submit(c);
 }
 
 static __always_inline void put_uring_open(struct call *c)

@@ -4,7 +4,9 @@
  * later come without opening the source again. Prints TAP; needs root and BTF.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -135,6 +137,28 @@ static void test_swap(struct source *s)
 	ok(census_of(s).absent == 0, "asked for one by one, everything gets loaded");
 }
 
+/* Full speed into a small ring: it is half full before the reader would have looked. */
+static void test_bell(struct source *s)
+{
+	struct evtset makes = only(EV_MKDIRAT_X);
+	struct search search = { .type = EVENT_TYPE_COUNT };
+	struct source_stats stats = { 0 };
+	time_t end = time(NULL) + 120;
+	pid_t flood = fork();
+
+	if (flood == 0)
+		for (;;)
+			mkdirat(AT_FDCWD, "/", 0700);
+	s->ops->set_events(s, &makes);
+	while (!stats.bells && time(NULL) < end) {
+		s->ops->poll(s, 50, on_event, &search);
+		s->ops->stats(s, &stats);
+	}
+	kill(flood, SIGKILL);
+	waitpid(flood, NULL, 0);
+	ok(stats.bells > 0, "a half full ring wakes the reader");
+}
+
 static void test_stop(struct source *s)
 {
 	struct search search = { .type = EVENT_TYPE_COUNT };
@@ -165,6 +189,12 @@ int main(void)
 		printf("# %.*s\n", STR_ARG(buf_str(&error)));
 	} else {
 		test_swap(s);
+		test_stop(s);
+		s->ops->close(s);
+	}
+	opts.data_ring_bytes = 64 << 10;
+	if (source_ring_open(&opts, &error, &s) == 0) {
+		test_bell(s);
 		test_stop(s);
 		s->ops->close(s);
 	}

@@ -114,6 +114,8 @@ struct sensor_config {
 	uint32_t own_tgid;			/* the agent itself: not reported */
 	uint32_t snaplen;			/* bytes of I/O data */
 	uint32_t want_life;		/* process hooks report */
+	uint32_t bell_bytes[LANE_COUNT];	/* a quarter of a ring: how often its fill is looked at */
+	uint32_t reader_asleep;		/* set by the reader, cleared by who wakes it */
 };
 
 #ifndef __bpf__
