@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The live source: loads and attaches the programs of bpf/, owns their rings, counters and switches.
- * With source_counters.c and snapshot_iter.c the only file of the agent that knows libbpf. Called by the commands that run live; everything is
- * freed by close.
+ * With source_counters.c and snapshot_iter.c the only file of the agent that knows libbpf. Called by
+ * the commands that run live; everything is freed by close.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
