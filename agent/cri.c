@@ -136,6 +136,7 @@ static bool is_id(struct str id)
 bool cri_ask(struct cri *c, struct str id)
 {
 	struct question *q;
+	bool soon;
 
 	if (!is_id(id))
 		return false;
@@ -147,12 +148,15 @@ bool cri_ask(struct cri *c, struct str id)
 	if (q) {
 		c->stats.asked++;
 		q->wanted = true;
-		q->told = false;
 		q->due_ns = 0;
 	}
+	/* It has been tried to connect, in vain: an answer may come, but not soon. */
+	soon = c->stats.connected || c->stats.hits[CRI_LIMIT_CONNECT_MAX_MS] == 0;
+	if (q)
+		q->told = !soon;
 	pthread_mutex_unlock(&c->lock);
 	eventfd_write(c->wake_fd, 1);
-	return q;
+	return q && soon;
 }
 
 void cri_take(struct cri *c, cri_answer_fn *fn, void *ctx)
@@ -316,8 +320,8 @@ static void settle(struct cri *c, const char *id, int r, struct str json)
 		if (q->wanted)
 			add_answer(c, id, CRI_FOUND, json);
 		drop_question(c, q);
-	} else if (r == -ENOENT) {
-		retry(c, q);
+	} else {
+		retry(c, q);	/* also after an error: the same container must not be in the way for ever */
 	}
 	c->stats.known = c->memory.count;
 	c->stats.known_bytes = c->memory.bytes;

@@ -55,7 +55,7 @@ struct cri;
 int cri_new(const struct cri_opts *opts, struct cri **ret);
 void cri_free(struct cri *c);
 
-/* Engine's thread. Ask for a container (12 characters). False: too many questions already. */
+/* Engine's thread. Ask for a container (12 characters). False: no answer is to be expected soon. */
 bool cri_ask(struct cri *c, struct str id);
 /* Engine's thread. Take all answers that are there; views are valid during the call. */
 void cri_take(struct cri *c, cri_answer_fn *fn, void *ctx);

@@ -98,6 +98,8 @@ static int start_engine(struct live *l)
 	r = metrics_snapshot_init(&l->metrics, c);
 	if (r < 0)
 		return cli_fail("metrics.output_file '%s': %s", c->metrics.output_file, strerror(-r));
+	if (metadata_wait_init(&l->metadata, c, !l->opts->record_path, &opts.state.hooks) < 0)
+		return cli_fail("cannot start the look-up of container metadata");
 	opts.alert = l->alert;
 	opts.forms = l->outputs.forms;
 	opts.on_event = l->opts->record_path ? on_event : NULL;
@@ -208,12 +210,14 @@ static void take_signals(struct live *l)
 
 static int poll_once(struct live *l)
 {
-	int r = l->source->ops->poll(l->source, POLL_MS, feed_event, l);
+	int wait = metadata_wait_poll_ms(&l->metadata, l->engine, POLL_MS);
+	int r = l->source->ops->poll(l->source, wait, feed_event, l);
 
 	if (r < 0 && r != -EINTR)
 		return cli_fail("reading events failed: %s", strerror(-r));
 	if (l->record_err < 0)
 		return cli_fail("recording stopped: %s", strerror(-l->record_err));
+	metadata_wait_turn(&l->metadata, l->engine, feed_event, l);
 	take_signals(l);
 	live_swap_check(l);
 	if (live_health_polled(l))
@@ -236,6 +240,7 @@ static int loop(struct live *l)
 	l->source->ops->stop(l->source);
 	while (l->source->ops->poll(l->source, LAST_POLL_MS, feed_event, l) > 0)
 		;
+	metadata_wait_finish(&l->metadata, l->engine);
 	r = l->recorder ? recorder_flush(l->recorder) : 0;
 	if (r < 0 && e == EXIT_OK)
 		e = cli_fail("recording stopped: %s", strerror(-r));
@@ -294,6 +299,7 @@ int live_run(const struct live_opts *opts)
 	r = recorder_free(l.recorder);
 	if (r < 0 && e == EXIT_OK)
 		e = cli_fail("the recording is incomplete: %s", strerror(-r));
+	metadata_wait_done(&l.metadata);
 	tiercel_free(l.engine);
 	live_rules_free(l.rules);
 	outputs_close(&l.outputs);

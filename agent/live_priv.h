@@ -11,6 +11,7 @@
 #include "agent/heartbeat.h"
 #include "agent/live.h"
 #include "agent/losses.h"
+#include "agent/metadata_wait.h"
 #include "agent/metrics_snapshot.h"
 #include "agent/reload.h"
 
@@ -21,6 +22,7 @@ struct live {
 	struct alert_opts alert;
 	struct tiercel *engine;
 	struct source *source;
+	struct metadata_wait metadata;
 	struct recorder *recorder;
 	bool full;			/* the recording reached a bound */
 	int record_err;

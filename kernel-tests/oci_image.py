@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes an OCI image with busybox as a tar, without registry or daemon. usage: oci_image.py BUSYBOX OUT"""
+"""Writes an OCI image with busybox as a tar, without registry or daemon. usage: oci_image.py BUSYBOX OUT [COMMAND...]"""
 import gzip
 import hashlib
 import io
@@ -43,7 +43,7 @@ def main():
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Env": ["PATH=/bin"], "Cmd": ["/bin/sh"]},
+        "config": {"Env": ["PATH=/bin"], "Cmd": sys.argv[3:] or ["/bin/sh"]},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain).hexdigest()]},
     }
     manifest = {

@@ -40,5 +40,14 @@ $(GRPC_TESTS): %: %.o $(BUILD)/agent/libgrpc.a $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(GRPC_LIBS) -lpthread $(ENGINE_LIBS)
 
-unit: $(GRPC_TESTS)
--include $(GRPC_TESTS:=.d)
+# The look-up of metadata, with a fake runtime in test_cri.py.
+$(BUILD)/agent/tests/cri_asker: $(BUILD)/agent/tests/cri_asker.o $(BUILD)/agent/libagent.a $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(ENGINE_LIBS)
+
+$(PROTO_OUT)/cri.bin: agent/proto/cri.proto
+	$(Q)mkdir -p $(@D)
+	$(Q)protoc $(PROTO_INC) --descriptor_set_out=$@ cri.proto
+
+unit: $(GRPC_TESTS) $(BUILD)/agent/tests/cri_asker $(PROTO_OUT)/cri.bin
+-include $(GRPC_TESTS:=.d) $(BUILD)/agent/tests/cri_asker.d

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the engine and the thread that asks the container runtime: a new container is asked for,
+ * the engine holds its events back for a bounded time, answers become metadata and a container
+ * event. Used by the live thread.
+ */
+#ifndef TIERCEL_METADATA_WAIT_H
+#define TIERCEL_METADATA_WAIT_H
+
+#include "agent/config.h"
+#include "agent/cri.h"
+#include "engine/tiercel.h"
+
+struct metadata_wait {
+	struct cri *cri;		/* NULL: not asked for */
+	struct cri_opts opts;
+	uint64_t wait_ns;		/* 0: events are never held back */
+	uint64_t waits, since_ns;	/* the wait that is going on */
+	uint64_t given_up;		/* waits that ended without metadata */
+	struct tiercel *engine;
+	int (*feed)(void *ctx, struct event *ev);
+	void *ctx;
+};
+
+/*
+ * Before the engine is made: starts the thread and fills *ret_hooks. `hold`: whether events may wait
+ * (not in recordings). 0 or -errno; disabled by the configuration is 0.
+ */
+int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool hold,
+		       struct state_hooks *ret_hooks);
+void metadata_wait_done(struct metadata_wait *m);
+
+/* After every poll: take answers, end waits that are too long. `feed` gets container events. */
+void metadata_wait_turn(struct metadata_wait *m, struct tiercel *engine,
+			int (*feed)(void *ctx, struct event *ev), void *ctx);
+/* How long the next poll may take. */
+int metadata_wait_poll_ms(const struct metadata_wait *m, const struct tiercel *engine, int normal);
+/* At the end: nothing is waited for any more. */
+void metadata_wait_finish(struct metadata_wait *m, struct tiercel *engine);
+
+#endif
