@@ -21,3 +21,15 @@ bench-live: deps ## what the live sensor adds to system calls, and its own cost 
 	$(Q)bench/live.py --build $(BUILD) --rounds $(ROUNDS) --json $(BUILD)/bench-live.json
 
 .PHONY: bench-live
+
+# The gRPC output with subscribers in the same process.
+$(BUILD)/bench/grpc_rate: $(BUILD)/bench/grpc_rate.o $(BUILD)/agent/libagent.a $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(ENGINE_LIBS)
+
+bench-grpc: deps ## alerts per second through the gRPC output
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/bench/grpc_rate
+	$(Q)bench/grpc.sh $(BUILD) $(ROUNDS)
+
+.PHONY: bench-grpc
+-include $(BUILD)/bench/grpc_rate.d
