@@ -82,7 +82,8 @@ struct live_args {
 	struct arena arena;		/* of the two lists */
 	struct rule_choice *choices;
 	uint32_t nchoices, cap_choices;
-	bool has_rules;			/* -r was given */
+	bool has_rules;			/* -r or a bundle was given */
+	bool has_files;			/* -r was given: these and no others */
 };
 
 static int keep_choice(struct live_args *a, int opt, const char *arg)
@@ -94,6 +95,7 @@ static int keep_choice(struct live_args *a, int opt, const char *arg)
 		return cli_fail("out of memory");
 	a->choices = v;
 	v[a->nchoices++] = (struct rule_choice){ opt, arg };
+	a->has_files |= opt == RULE_OPTION_FILES;
 	a->has_rules |= opt == RULE_OPTION_FILES || opt == RULE_OPTION_BUNDLE;
 	return EXIT_OK;
 }
@@ -217,7 +219,7 @@ static int apply_config(const struct command *cmd, struct live_args *a)
 	o->rules_spec.cmd = cmd;
 	o->rules_spec.choices = a->choices;
 	o->rules_spec.nchoices = a->nchoices;
-	o->rules_spec.keep_last_good = !a->has_rules;
+	o->rules_spec.keep_last_good = !a->has_files;
 	return EXIT_OK;
 }
 

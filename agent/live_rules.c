@@ -125,12 +125,13 @@ static int compile_bundle(struct load *l)
 	return r;
 }
 
-static int compile_files(struct load *l, const struct io_names *files)
+static int compile_files(struct load *l, const struct io_names *files,
+			 const struct bundle_options *bundle)
 {
 	int r;
 
 	rules_bundle_done(&l->rules->bundle);
-	r = rules_bundle_read(files, &l->rules->options.bundle, &l->limits, &l->rules->bundle);
+	r = rules_bundle_read(files, bundle, &l->limits, &l->rules->bundle);
 	if (r == 0)
 		r = bundle_content_folders(&l->rules->bundle.layers, &l->rules->paths);
 	return r == 0 ? compile_bundle(l) : r;
@@ -139,13 +140,17 @@ static int compile_files(struct load *l, const struct io_names *files)
 /* The start with rules that do not load: those that did the last time. */
 static int fall_back(struct load *l)
 {
+	struct bundle_options bundle = l->rules->options.bundle;
+	_cleanup_buf_ struct buf archive = BUF_INIT;
 	struct io_names files = { 0 };
-	int r = rules_bundle_saved(l->config->state_directory, &files);
+	int r = rules_bundle_saved(l->config->state_directory, &files, &archive);
 
+	bundle.path = archive.len ? archive.p : NULL;
 	if (r == 0)
-		r = compile_files(l, &files);
+		r = compile_files(l, &files, &bundle);
 	if (r == 0)
 		l->rules->last_good = true;
+	rules_bundle_done(&l->rules->bundle);	/* it borrows what ends here */
 	io_names_done(&files);
 	return r;
 }
@@ -170,7 +175,7 @@ int live_rules_load(const struct live_rules_spec *spec, const struct config *con
 	if (r == 0)
 		r = list_files(&l);
 	if (r == 0)
-		r = compile_files(&l, &l.rules->options.files);
+		r = compile_files(&l, &l.rules->options.files, &l.rules->options.bundle);
 	rules_render_diags(&l.diags, l.rules->options.warnings || r < 0, ret_problems);
 	if (r == -EINVAL && start && spec->keep_last_good && config->state_directory[0] &&
 	    fall_back(&l) == 0)

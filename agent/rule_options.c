@@ -67,7 +67,6 @@ static int set_priority(struct rule_options *o, const struct command *cmd, const
 	return EXIT_OK;
 }
 
-/* EXIT_OK or an exit code. */
 /* Who the node is, as far as the configuration says it. */
 static int take_identity(struct rule_options *o, const struct config *c)
 {

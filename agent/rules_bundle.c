@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define LINK_NAME "rules"
+#define ARCHIVE_NAME "bundle.tar.gz"
 
 void rules_bundle_done(struct rules_bundle *b)
 {
@@ -81,13 +82,31 @@ static int write_file(const char *path, struct str text)
 
 static void remove_dir(const char *dir)
 {
+	_cleanup_buf_ struct buf archive = BUF_INIT;
 	struct io_names files = { 0 };
 
+	buf_printf(&archive, "%s/" ARCHIVE_NAME, dir);
+	if (!archive.err)
+		unlink(archive.p);
 	if (io_rule_files(dir, &files) == 0)
 		for (uint32_t i = 0; i < files.n; i++)
 			unlink(files.names[i]);
 	io_names_done(&files);
 	rmdir(dir);
+}
+
+static int write_archive(const struct rules_bundle *b, const char *dir)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT, archive = BUF_INIT;
+	int r;
+
+	if (!b->layers.path)
+		return 0;
+	r = bundle_tar_write(&b->layers.files, &archive);
+	buf_printf(&path, "%s/" ARCHIVE_NAME, dir);
+	if (r == 0)
+		r = path.err ? path.err : write_file(path.p, buf_str(&archive));
+	return r;
 }
 
 static int write_files(const struct rules_bundle *b, const char *dir)
@@ -144,15 +163,22 @@ int rules_bundle_save(const struct rules_bundle *b, const char *state_dir)
 	if (mkdir(dir.p, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	r = write_files(b, dir.p);
+	if (r == 0)
+		r = write_archive(b, dir.p);
 	return r == 0 ? exchange_link(state_dir, name.p) : r;
 }
 
-int rules_bundle_saved(const char *state_dir, struct io_names *files)
+int rules_bundle_saved(const char *state_dir, struct io_names *files, struct buf *ret_archive)
 {
 	_cleanup_buf_ struct buf dir = BUF_INIT;
 	int r;
 
 	buf_printf(&dir, "%s/" LINK_NAME, state_dir);
-	r = dir.err ? dir.err : io_rule_files(dir.p, files);
-	return r == 0 && files->n == 0 ? -ENOENT : r;
+	buf_printf(ret_archive, "%s/" LINK_NAME "/" ARCHIVE_NAME, state_dir);
+	if (dir.err || ret_archive->err)
+		return -ENOMEM;
+	r = io_rule_files(dir.p, files);
+	if (access(ret_archive->p, F_OK) < 0)
+		buf_clear(ret_archive);
+	return r == 0 && files->n == 0 && ret_archive->len == 0 ? -ENOENT : r;
 }

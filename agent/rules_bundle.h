@@ -35,7 +35,8 @@ int rules_bundle_digest(const struct rules_bundle *b, char ret_text[DIGEST_TEXT]
  * the previous ones are replaced. 0 or -errno.
  */
 int rules_bundle_save(const struct rules_bundle *b, const char *state_dir);
-/* The names of the files that were kept, in their order. 0 or -errno; -ENOENT: none. */
-int rules_bundle_saved(const char *state_dir, struct io_names *files);
+/* The names of the files that were kept, in their order, and of the rule bundle (empty: none). 0 or
+ * -errno; -ENOENT: nothing was kept. */
+int rules_bundle_saved(const char *state_dir, struct io_names *files, struct buf *ret_archive);
 
 #endif

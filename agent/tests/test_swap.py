@@ -212,6 +212,36 @@ def test_restart(work, results):
                     None if refused.returncode == 1 else str(refused.returncode)))
 
 
+def test_bundle(work, results):
+    """The same with a rule bundle, and an update of it."""
+    bundle = os.path.join(work, "bundle")
+    os.makedirs(os.path.join(bundle, "base"))
+    write(os.path.join(bundle, "bundle.yaml"),
+          "name: b\nversion: 1.0.0\nlayers:\n  - {name: base, level: system}\n")
+    path = os.path.join(bundle, "base", "r.yaml")
+    write(path, rule("a", work))
+    args = ["run", "-c", "/dev/null", "--bundle", bundle, "-o", "state_directory=" + os.path.join(work, "state2")]
+    sensor = Sensor(work, *args, name="bundle1")
+    try:
+        ready = sensor.wait_ready()
+        write(path, rule("b", work))
+        results.append(("bundle: a changed file is loaded", None if ready and
+                        wait_version(sensor, work, "b", "b") else sensor.messages()))
+    finally:
+        sensor.stop()
+    write(path, "- rule: [\n")
+    sensor = Sensor(work, *args, name="bundle2")
+    try:
+        ready = sensor.wait_ready()
+        results.append(("bundle: the last good one is in force after a restart", None if ready and
+                        wait_version(sensor, work, "b", "c") else sensor.messages()))
+        write(path, rule("d", work))
+        results.append(("bundle: a corrected one replaces it",
+                        None if wait_version(sensor, work, "d", "d") else sensor.messages()))
+    finally:
+        sensor.stop()
+
+
 def main():
     require(community=False, cgroup=False)
     results = []
@@ -219,6 +249,7 @@ def main():
         test_mount(work, results)
         test_flood(work, results)
         test_restart(work, results)
+        test_bundle(work, results)
     report(results)
 
 
