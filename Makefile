@@ -84,7 +84,7 @@ deps: ## install missing Debian packages (root)
 
 run: deps ## build and start the live sensor with the default rules (root)
 	$(Q)$(MAKE) --no-print-directory all
-	$(BUILD)/tiercel run -r rules/system
+	$(BUILD)/tiercel run --bundle rules
 
 test: deps ## run all tests; the last line counts them
 	$(Q)$(MAKE) --no-print-directory all unit

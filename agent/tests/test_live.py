@@ -136,7 +136,7 @@ def near_misses(s):
     yield ("a shell in a container without a terminal", "calm-entry",
            lambda: run(s.named("runc"), "spawn", "/bin/sh", "-c", "true calm-entry",
                        container=True))
-    yield ("netcat outside of a container", "calm-nc", lambda: run(s.named("nc"), "-e", "calm-nc"))
+    yield ("netcat outside of a container", "calm-nc", lambda: run(s.named("nc"), "-z", "calm-nc"))
     yield ("searching other names", "calm-find", lambda: run("find", s.dir, "-name", "calm-find"))
     yield ("a log that is appended to", "calm-log",
            lambda: run(s.actor, "append", s.file("calm-log/access_log")))
@@ -188,7 +188,7 @@ def main():
     require()
     results = []
     with Box() as work:
-        sensor = Sensor(work, "run", "-r", COMMUNITY, "-r", "rules/system", "--rule-matching", "all")
+        sensor = Sensor(work, "run", "-r", COMMUNITY, "--bundle", "rules", "--rule-matching", "all")
         try:
             ready = sensor.wait_ready()
             results.append(("the sensor starts", None if ready else sensor.messages()))
