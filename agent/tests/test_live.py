@@ -147,7 +147,7 @@ def near_misses(s):
     yield ("a hardlink to an ordinary file", "calm-hard",
            lambda: run("ln", s.file("calm-hard-from"), s.path("calm-hard")))
     yield ("a packet socket on the host", "calm-packet",
-           lambda: run(s.named("calm-packet"), "packet"))
+           lambda: run(s.named("dhclient"), "packet", "calm-packet"))
     yield ("release_agent outside of a container", "calm-cg",
            lambda: run(s.actor, "write", s.file("calm-cg/release_agent")))
     yield ("ptrace that attaches to nothing", "calm-ptrace",
