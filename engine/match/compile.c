@@ -136,10 +136,27 @@ static enum atom_kind text_kind(const struct ast *check)
 	return check->op == OP_REGEX || check->op == OP_PMATCH ? ATOM_CHECK : ATOM_TEXT_OP;
 }
 
+/* "proc.aname in (...)": true when any of the ancestors is in the set. */
+static bool is_any_set(const struct ast *check)
+{
+	const struct operand *left = check->lhs;
+
+	if (compare_multi(left) != MULTI_ANY || check->rhs || check->modifier != MOD_NONE ||
+	    check->op != OP_IN || value_class_of(left->type) != VC_STRING ||
+	    left->field.info->type == PT_DYN)
+		return false;
+	for (uint32_t i = 0; i < check->nconsts; i++)
+		if (value_class_of(check->consts[i].type) != VC_STRING)
+			return false;
+	return true;
+}
+
 static enum atom_kind atom_kind(const struct ast *check)
 {
 	const struct operand *left = check->lhs;
 
+	if (is_any_set(check))
+		return ATOM_ANY_SET;
 	if (!operand_is_single(left) || check->rhs || left->field.info->type == PT_DYN || compare_is_distance(left))
 		return ATOM_CHECK;
 	if (check->op == OP_EXISTS)
@@ -263,7 +280,7 @@ static uint32_t new_atom(struct compiler *c, const struct ast *check)
 		.memo_bit = NO_BIT,
 		.holds = compare_text(check->op),
 	};
-	if (atom->kind == ATOM_TEXT_SET) {
+	if (atom->kind == ATOM_TEXT_SET || atom->kind == ATOM_ANY_SET) {
 		atom->set = value_set_new(&m->arena, check->consts, check->nconsts);
 		c->oom |= !atom->set;
 	}

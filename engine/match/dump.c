@@ -9,12 +9,30 @@
 static const char *const kind_names[ATOM_COUNT] = {
 	[ATOM_CHECK] = "check", [ATOM_EXISTS] = "exists", [ATOM_TEXT_EQ] = "text",
 	[ATOM_TEXT_SET] = "set", [ATOM_TEXT_OP] = "op", [ATOM_INT] = "int",
-	[ATOM_JOIN] = "join",
+	[ATOM_ANY_SET] = "any set", [ATOM_JOIN] = "join",
 };
 
 static const char *const entity_names[ENTITY_COUNT] = {
 	[ENTITY_EVENT] = "event", [ENTITY_TYPE] = "type", [ENTITY_PROCESS] = "process",
 };
+
+static void dump_join(const struct matcher *m, const struct join *j, struct buf *out)
+{
+	buf_printf(out, "one of %u conjunctions by %u distinct ", j->nrows, j->nkeys);
+	for (uint32_t i = 0; i < j->nslots; i++) {
+		buf_add_c(out, i ? ", " : "(");
+		buf_add_str(out, m->slots[j->slots[i]].operand->text);
+	}
+	buf_add_char(out, ')');
+}
+
+static void dump_check(const struct matcher *m, const struct atom *a, struct buf *out)
+{
+	if (a->kind == ATOM_JOIN)
+		dump_join(m, a->join, out);
+	else
+		filter_print(out, a->check);
+}
 
 static void dump_target(struct buf *out, const char *label, uint32_t pc)
 {
@@ -29,7 +47,7 @@ void matcher_dump(const struct matcher *m, struct buf *out)
 	for (uint32_t i = 0; i < m->natoms; i++) {
 		buf_printf(out, "atom %u %s %s: ", i, kind_names[m->atoms[i].kind],
 			   entity_names[m->atoms[i].entity]);
-		filter_print(out, m->atoms[i].check);
+		dump_check(m, &m->atoms[i], out);
 		buf_add_char(out, '\n');
 	}
 	for (uint32_t i = 0; i < m->ncode; i++) {
@@ -110,7 +128,7 @@ static void dump_code(struct matcher *m, uint32_t pc, struct buf *out)
 		atom = &m->atoms[insn->atom];
 		buf_printf(out, "    %u: [%s %s] ", pc, kind_names[atom->kind],
 			   entity_names[atom->entity]);
-		filter_print(out, atom->check);
+		dump_check(m, atom, out);
 		buf_add_c(out, " ->");
 		dump_target(out, "yes", insn->yes);
 		dump_target(out, "no", insn->no);

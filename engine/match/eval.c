@@ -50,6 +50,18 @@ static bool text_in_set(const struct atom *a, struct slot *s)
 	       value_set_find(a->set, s->one.s, slot_hash(s));
 }
 
+static bool any_in_set(const struct atom *a, const struct slot *s)
+{
+	for (uint32_t i = 0; i < s->values.n; i++) {
+		struct str text = s->values.v[i].s;
+
+		if (value_set_may_have(a->set, text.len) &&
+		    value_set_find(a->set, text, hash_str(text)))
+			return true;
+	}
+	return false;
+}
+
 static bool check_holds(struct matcher *m, const struct atom *a, struct slot *s,
 			struct event_ctx *ctx)
 {
@@ -147,6 +159,8 @@ static bool atom_holds(struct matcher *m, const struct atom *a, struct slot *s,
 		return str_eq(s->one.s, a->consts.v->s) != a->negate;
 	case ATOM_TEXT_SET:
 		return text_in_set(a, s);
+	case ATOM_ANY_SET:
+		return any_in_set(a, s);
 	case ATOM_TEXT_OP:
 		return a->holds(&s->one, a->consts.v);
 	case ATOM_INT:

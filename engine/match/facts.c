@@ -65,7 +65,7 @@ static struct facts *take(struct facts_table *f, struct thread *t)
 	}
 	b = block(f, i);
 	b->owner = t;
-	b->seen = b->stamp = 0;
+	b->seen = b->own = b->stamp = 0;
 	b->class = 0;
 	t->match = (void *)(uintptr_t)(i + 1ULL);
 	return b;
@@ -113,10 +113,10 @@ static uint64_t chain_stamp(struct thread *t)
 
 struct facts *facts_get(struct facts_table *f, const struct state *s, struct thread *t)
 {
-	uint64_t version = state_version(s), stamp;
+	uint64_t shared = state_shared_version(s), stamp;
 	struct facts *b = find(f, t);
 
-	if (likely(b && b->seen == version))
+	if (likely(b && b->own == t->version && b->seen == shared))
 		return b;
 	stamp = chain_stamp(t);
 	if (!stamp || (!b && !(b = take(f, t))))
@@ -124,7 +124,8 @@ struct facts *facts_get(struct facts_table *f, const struct state *s, struct thr
 	if (b->stamp != stamp)
 		b->class = 0;
 	b->stamp = stamp;
-	b->seen = version;
+	b->seen = shared;
+	b->own = t->version;
 	return b;
 }
 

@@ -13,7 +13,7 @@
 
 struct facts {
 	const struct thread *owner;	/* NULL: free */
-	uint64_t seen;			/* state_version() when last found valid */
+	uint64_t seen, own;		/* state_shared_version(), owner->version when found valid */
 	uint64_t stamp;			/* newest version of the chain */
 	uint32_t class;			/* 0: not known */
 	uint32_t generation;		/* of the classes */

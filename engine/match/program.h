@@ -33,6 +33,7 @@ enum atom_kind {
 	ATOM_EXISTS,	/* single value exists */
 	ATOM_TEXT_EQ,	/* single text = constant */
 	ATOM_TEXT_SET,	/* single text in set */
+	ATOM_ANY_SET,	/* one of several texts in set */
 	ATOM_TEXT_OP,	/* single text, any other operator, one constant */
 	ATOM_INT,	/* single integer, comparison with one constant */
 	ATOM_JOIN,	/* one of many conjunctions, see struct join */

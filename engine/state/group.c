@@ -48,6 +48,8 @@ int group_join(struct state *s, struct thread *t)
 	t->group = g;
 	t->group_next = g->threads;
 	g->threads = t;
+	if (t->group_next)
+		s->shared_version = ++s->version;
 	g->alive++;
 	if (thread_is_leader(t))
 		g->leader = t;
@@ -74,6 +76,8 @@ void group_leave(struct state *s, struct thread *t)
 	while (*at != t)
 		at = &(*at)->group_next;
 	*at = t->group_next;
+	if (g->threads)
+		s->shared_version = ++s->version;
 	t->group_next = NULL;
 	t->group = NULL;
 	if (!(t->state_flags & THREAD_DEAD))

@@ -574,7 +574,7 @@ struct intern *state_intern(struct state *s)
 	return &s->intern;
 }
 
-uint64_t state_version(const struct state *s)
+uint64_t state_shared_version(const struct state *s)
 {
-	return s->version;
+	return s->shared_version;
 }

@@ -237,8 +237,12 @@ int state_dump(const struct state *s, int (*fn)(void *ctx, const struct snapshot
 
 const struct state_stats *state_stats(const struct state *s);
 struct intern *state_intern(struct state *s);
-/* Rises with every change of any attribute of any thread (see thread.version). */
-uint64_t state_version(const struct state *s);
+/*
+ * Rises with every change of a thread that others look up to: one with children, or one of several
+ * in its group; and of the groups themselves. While it stands still, all that a thread's fields
+ * show of its group and ancestors is as it was when thread.version was what it is.
+ */
+uint64_t state_shared_version(const struct state *s);
 
 struct thread *state_thread(const struct state *s, int64_t tid);	/* NULL if unknown */
 /* Iterate over all threads; *pos starts at 0. */

@@ -70,7 +70,7 @@ struct fdtable {
 };
 
 #define EXIT_RING 8192
-#define RECENT_TEXTS 4096
+#define RECENT_TEXTS 16384
 #define RECENT_TEXT_MAX 512
 
 #define CLOSED_FDS 4
@@ -124,6 +124,7 @@ struct state {
 	struct intern intern;
 	struct state_stats stats;
 	uint64_t version;
+	uint64_t shared_version;	/* see state_shared_version() */
 
 	struct u64map threads;		/* tid -> struct thread */
 	struct u64map groups;		/* pid -> struct group */
@@ -221,6 +222,8 @@ bool state_over_budget(const struct state *s);
 static inline void thread_touch(struct state *s, struct thread *t)
 {
 	t->version = ++s->version;
+	if (t->children || (t->group && (t->group_next || t->group->threads != t)))
+		s->shared_version = t->version;
 }
 void group_touch(struct state *s, struct group *g);
 

@@ -19,7 +19,7 @@ struct fixture {
 	bool with_kernel;
 	const unsigned long *alloc_calls;	/* counter of the allocator, or NULL */
 	unsigned long allocs;			/* of these, made by state_event() */
-	uint64_t ts;
+	uint64_t ts, num;
 	int64_t next_tid;			/* hint that goes with every event */
 	enum event_type type;
 	struct str params[EVENT_PARAMS_MAX];
@@ -106,6 +106,7 @@ static inline void ev_run(struct fixture *f, int64_t tid)
 	f->ev.tid = tid;
 	f->ev.next_tid = f->next_tid;
 	f->ev.ts = f->ts += 1000;
+	f->ev.num = ++f->num;
 	f->ev.flags = 0;
 	f->ev.kernel = f->with_kernel ? &f->kernel : NULL;
 	arena_reset(&f->scratch);

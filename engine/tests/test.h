@@ -7,8 +7,24 @@
 #ifndef TIERCEL_TEST_H
 #define TIERCEL_TEST_H
 
-#include <check.h>
 #include "engine/base/str.h"
+
+/* Fuzz targets share fixtures with the tests, but not their framework. */
+#ifdef TEST_WITHOUT_CHECK
+#include <assert.h>
+#define ck_assert(what) assert(what)
+#define ck_assert_int_eq(a, b) assert((a) == (b))
+#define ck_assert_ptr_nonnull(p) assert(p)
+#define ck_assert_msg(what, ...)                               \
+	do {                                                   \
+		if (!(what)) {                                 \
+			fprintf(stderr, "\n" __VA_ARGS__);     \
+			abort();                               \
+		}                                              \
+	} while (0)
+#else
+#include <check.h>
+#endif
 
 #define ck_assert_str_view(s, expected)                                                        \
 	do {                                                                                   \

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The compiled program against the plain tree evaluator: random rules, events and changes of state;
+ * and for each change that makes cached results invalid a test of its own.
+ */
+#include "engine/tests/oracle_bed.h"
+
+START_TEST(agrees_on_random_rules)
+{
+	struct bed *b = bed_new();
+
+	b->choices.seed = 1000 + (unsigned)_i;
+	/* Every other time with hardly any room for what is known about texts and processes. */
+	if (_i % 2) {
+		b->f.limits.max[LIMIT_MEMO_BYTES] = 1;
+		b->f.limits.max[LIMIT_MEMO_CLASSES] = 1 + (uint64_t)_i % 4;
+	}
+	for (int swap = 0; swap < 3; swap++) {
+		unsigned tried = bed_random_rules(b, BED_RULES);
+
+		ck_assert_msg(b->rs.nrules == BED_RULES, "%u of %u conditions accepted",
+			      b->rs.nrules, tried);
+		bed_compile(b);
+		for (int i = 0; i < 150; i++) {
+			bed_random_event(b);
+			bed_compare(b);
+		}
+	}
+	if (_i % 2)
+		ck_assert_uint_gt(b->f.limits.hits[LIMIT_MEMO_CLASSES], 0);
+	bed_free(b);
+}
+END_TEST
+
+/* ---- one rule, before and after a change ---- */
+
+/* Does the rule match an open by this thread? The oracle says the same. */
+static bool matches(struct bed *b, int64_t tid)
+{
+	const struct rule *found;
+
+	ev_open(&b->f, tid, 9, "/etc/shadow", WO_RDONLY);
+	bed_compare(b);
+	return matcher_eval(b->fast, &b->f.ctx, &found, 1) == 1;
+}
+
+static struct bed *bed_with(const char *condition)
+{
+	struct bed *b = bed_new();
+	const char *why = bed_add_rule(b, str_from(condition));
+
+	ck_assert_msg(!why, "%s: %.200s", why, condition);
+	bed_compile(b);
+	return b;
+}
+
+START_TEST(setuid_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and user.uid = 1000");
+
+	ck_assert(!matches(b, 30));
+	bed_setuid(b, 30, 1000);
+	ck_assert(matches(b, 30));
+	ck_assert(!matches(b, 20));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(chdir_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.cwd = /tmp/");
+
+	ck_assert(!matches(b, 30));
+	bed_chdir(b, 30, "/tmp");
+	ck_assert(matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(prctl_name_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.name = evil");
+
+	ck_assert(!matches(b, 30));
+	bed_rename(b, 30, "evil");
+	ck_assert(matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(exec_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.exepath = /tmp/evil");
+
+	ck_assert(!matches(b, 30));
+	bed_exec(b, 30, "evil", "/tmp/evil", "cpu=/");
+	ck_assert(matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(change_of_an_ancestor_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.aname = evil");
+
+	ck_assert(!matches(b, 30));
+	ck_assert(!matches(b, 40));
+	bed_rename(b, 10, "evil");
+	ck_assert(matches(b, 30));
+	ck_assert(!matches(b, 40));
+	bed_rename(b, 10, "sshd");
+	ck_assert(!matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(change_of_the_leader_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.aname[1] = evil");
+
+	/* 31 is a second thread of 30; its children have 30 as ancestor. */
+	ev_clone(&b->f, EV_CLONE3_X, 31, 0, 30, 20, CL_THREAD_FLAGS);
+	ev_clone(&b->f, EV_CLONE_20_X, 31, 60, 30, 20, 0);
+	ev_clone(&b->f, EV_CLONE_20_X, 60, 0, 60, 31, 0);
+	ck_assert(!matches(b, 60));
+	bed_rename(b, 30, "evil");
+	ck_assert(matches(b, 60));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(reparenting_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.pname = sshd");
+
+	ck_assert(!matches(b, 30));
+	/* 20 dies and its child goes to 10. */
+	ev_exit(&b->f, 20, 10);
+	ck_assert(matches(b, 30));
+	ev_exit(&b->f, 10, 1);
+	ck_assert(!matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(late_metadata_are_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and container.name = web");
+
+	bed_exec(b, 30, "cat", "/usr/bin/cat", "cpu=/docker/" BED_ID);
+	ck_assert(!matches(b, 30));
+	bed_metadata(b, "web");
+	ck_assert(matches(b, 30));
+	bed_metadata(b, "other");
+	ck_assert(!matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+START_TEST(container_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and container.id != host");
+
+	ck_assert(!matches(b, 30));
+	bed_exec(b, 30, "cat", "/usr/bin/cat", "cpu=/docker/" BED_ID);
+	ck_assert(matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+/* The new program must not take over what the old one knew about a thread or a text. */
+START_TEST(swap_of_rules_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.name = cat and fd.name = /etc/shadow");
+
+	ck_assert(matches(b, 30));
+	b->rs.nrules = 0;
+	ck_assert_ptr_null(bed_add_rule(b, STR("evt.type = openat and proc.name = bash and "
+					       "fd.name startswith /etc")));
+	bed_compile(b);
+	ck_assert(!matches(b, 30));
+	ck_assert(matches(b, 20));
+	bed_free(b);
+}
+END_TEST
+
+/* A thread that ends gives its number back; the next one with it is another process. */
+START_TEST(reused_thread_is_new)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.name = cat");
+
+	ck_assert(matches(b, 30));
+	ev_exit(&b->f, 30, 1);
+	ev_nothing(&b->f, 1);
+	ev_clone(&b->f, EV_CLONE_20_X, 30, 0, 30, 20, 0);
+	ck_assert(!matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+/* ---- joins ---- */
+
+static void tuples(struct buf *out, unsigned n, const char *rest)
+{
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(out, "%s(proc.name = p%u and fd.name = /f%u%s)", i ? " or " : "", i, i,
+			   rest);
+}
+
+START_TEST(many_tuples_are_one_check)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, dump = BUF_INIT;
+	struct bed *b;
+
+	buf_add_c(&text, "evt.type = openat and not (");
+	tuples(&text, 1000, _i ? " and user.uid = 0" : "");
+	buf_add_c(&text, " or (proc.name = cat and fd.name = /etc/shadow))");
+	buf_add_char(&text, '\0');
+	ck_assert(!text.err);
+	b = bed_with(text.p);
+	b->rules[0]->name.s = STR("r");
+	matcher_dump_rule(b->fast, b->rules[0], &dump);
+	ck_assert_msg(dump.len < 1000, "%.*s", (int)MIN(dump.len, 2000U), dump.p);
+	ck_assert(!matches(b, 30));
+	ck_assert(matches(b, 20));
+	bed_rename(b, 20, "p7");
+	ck_assert(matches(b, 20));
+	ev_open(&b->f, 20, 9, "/f7", WO_RDONLY);
+	bed_compare(b);
+	bed_free(b);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("oracle");
+	TCase *tc = tcase_create("oracle");
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, agrees_on_random_rules, 0, 20);
+	tcase_add_test(tc, setuid_is_seen);
+	tcase_add_test(tc, chdir_is_seen);
+	tcase_add_test(tc, prctl_name_is_seen);
+	tcase_add_test(tc, exec_is_seen);
+	tcase_add_test(tc, change_of_an_ancestor_is_seen);
+	tcase_add_test(tc, change_of_the_leader_is_seen);
+	tcase_add_test(tc, reparenting_is_seen);
+	tcase_add_test(tc, late_metadata_are_seen);
+	tcase_add_test(tc, container_is_seen);
+	tcase_add_test(tc, swap_of_rules_is_seen);
+	tcase_add_test(tc, reused_thread_is_new);
+	tcase_add_loop_test(tc, many_tuples_are_one_check, 0, 2);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+TEST_MAIN(make_suite)
