@@ -9,6 +9,24 @@ static unsigned char fold(char c)
 	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : (unsigned char)c;
 }
 
+bool str_has_pair(struct str s, char c)
+{
+	const uint64_t ones = 0x0101010101010101ull, wanted = ones * (unsigned char)c;
+	uint32_t i = 0;
+
+	/* Eight places at a time: a byte is zero where it and the next one are `c`. */
+	for (; i + 9 <= s.len; i += 8) {
+		uint64_t differ = (load_u64(s.p + i) ^ wanted) | (load_u64(s.p + i + 1) ^ wanted);
+
+		if ((differ - ones) & ~differ & (ones << 7))
+			return true;
+	}
+	for (; i + 1 < s.len; i++)
+		if (s.p[i] == c && s.p[i + 1] == c)
+			return true;
+	return false;
+}
+
 bool str_contains(struct str s, struct str needle)
 {
 	if (needle.len == 0)

@@ -52,6 +52,8 @@ static inline bool str_ends(struct str s, struct str suffix)
 	       (suffix.len == 0 || memcmp(s.p + s.len - suffix.len, suffix.p, suffix.len) == 0);
 }
 
+/* Has it two of these bytes in a row? */
+bool str_has_pair(struct str s, char c);
 bool str_contains(struct str s, struct str needle);
 bool str_icontains(struct str s, struct str needle);  /* ASCII case folding only */
 int str_cmp(struct str a, struct str b);              /* byte order, then length */

@@ -130,7 +130,7 @@ static bool squeeze_slashes(struct arena *a, struct value *v)
 	uint32_t n = 0;
 	char *p;
 
-	if (!str_contains(s, STR("//")))
+	if (!str_has_pair(s, '/'))
 		return true;
 	p = arena_alloc(a, s.len);
 	if (!p)

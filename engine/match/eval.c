@@ -415,7 +415,9 @@ static uint32_t event_text_class(struct matcher *m, uint32_t key, struct event_c
 {
 	const struct slot *s = &m->slots[key];
 	const struct field_info *info = s->operand->field.info;
-	const struct istr *interned = info->interned ? info->interned(ctx) : NULL;
+	/* What an event makes has a new name. */
+	bool old = info->interned && !(ctx->ev->info->flags & EF_CREATES_FD);
+	const struct istr *interned = old ? info->interned(ctx) : NULL;
 	uint32_t class, tag = tag_of(s->memo, ctx);
 
 	if (interned) {

@@ -260,6 +260,17 @@ static bool match_one(struct str pat, uint32_t *at, unsigned char ch, bool fold)
 	return fold_char(p, fold) == fold_char(ch, fold);
 }
 
+/* Behind a '*': where the plain character that comes next is found, the end if it is not. */
+static uint32_t skip_to(struct str pattern, uint32_t p, struct str text, uint32_t t, bool fold_case)
+{
+	const char *at;
+
+	if (fold_case || p >= pattern.len || t >= text.len || strchr("*?[\\", pattern.p[p]))
+		return t;
+	at = memchr(text.p + t, pattern.p[p], text.len - t);
+	return at ? (uint32_t)(at - text.p) : text.len;
+}
+
 bool glob_match(struct str pattern, struct str text, bool fold_case)
 {
 	uint32_t p = 0, t = 0, star_p = UINT32_MAX, star_t = 0;
@@ -267,7 +278,7 @@ bool glob_match(struct str pattern, struct str text, bool fold_case)
 	while (t < text.len) {
 		if (p < pattern.len && pattern.p[p] == '*') {
 			star_p = ++p;
-			star_t = t;
+			star_t = t = skip_to(pattern, p, text, t, fold_case);
 			continue;
 		}
 		if (p < pattern.len &&
@@ -278,7 +289,7 @@ bool glob_match(struct str pattern, struct str text, bool fold_case)
 		if (star_p == UINT32_MAX)
 			return false;
 		p = star_p;
-		t = ++star_t;
+		star_t = t = skip_to(pattern, p, text, star_t + 1, fold_case);
 	}
 	while (p < pattern.len && pattern.p[p] == '*')
 		p++;

@@ -93,7 +93,8 @@ static bool is_alive(const struct memo *m, const struct memo_entry *e)
 static bool holds(const struct memo *m, const struct memo_entry *e, struct str text, uint64_t hash,
 		  uint32_t tag)
 {
-	return e->hash == hash && e->len1 == text.len + 1 && e->tag == tag && is_alive(m, e) &&
+	return e->hash == hash && e->len1 == text.len + 1 && e->tag == tag &&
+	       m->texts_end - e->pos <= m->texts_size &&
 	       !memcmp(text_at(m, e->pos), text.p, text.len);
 }
 

@@ -216,10 +216,5 @@ void text_index_find(const struct text_index *x, struct str text, uint64_t hash,
 
 bool text_is_path(struct str text)
 {
-	if (!text.len || text.p[0] != '/')
-		return false;
-	for (uint32_t i = 1; i < text.len; i++)
-		if (text.p[i] == '/' && text.p[i - 1] == '/')
-			return false;
-	return true;
+	return text.len && text.p[0] == '/' && !str_has_pair(text, '/');
 }
