@@ -21,6 +21,13 @@ bool str_has_pair(struct str s, char c)
 		if ((differ - ones) & ~differ & (ones << 7))
 			return true;
 	}
+	/* The last eight places once more, if there are as many. */
+	if (s.len > 8) {
+		uint64_t differ = (load_u64(s.p + s.len - 9) ^ wanted) |
+				  (load_u64(s.p + s.len - 8) ^ wanted);
+
+		return (differ - ones) & ~differ & (ones << 7);
+	}
 	for (; i + 1 < s.len; i++)
 		if (s.p[i] == c && s.p[i + 1] == c)
 			return true;

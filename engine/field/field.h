@@ -58,8 +58,11 @@ struct field_info {
 	bool (*get)(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);
 	/* What outputs show, when that is not what conditions compare; NULL: the same. */
 	bool (*get_printed)(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);
-	/* An interned text that alone decides the value, or NULL; for fields that are asked often. */
-	const struct istr *(*interned)(const struct event_ctx *ctx);
+	/*
+	 * A text of the state tables that alone decides the value, or NULL: the value is that of
+	 * the text itself. For fields that are asked often.
+	 */
+	const struct istr *(*stored)(const struct event_ctx *ctx);
 	/* All values into ctx->scratch; false = no value (a list may also be empty). */
 	bool (*get_all)(const struct field_ref *f, struct event_ctx *ctx, struct value_list *ret);
 	/*

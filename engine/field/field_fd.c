@@ -63,20 +63,14 @@ static bool get_name(const struct field_ref *f, struct event_ctx *ctx, struct va
 	return fd_name_of(ctx, ret);
 }
 
-/* Names of new fds come only now: what is known about them is known by their text. */
-static const struct istr *seen_before(const struct event_ctx *ctx, const struct istr *text)
+static const struct istr *stored_name(const struct event_ctx *ctx)
 {
-	return text && (text->shared || !(ctx->ev->info->flags & EF_CREATES_FD)) ? text : NULL;
+	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->name : NULL;
 }
 
-static const struct istr *interned_name(const struct event_ctx *ctx)
+static const struct istr *stored_nameraw(const struct event_ctx *ctx)
 {
-	return ctx->has_fd && ctx->thread && ctx->fd ? seen_before(ctx, ctx->fd->name) : NULL;
-}
-
-static const struct istr *interned_nameraw(const struct event_ctx *ctx)
-{
-	return ctx->has_fd && ctx->thread && ctx->fd ? seen_before(ctx, ctx->fd->nameraw) : NULL;
+	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->nameraw : NULL;
 }
 
 static bool get_nameraw(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
@@ -254,7 +248,7 @@ static const struct field_info fields[] = {
 	    "timerfd, netlink, bpf, userfaultfd, io_uring, memfd, pidfd or <NA>"),
 	ROW("fd.typechar", CHARBUF, get_typechar, "type as one character"),
 	ROW("fd.name", CHARBUF, get_name, "full name: path, connection, address of a listener",
-	    .interned = interned_name),
+	    .stored = stored_name),
 	ROW("fd.directory", CHARBUF, get_directory, "directory of a file"),
 	ROW("fd.filename", CHARBUF, get_filename, "name of a file without its directory"),
 	BOTH("fd.ip", IPADDR, fd_all_ip, "either address of a connection"),
@@ -296,7 +290,7 @@ static const struct field_info fields[] = {
 	ROW("fd.dev.minor", INT32, get_dev_minor, "minor number of the device"),
 	MEMBER("fd.ino", INT64, ino, "inode of the file"),
 	ROW("fd.nameraw", CHARBUF, get_nameraw, "path as given to the call",
-	    .interned = interned_nameraw),
+	    .stored = stored_nameraw),
 	ROW("fd.types", CHARBUF, NULL, "distinct types of all open fds; [N] type of fd N",
 	    .arg = ARG_INDEX, .get_all = all_types, .flags = FIELD_LIST | FIELD_NO_RHS),
 	MEMBER("fd.is_upper_layer", BOOL, upper_layer,

@@ -391,47 +391,60 @@ static uint32_t tag_of(const struct memo *memo, const struct event_ctx *ctx)
 	return memo->by_fd && ctx->fd ? 1U + ctx->fd->kind : 0;
 }
 
-/* The class of the text of a slot that has one; 0: no memory. */
-static uint32_t text_class(struct matcher *m, uint32_t key, struct event_ctx *ctx)
+/* The class of the value that `text` decides; 0: no memory. */
+static uint32_t text_class(struct matcher *m, uint32_t key, struct str text, uint64_t hash,
+			   struct event_ctx *ctx)
 {
-	struct slot *s = &m->slots[key];
-	struct memo *memo = s->memo;
-	struct memo_entry *entry = memo_get(memo, s->one.s, slot_hash(s), tag_of(memo, ctx));
-	uint32_t class;
+	struct memo *memo = m->slots[key].memo;
+	uint32_t tag = tag_of(memo, ctx), class;
+	struct memo_entry *entry = memo_get(memo, text, hash, tag);
 
 	if (likely(entry && entry->class))
 		return entry->class;
 	class = new_text(m, memo, key, ctx);
 	/* All texts may have been forgotten meanwhile. */
-	entry = memo_get(memo, s->one.s, slot_hash(s), tag_of(memo, ctx));
+	entry = memo_get(memo, text, hash, tag);
 	if (entry)
 		entry->class = class;
 	return class;
 }
 
-/* The same for a text that may be interned. 0 with *ret_missing: there is none. */
+static uint32_t value_class(struct matcher *m, uint32_t key, struct event_ctx *ctx)
+{
+	struct slot *s = slot_get(m, key, ctx);
+
+	return text_class(m, key, s->one.s, slot_hash(s), ctx);
+}
+
+/* By the serial number of the text that decides the value. What an event makes has a new name. */
+static uint32_t stored_class(struct matcher *m, uint32_t key, const struct istr *text,
+			     struct event_ctx *ctx)
+{
+	struct memo *memo = m->slots[key].memo;
+	bool fresh = ctx->ev->info->flags & EF_CREATES_FD;
+	uint32_t tag = tag_of(memo, ctx), class = 0;
+
+	if (!fresh)
+		class = memo_find(memo, text->serial, tag);
+	if (class)
+		return class;
+	class = text_class(m, key, istr_str(text), hash_str(istr_str(text)), ctx);
+	if (class && !fresh)
+		memo_note(memo, text->serial, tag, class);
+	return class;
+}
+
+/* The class of an event's text. 0 with *ret_missing: there is none. */
 static uint32_t event_text_class(struct matcher *m, uint32_t key, struct event_ctx *ctx,
 				 bool *ret_missing)
 {
-	const struct slot *s = &m->slots[key];
-	const struct field_info *info = s->operand->field.info;
-	/* What an event makes has a new name. */
-	bool old = info->interned && !(ctx->ev->info->flags & EF_CREATES_FD);
-	const struct istr *interned = old ? info->interned(ctx) : NULL;
-	uint32_t class, tag = tag_of(s->memo, ctx);
+	const struct field_info *info = m->slots[key].operand->field.info;
+	const struct istr *stored = info->stored ? info->stored(ctx) : NULL;
 
-	if (interned) {
-		class = memo_find(s->memo, interned->serial, tag);
-		if (likely(class))
-			return class;
-	}
+	if (stored)
+		return stored_class(m, key, stored, ctx);
 	*ret_missing = !slot_get(m, key, ctx)->have;
-	if (*ret_missing)
-		return 0;
-	class = text_class(m, key, ctx);
-	if (interned && class)
-		memo_note(s->memo, interned->serial, tag, class);
-	return class;
+	return *ret_missing ? 0 : value_class(m, key, ctx);
 }
 
 static bool text_pass(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
@@ -481,7 +494,7 @@ static uint32_t process_class(struct matcher *m, struct event_ctx *ctx)
 
 		if (!slot_get(m, t->slot, ctx)->have)
 			continue;
-		class = text_class(m, t->slot, ctx);
+		class = value_class(m, t->slot, ctx);
 		if (!class)
 			return 0;
 		memcpy(truth + t->word, classes_truth(c, class), c->words * sizeof(*truth));
@@ -570,11 +583,11 @@ static uint32_t eval_live(struct matcher *m, const struct rule_list *l, uint32_t
 	uint32_t n = 0;
 	bool any;
 
-	if (!process_pass(m, l, class) || !texts_pass(m, l, 0, l->ninterned, ctx))
+	if (!process_pass(m, l, class) || !texts_pass(m, l, 0, l->nstored, ctx))
 		return 0;
 	any = l->words == 1 ? guards_pass(m, l, m->live, ctx, 1) :
 			      guards_pass(m, l, m->live, ctx, l->words);
-	if (!any || !texts_pass(m, l, l->ninterned, l->ntexts, ctx))
+	if (!any || !texts_pass(m, l, l->nstored, l->ntexts, ctx))
 		return 0;
 	for (uint32_t i = 0; i < l->words; i++)
 		for (uint64_t left = m->live[i]; left && n < max; left &= left - 1) {

@@ -311,13 +311,13 @@ static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 	return classes_add_list(&u->m->slots[key].memo->classes, u->words, &ret->list);
 }
 
-static bool is_interned(const struct slot *s)
+static bool is_stored(const struct slot *s)
 {
-	return s->operand->field.info->interned;
+	return s->operand->field.info->stored;
 }
 
-/* Texts that are interned are cheap to look up: they come first. */
-static int find_texts(struct use *u, struct rule_list *l, bool interned)
+/* Texts that the state has are cheap to look up: they come first. */
+static int find_texts(struct use *u, struct rule_list *l, bool stored)
 {
 	struct matcher *m = u->m;
 
@@ -326,15 +326,15 @@ static int find_texts(struct use *u, struct rule_list *l, bool interned)
 		int r;
 
 		if (!slot->memo || slot->key != s || slot->entity == ENTITY_PROCESS ||
-		    is_interned(slot) != interned)
+		    is_stored(slot) != stored)
 			continue;
 		r = text_guard(u, l, s, &l->texts[l->ntexts]);
 		if (r)
 			return r;
 		l->ntexts += l->texts[l->ntexts].decides != NULL;
 	}
-	if (interned)
-		l->ninterned = l->ntexts;
+	if (stored)
+		l->nstored = l->ntexts;
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #define SETS_MIN 4
 #define SETS_MAX 8192
 #define TEXTS_MIN (4 * MEMO_TEXT)
-/* Of the bytes: one part in so many is for interned texts, one for entries, the rest for texts. */
+/* Of the bytes: one part in so many is for serials, one for entries, the rest for texts. */
 #define SERIAL_SHARE 8
 #define ENTRY_SHARE 3
 

@@ -2,7 +2,7 @@
 /*
  * What is already known about texts: one memo per operand whose text many checks look at (fd.name).
  * A check against constants depends on nothing but the text, so its result holds for every event
- * with this text. A text is found by the serial number of its interned form, or by its bytes, and
+ * with this text. A text is found by the serial number it has in the state tables, or by its bytes, and
  * leads to its class (classes.h). Both tables are caches of a fixed size (LIMIT_MEMO_BYTES): entries
  * are overwritten, never wrong.
  */
@@ -24,7 +24,7 @@ struct memo_entry {
 	uint32_t class;		/* 0: not known */
 };
 
-/* An interned text; serials are never used again. */
+/* A text of the state tables; serials are never used again. */
 struct memo_serial {
 	uint64_t serial;
 	uint32_t tag;
@@ -55,7 +55,7 @@ void memo_note(struct memo *m, uint64_t serial, uint32_t tag, uint32_t class);
 /* All classes are forgotten, so all texts are. */
 void memo_forget(struct memo *m);
 
-/* The class of an interned text; 0: not known. */
+/* The class of a text of the state tables; 0: not known. */
 static inline uint32_t memo_find(const struct memo *m, uint64_t serial, uint32_t tag)
 {
 	const struct memo_serial *set;

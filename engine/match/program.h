@@ -146,8 +146,8 @@ struct rule_list {
 	uint32_t words;			/* of a mask; 0: no masks */
 	struct guard *guards;
 	uint32_t nguards;
-	struct text_guard *texts;		/* of the event, interned ones first */
-	uint32_t ntexts, ninterned;
+	struct text_guard *texts;		/* of the event, stored ones first */
+	uint32_t ntexts, nstored;
 	uint32_t process_list;		/* number in the classes of processes, or NO_SLOT */
 	const uint64_t *process_rules;	/* rules that look at the process */
 };

@@ -7,6 +7,7 @@
 #define TIERCEL_ORACLE_BED_H
 
 #include "engine/match/match.h"
+#include "engine/tests/rule_build.h"
 #include "engine/tests/state_fixture.h"
 
 #define BED_RULES 150	/* more than two words of a mask */
@@ -88,31 +89,6 @@ static void bed_free(struct bed *b)
 	matcher_free(b->slow);
 	arena_done(&b->rs.arena);
 	free(b);
-}
-
-static void bed_error(void *ctx, const struct filter_error *err)
-{
-	*(const char **)ctx = err->message;
-}
-
-/* NULL: accepted, else why not. */
-static const char *bed_add_rule(struct bed *b, struct str condition)
-{
-	struct filter_error err = { .message = "?" };
-	const char *message = NULL;
-	struct filter_checker checker = { .arena = &b->rs.arena, .error = bed_error,
-					  .ctx = &message };
-	struct rule *rule = arena_new(&b->rs.arena, struct rule);
-
-	rule->name.s = rule->condition_full = arena_str(&b->rs.arena, condition);
-	rule->source = STR("syscall");
-	rule->active = true;
-	rule->index = b->rs.nrules;
-	if (filter_parse(rule->condition_full, &b->rs.arena, &b->f.limits, &rule->ast, &err) ||
-	    filter_check(rule->ast, &checker) || filter_evtset(rule->ast, &rule->events, &err))
-		return message ? message : err.message;
-	b->rules[b->rs.nrules++] = rule;
-	return NULL;
 }
 
 /* New matchers for the rules as they are now: what a swap of rules does. */
@@ -313,7 +289,7 @@ static unsigned bed_random_rules(struct bed *b, unsigned n)
 
 		tried++;
 		random_condition(&text, 3, &b->choices);
-		bed_add_rule(b, buf_str(&text));
+		build_rule(&b->rs, &b->f.limits, buf_str(&text));
 	}
 	return tried;
 }

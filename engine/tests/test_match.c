@@ -5,6 +5,7 @@
  */
 #include "engine/match/match.h"
 #include "engine/tests/event_build.h"
+#include "engine/tests/rule_build.h"
 #include "engine/tests/test.h"
 
 #define MAX_RULES 150	/* more than two words of a mask */
@@ -64,34 +65,9 @@ static void bed_free(struct bed *t)
 	free(t);
 }
 
-static void on_error(void *ctx, const struct filter_error *err)
-{
-	*(const char **)ctx = err->message;
-}
-
-/* NULL: accepted, else why not. */
-static const char *add_rule(struct bed *t, struct str condition)
-{
-	struct filter_error err = { .message = "?" };
-	const char *message = NULL;
-	struct filter_checker checker = { .arena = &t->rs.arena, .error = on_error,
-					  .ctx = &message };
-	struct rule *rule = arena_new(&t->rs.arena, struct rule);
-
-	rule->name.s = rule->condition_full = arena_str(&t->rs.arena, condition);
-	rule->source = STR("syscall");
-	rule->active = true;
-	rule->index = t->rs.nrules;
-	if (filter_parse(rule->condition_full, &t->rs.arena, &t->limits, &rule->ast, &err) ||
-	    filter_check(rule->ast, &checker) || filter_evtset(rule->ast, &rule->events, &err))
-		return message ? message : err.message;
-	t->rules[t->rs.nrules++] = rule;
-	return NULL;
-}
-
 static void must_add(struct bed *t, const char *condition)
 {
-	const char *why = add_rule(t, str_from(condition));
+	const char *why = build_rule(&t->rs, &t->limits, str_from(condition));
 
 	ck_assert_msg(!why, "%s: %s", condition, why);
 }

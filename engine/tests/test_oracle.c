@@ -47,7 +47,7 @@ static bool matches(struct bed *b, int64_t tid)
 static struct bed *bed_with(const char *condition)
 {
 	struct bed *b = bed_new();
-	const char *why = bed_add_rule(b, str_from(condition));
+	const char *why = build_rule(&b->rs, &b->f.limits, str_from(condition));
 
 	ck_assert_msg(!why, "%s: %.200s", why, condition);
 	bed_compile(b);
@@ -175,8 +175,9 @@ START_TEST(swap_of_rules_is_seen)
 
 	ck_assert(matches(b, 30));
 	b->rs.nrules = 0;
-	ck_assert_ptr_null(bed_add_rule(b, STR("evt.type = openat and proc.name = bash and "
-					       "fd.name startswith /etc")));
+	ck_assert_ptr_null(build_rule(&b->rs, &b->f.limits,
+					STR("evt.type = openat and proc.name = bash and "
+					    "fd.name startswith /etc")));
 	bed_compile(b);
 	ck_assert(!matches(b, 30));
 	ck_assert(matches(b, 20));
