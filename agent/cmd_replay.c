@@ -7,13 +7,14 @@
 #include "agent/print_event.h"
 #include "agent/recorder.h"
 #include "agent/rule_options.h"
+#include "agent/shard.h"
 #include "agent/summary.h"
 #include "agent/trace_file.h"
 
 #include <unistd.h>
 
 enum { OPT_PRINT = RULE_OPTION_COUNT, OPT_JSON, OPT_FIELDS, OPT_FORMAT, OPT_FILTER, OPT_WRITE,
-       OPT_REDACT, OPT_QUIET };
+       OPT_REDACT, OPT_THREADS, OPT_QUIET };
 
 static const struct cli_option options[] = {
 	RULE_OPTIONS,
@@ -25,6 +26,8 @@ static const struct cli_option options[] = {
 	[OPT_WRITE] = { 'w', "write", "FILE", "write the events (those of --filter, and what keeps the "
 					      "state right) to a trace" },
 	[OPT_REDACT] = { 0, "redact", "KIND[=GLOB]", "with -w: mask env, args or paths, repeatable" },
+	[OPT_THREADS] = { 0, "threads", "N", "match on N threads; alerts are the same, in the same "
+					     "order" },
 	[OPT_QUIET] = { 'q', "quiet", NULL, "no summary on stderr" },
 	{ 0 },
 };
@@ -45,6 +48,7 @@ const struct command cmd_replay = {
 struct replay {
 	struct rule_options rules;
 	bool print, quiet;
+	uint64_t threads;
 	struct event_printer_opts printer_opts;
 	struct event_printer *printer;
 	struct limits limits;
@@ -73,6 +77,19 @@ static void on_event(void *ctx, struct event_ctx *ev)
 		recorder_visible(r->recorder, ev);
 	if (r->print && event_printer_accepts(r->printer, ev))
 		event_printer_print(r->printer, ev, &r->out);
+}
+
+/* What several threads can do: evaluate rules on files. */
+static int check_threads(const struct replay *r, const struct cli *cli)
+{
+	if (r->print || r->write_path || r->printer_opts.filter)
+		return cli_usage(cli->cmd, "--threads goes with rules only, not with --print, "
+					   "--filter or -w");
+	for (int i = 0; i < cli->noperands; i++)
+		if (strcmp(cli->operands[i], "-") == 0)
+			return cli_usage(cli->cmd, "with --threads the trace is read several "
+						   "times: it must be a file");
+	return EXIT_OK;
 }
 
 /* EXIT_OK, an exit code, or CLI_HELP. */
@@ -112,6 +129,13 @@ static int parse_options(struct replay *r, struct cli *cli)
 			if (e != EXIT_OK)
 				return e;
 			break;
+		case OPT_THREADS:
+			if (str_to_u64(str_from(arg), &r->threads) < 0 || !r->threads ||
+			    r->threads > SHARDS_MAX)
+				return cli_usage(cli->cmd,
+						 "--threads takes a number from 1 to %d, not '%s'",
+						 SHARDS_MAX, arg);
+			break;
 		case OPT_QUIET:
 			r->quiet = true;
 			break;
@@ -125,7 +149,7 @@ static int parse_options(struct replay *r, struct cli *cli)
 		return cli_usage(cli->cmd, "nothing to do: give rules (-r), --print or -w FILE");
 	if (r->redact && !r->write_path)
 		return cli_usage(cli->cmd, "--redact goes with -w FILE");
-	return EXIT_OK;
+	return r->threads > 1 ? check_threads(r, cli) : EXIT_OK;
 }
 
 static void show_progress(struct replay *r, const struct scap_stats *s)
@@ -245,6 +269,38 @@ static int end_recorder(struct replay *r)
 	return e < 0 ? cli_fail("the written trace is incomplete: %s", strerror(-e)) : EXIT_OK;
 }
 
+/* Closing lines; the exit code. */
+static int finish(struct replay *r, const struct tiercel *totals, const struct limits *limits,
+		  double start, int e)
+{
+	out_flush(&r->out);
+	if (r->out.err < 0)
+		e = cli_fail("cannot write to stdout: %s", strerror(-r->out.err));
+	if (!r->quiet) {
+		summary_speed(tiercel_stats(totals)->events, summary_cpu_seconds() - start);
+		summary_alerts(totals);
+		summary_limits(limits);
+	}
+	return e;
+}
+
+static int replay_threads(struct replay *r, struct cli *cli)
+{
+	struct shards *shards;
+	double start;
+	int e = shards_new(&r->rules, (unsigned)r->threads, &shards);
+
+	if (e != EXIT_OK)
+		return e;
+	start = summary_cpu_seconds();
+	for (int i = 0; i < cli->noperands; i++)
+		if (shards_replay(shards, cli->operands[i], &r->out, r->quiet) != EXIT_OK)
+			e = EXIT_FAILED;
+	e = finish(r, shards_totals(shards), shards_limits(shards), start, e);
+	shards_free(shards);
+	return e;
+}
+
 static int replay_all(struct replay *r, struct cli *cli, struct arena *a)
 {
 	struct tiercel_opts opts = { .match_all = r->rules.match_all, .ctx = r };
@@ -279,15 +335,7 @@ static int replay_all(struct replay *r, struct cli *cli, struct arena *a)
 			e = EXIT_FAILED;
 	if (end_recorder(r) != EXIT_OK)
 		e = EXIT_FAILED;
-	out_flush(&r->out);
-	if (r->out.err < 0)
-		e = cli_fail("cannot write to stdout: %s", strerror(-r->out.err));
-	if (!r->quiet) {
-		summary_speed(tiercel_stats(r->engine)->events, summary_cpu_seconds() - start);
-		summary_alerts(r->engine);
-		summary_limits(&r->limits);
-	}
-	return e;
+	return finish(r, r->engine, &r->limits, start, e);
 }
 
 static int replay_run(const struct command *cmd, int argc, char **argv)
@@ -304,7 +352,7 @@ static int replay_run(const struct command *cmd, int argc, char **argv)
 	out_init(&r.out, STDOUT_FILENO);
 	e = parse_options(&r, &cli);
 	if (e == EXIT_OK)
-		e = replay_all(&r, &cli, &arena);
+		e = r.threads > 1 ? replay_threads(&r, &cli) : replay_all(&r, &cli, &arena);
 	recorder_free(r.recorder);
 	redact_free(r.redact);
 	arena_done(&arena);

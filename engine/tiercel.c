@@ -322,11 +322,20 @@ static void give_alert(struct tiercel *t, const struct rule *rule)
 	t->opts.on_alert(t->opts.ctx, &alert, &t->ctx);
 }
 
+/* Does the event's thread group belong to this engine's share? */
+static bool is_mine(const struct tiercel *t)
+{
+	const struct thread *thread = t->ctx.thread;
+	int64_t group = thread ? thread->pid : t->ctx.ev->tid;
+
+	return hash_u64((uint64_t)group) % t->opts.shards == t->opts.shard;
+}
+
 static void evaluate(struct tiercel *t)
 {
 	uint32_t n;
 
-	if (!t->plan)
+	if (!t->plan || (unlikely(t->opts.shards > 1) && !is_mine(t)))
 		return;
 	n = matcher_eval(t->plan->matcher, &t->ctx, t->plan->matches, t->plan->rules->nrules);
 	for (uint32_t i = 0; i < n; i++)
@@ -457,6 +466,13 @@ struct state *tiercel_state(struct tiercel *t)
 uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index)
 {
 	return t->plan && rule_index < t->plan->rules->nrules ? t->plan->hits[rule_index] : 0;
+}
+
+void tiercel_add_counts(struct tiercel *t, const struct tiercel *other)
+{
+	t->stats.alerts += other->stats.alerts;
+	for (uint32_t i = 0; t->plan && other->plan && i < t->plan->rules->nrules; i++)
+		t->plan->hits[i] += other->plan->hits[i];
 }
 
 void tiercel_explain(struct tiercel *t, const struct rule *rule, struct buf *out)

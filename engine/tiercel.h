@@ -39,6 +39,11 @@ struct tiercel_opts {
 	unsigned forms;		/* enum alert_form; 0: tiercel_alert.line only */
 	bool match_all;
 	bool oracle;
+	/*
+	 * One of several engines that get the same events: state is kept of all, matched are those
+	 * of its share of the thread groups. shards < 2: all.
+	 */
+	unsigned shard, shards;
 	const struct host_names *host_names;	/* for fd.sip.name and the like; NULL: none known */
 	/* Called for each alert, before tiercel_event() returns. */
 	void (*on_alert)(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev);
@@ -112,6 +117,8 @@ const struct tiercel_stats *tiercel_stats(const struct tiercel *t);
 struct state *tiercel_state(struct tiercel *t);
 /* Alerts of a rule so far (index = rule->index). */
 uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index);
+/* Count alerts and hits of another engine with the same rules as if they were of this one. */
+void tiercel_add_counts(struct tiercel *t, const struct tiercel *other);
 /* How one of the active rules was compiled, as text (`tiercel explain --plan`). */
 void tiercel_explain(struct tiercel *t, const struct rule *rule, struct buf *out);
 /* Event types the active rules can match. */
