@@ -15,12 +15,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 COMMUNITY = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
 
 
 def measure(argv):
-    """One run: CPU seconds, peak KiB, stderr."""
+    """One run: CPU seconds, peak KiB, wall seconds."""
+    start = time.monotonic()
     with tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=err,
                                    stdin=subprocess.DEVNULL)
@@ -29,18 +31,30 @@ def measure(argv):
         text = err.read()
     if status != 0:
         sys.exit("%s failed:\n%s" % (" ".join(argv), text))
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss, time.monotonic() - start
+
+
+def bench(tiercel, rules, trace, runs):
+    """One scenario without loading the rules, by `tiercel bench`: seconds and KiB as measure()."""
+    done = subprocess.run([tiercel, "bench", "--json", "-n", str(runs), "-r", rules, "--trace", trace],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit("tiercel bench failed:\n" + done.stderr)
+    got = json.loads(done.stdout)
+    seconds = got["ns_per_event"] * got["events"] / 1e9
+    return seconds, got["peak_rss_kb"], seconds
 
 
 def report(rows, args):
-    print("%-30s %10s %12s %12s %9s" % ("scenario", "events", "events/CPU-s", "ns/event", "peak MB"))
+    print("%-30s %10s %12s %12s %9s %9s" % ("scenario", "events", "events/CPU-s", "ns/event",
+                                            "wall ms", "peak MB"))
     for r in rows:
         if r["events"]:
-            print("%-30s %10d %12.0f %12.1f %9.1f" % (r["name"], r["events"],
-                  r["events_per_cpu_s"], r["ns_per_event"], r["peak_mb"]))
+            print("%-30s %10d %12.0f %12.1f %9.1f %9.1f" % (r["name"], r["events"],
+                  r["events_per_cpu_s"], r["ns_per_event"], r["wall_s"] * 1e3, r["peak_mb"]))
         else:
-            print("%-30s %10s %9.2f ms %12s %9.1f" % (r["name"], "-", r["cpu_s"] * 1e3, "-",
-                                                      r["peak_mb"]))
+            print("%-30s %10s %9.2f ms %12s %9.1f %9.1f" % (r["name"], "-", r["cpu_s"] * 1e3, "-",
+                                                            r["wall_s"] * 1e3, r["peak_mb"]))
     if args.json:
         with open(args.json, "w") as f:
             json.dump({"machine": machine(),
@@ -88,40 +102,51 @@ def main():
     tiercel = os.path.join(args.build, "tiercel")
     rows = []
     with tempfile.TemporaryDirectory(prefix="tiercel-bench-") as tmp:
-        trace, many = os.path.join(tmp, "t.scap"), os.path.join(tmp, "many.yaml")
-        subprocess.check_call([os.path.join(args.build, "bench/gen_trace"), "-n", str(args.events),
-                               "-s", str(args.seed), "-o", trace])
-        # Scaling shows in the ratio of two scenarios; a short trace is enough for that.
-        short, short_events = os.path.join(tmp, "short.scap"), max(args.events // 20, 1000)
-        subprocess.check_call([os.path.join(args.build, "bench/gen_trace"), "-n",
-                               str(short_events), "-s", str(args.seed), "-o", short])
+        many = os.path.join(tmp, "many.yaml")
+        def generate(name, events, *options):
+            path = os.path.join(tmp, name)
+            subprocess.check_call([os.path.join(args.build, "bench/gen_trace"), "-n", str(events),
+                                   "-s", str(args.seed), "-o", path] + list(options))
+            return path
+
+        def replay(files, path, *options):
+            return [tiercel, "replay", "-q"] + list(options) + sum((["-r", r] for r in files),
+                                                                   []) + [path]
+
+        # Scaling shows in the ratio of two scenarios; a shorter trace is enough for that.
+        trace = generate("t.scap", args.events)
+        short_events = max(args.events // 4, 1000)
+        short = generate("short.scap", short_events)
+        zipped = generate("t.scap.gz", args.events, "-z")
+        crowd = generate("crowd.scap", short_events, "-p", "5000")
         many_rules(many, 1000)
-        scaling = []
+        plan = [("system", "own rules", replay(["rules/system"], trace), args.events)]
+        if os.path.exists(rules[0]):
+            plan += [("R1", "stable rules", replay(rules[:1], trace), args.events),
+                     ("R2", "three community files", replay(rules, trace), args.events),
+                     ("R2t", "three files, two threads", replay(rules, trace, "--threads", "2"),
+                      args.events),
+                     ("R4", "stable rules, gzip", replay(rules[:1], zipped), args.events),
+                     ("M1", "stable rules, 5,000 daemons", replay(rules[:1], crowd), short_events),
+                     ("C1", "load three community files", [tiercel, "check", "--no-lint"] + rules, 0)]
+        plan.append(("C2", "load 1,000 generated rules", [tiercel, "check", "--no-lint", many], 0))
         for ident, make, n, what in (("R5a", many_rules, 100, "100 generated rules"),
                                      ("R5b", many_rules, 1600, "1,600 generated rules"),
                                      ("R5c", many_tuples, 10, "10 exception tuples"),
                                      ("R5d", many_tuples, 10000, "10,000 exception tuples")):
             path = os.path.join(tmp, ident + ".yaml")
             make(path, n)
-            scaling.append((ident, what, path))
-        replay = [tiercel, "replay", "-q"]
-        plan = [("system", "own rules", replay + ["-r", "rules/system", trace], args.events)]
-        if os.path.exists(rules[0]):
-            plan += [("R1", "stable rules", replay + ["-r", rules[0], trace], args.events),
-                     ("R2", "three community files",
-                      replay + sum((["-r", r] for r in rules), []) + [trace], args.events),
-                     ("C1", "load three community files", [tiercel, "check", "--no-lint"] + rules, 0)]
-        plan.append(("C2", "load 1,000 generated rules", [tiercel, "check", "--no-lint", many], 0))
-        plan += [(ident, what, replay + ["-r", path, short], short_events)
-                 for ident, what, path in scaling]
+            plan.append((ident, what, path, short_events))
         only = set(filter(None, args.only.split(",")))
-        for ident, name, argv, events in plan:
+        for ident, name, what, events in plan:
             if only and ident not in only:
                 continue
-            runs = [measure(argv) for _ in range(args.runs)]
+            runs = [bench(tiercel, what, short, args.runs)] if isinstance(what, str) else \
+                [measure(what) for _ in range(args.runs)]
             cpu = statistics.median(r[0] for r in runs)
             rows.append({"id": ident, "name": ident + " " + name, "events": events, "cpu_s": cpu,
                          "cpu_s_best": min(r[0] for r in runs),
+                         "wall_s": statistics.median(r[2] for r in runs),
                          "events_per_cpu_s": events / cpu if cpu else 0,
                          "ns_per_event": cpu * 1e9 / events if events else 0,
                          "peak_mb": max(r[1] for r in runs) / 1024})
