@@ -10,11 +10,14 @@
 #include "agent/trace_file.h"
 
 #include <sys/resource.h>
+#include <time.h>
 
+enum { PROFILE_EVERY = 97, TOP_COSTS = 10, COSTS_BLOCK = 16 << 10 };
 enum { RUNS_DEFAULT = 3, RUNS_MAX = 1000, READ_BYTES = 256 << 10 };
 
 /* What a pass does; each includes the ones before. */
-enum phase { PHASE_READ, PHASE_DECODE, PHASE_STATE, PHASE_MATCH, PHASE_OUTPUT, PHASE_COUNT };
+enum phase { PHASE_READ, PHASE_DECODE, PHASE_STATE, PHASE_MATCH, PHASE_OUTPUT, PHASE_COUNT,
+	     PHASE_PROFILE = PHASE_COUNT };	/* a last pass, not timed: what single rules cost */
 
 static const char *const phase_names[PHASE_COUNT] = {
 	[PHASE_READ] = "read", [PHASE_DECODE] = "decode", [PHASE_STATE] = "state",
@@ -38,7 +41,7 @@ const struct command cmd_bench = {
 	.operands = "",
 	.summary = "Measure what rules cost on a trace, by phase.",
 	.description = "CPU time of the process (user and system) per event for reading the trace, "
-		       "decoding it,\nkeeping state, matching and writing alerts; hits per rule; "
+		       "decoding it,\nkeeping state, matching and writing alerts; hits and cost per rule; "
 		       "peak memory.",
 	.options = options,
 	.run = bench_run,
@@ -95,6 +98,14 @@ static int read_events(struct bench *b, struct scap_reader *reader, enum phase p
 	return what;
 }
 
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
 static int start_engine(struct bench *b, enum phase phase)
 {
 	struct tiercel_opts opts = { .match_all = b->rules.match_all, .ctx = b };
@@ -105,6 +116,10 @@ static int start_engine(struct bench *b, enum phase phase)
 	rule_options_alert(&b->rules, &opts.alert);
 	if (phase == PHASE_OUTPUT)
 		opts.on_alert = on_alert;
+	if (phase == PHASE_PROFILE) {
+		opts.profile_clock_ns = clock_ns;
+		opts.profile_every = PROFILE_EVERY;
+	}
 	b->engine = tiercel_new(&opts, &b->limits);
 	if (!b->engine)
 		return cli_fail("out of memory");
@@ -155,7 +170,7 @@ static int pass(struct bench *b, enum phase phase)
 	e = feed(b, file, phase);
 	trace_file_close(file);
 	took = summary_cpu_seconds() - start;
-	if (b->best[phase] == 0 || took < b->best[phase])
+	if (phase < PHASE_COUNT && (b->best[phase] == 0 || took < b->best[phase]))
 		b->best[phase] = took;
 	return e;
 }
@@ -171,7 +186,7 @@ static int measure(struct bench *b)
 				return e;
 		}
 	b->stats = *tiercel_stats(b->engine);
-	return EXIT_OK;
+	return b->last == PHASE_OUTPUT ? pass(b, PHASE_PROFILE) : EXIT_OK;
 }
 
 static double per_event(const struct bench *b, double seconds)
@@ -232,11 +247,94 @@ static void json_rules(struct json *j, const struct tiercel *t)
 	json_arr_end(j);
 }
 
+struct cost {
+	struct str name;		/* from the arena */
+	struct match_cost cost;
+};
+
+static int by_cost(const void *a, const void *b)
+{
+	const struct cost *x = a, *y = b;
+
+	return (x->cost.ns < y->cost.ns) - (x->cost.ns > y->cost.ns);
+}
+
+/* Most expensive first. Returns how many; NULL in *ret: none, or no memory. */
+static uint32_t rule_costs(const struct bench *b, struct arena *a, struct cost **ret)
+{
+	const struct ruleset *rs = tiercel_rules(b->engine);
+	uint32_t n = rs ? rs->nrules : 0;
+
+	*ret = arena_array(a, MAX(n, 1U), sizeof(**ret));
+	for (uint32_t i = 0; *ret && i < n; i++)
+		(*ret)[i] = (struct cost){ rs->rules[i]->name.s,
+					   tiercel_rule_cost(b->engine, rs->rules[i]->index) };
+	if (*ret)
+		qsort(*ret, n, sizeof(**ret), by_cost);
+	return *ret ? n : 0;
+}
+
+static uint32_t check_costs(const struct bench *b, struct arena *a, struct cost **ret)
+{
+	_cleanup_buf_ struct buf name = BUF_INIT;
+	uint32_t n = 0, cap = 0;
+	struct match_cost cost;
+
+	*ret = NULL;
+	for (; tiercel_check_cost(b->engine, n, &name, &cost); n++) {
+		*ret = arena_grow(a, *ret, &cap, n + 1, sizeof(**ret));
+		if (!*ret)
+			return 0;
+		(*ret)[n] = (struct cost){ arena_str(a, buf_str(&name)), cost };
+		buf_clear(&name);
+	}
+	if (n)
+		qsort(*ret, n, sizeof(**ret), by_cost);
+	return n;
+}
+
+/* Sampled time over all events, were the rule or the check alone. */
+static double cost_ns(const struct bench *b, const struct cost *c)
+{
+	return b->stats.events ? (double)c->cost.ns * PROFILE_EVERY / (double)b->stats.events : 0;
+}
+
+static void print_costs(const struct bench *b, const char *title, const struct cost *costs,
+			uint32_t n)
+{
+	if (n && costs[0].cost.ns)
+		printf("%s\n", title);
+	for (uint32_t i = 0; i < MIN(n, (uint32_t)TOP_COSTS) && costs[i].cost.ns; i++)
+		printf("  %8.2f ns/event  %8llu samples  %.*s\n", cost_ns(b, &costs[i]),
+		       (unsigned long long)costs[i].cost.runs,
+		       (int)MIN(costs[i].name.len, 100U), costs[i].name.p);
+}
+
+static void json_costs(struct json *j, const struct bench *b, const char *key, const char *what,
+		       const struct cost *costs, uint32_t n)
+{
+	json_key(j, key);
+	json_arr(j);
+	for (uint32_t i = 0; i < n && costs[i].cost.ns; i++) {
+		json_obj(j);
+		json_key(j, what);
+		json_str(j, costs[i].name);
+		json_number(j, "samples", costs[i].cost.runs);
+		json_tenths(j, "alone_ns_per_event", cost_ns(b, &costs[i]));
+		json_obj_end(j);
+	}
+	json_arr_end(j);
+}
+
 static void print_json(const struct bench *b)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct json j = json_start(&out);
+	struct cost *costs;
+	struct arena a;
+	uint32_t n;
 
+	arena_init(&a, COSTS_BLOCK, 0);
 	json_obj(&j);
 	json_key(&j, "trace");
 	json_cstr(&j, b->trace);
@@ -255,9 +353,28 @@ static void print_json(const struct bench *b)
 	json_tenths(&j, "load_ms", b->load_seconds * 1e3);
 	json_number(&j, "peak_rss_kb", (uint64_t)peak_kb());
 	json_rules(&j, b->engine);
+	n = rule_costs(b, &a, &costs);
+	json_costs(&j, b, "rule_costs", "rule", costs, n);
+	n = check_costs(b, &a, &costs);
+	json_costs(&j, b, "check_costs", "check", costs, n);
 	json_obj_end(&j);
 	buf_add_char(&out, '\n');
 	io_print(&out, stdout);
+	arena_done(&a);
+}
+
+static void print_top(const struct bench *b)
+{
+	struct cost *costs;
+	struct arena a;
+	uint32_t n;
+
+	arena_init(&a, COSTS_BLOCK, 0);
+	n = rule_costs(b, &a, &costs);
+	print_costs(b, "rules by cost, each as if it were alone:", costs, n);
+	n = check_costs(b, &a, &costs);
+	print_costs(b, "checks by cost, likewise:", costs, n);
+	arena_done(&a);
 }
 
 static void print_text(const struct bench *b)
@@ -282,6 +399,7 @@ static void print_text(const struct bench *b)
 			printf("  %8llu  %.*s\n", (unsigned long long)hits,
 			       STR_ARG(rs->rules[i]->name.s));
 	}
+	print_top(b);
 }
 
 static int parse_options(struct bench *b, struct cli *cli)

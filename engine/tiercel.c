@@ -340,6 +340,8 @@ static void evaluate(struct tiercel *t)
 	n = matcher_eval(t->plan->matcher, &t->ctx, t->plan->matches, t->plan->rules->nrules);
 	for (uint32_t i = 0; i < n; i++)
 		give_alert(t, t->plan->matches[i]);
+	if (unlikely(t->opts.profile_every) && t->stats.events % t->opts.profile_every == 0)
+		matcher_profile(t->plan->matcher, &t->ctx, t->opts.profile_clock_ns);
 }
 
 /* The container whose metadata the event must wait for, or NULL. */
@@ -473,6 +475,17 @@ void tiercel_add_counts(struct tiercel *t, const struct tiercel *other)
 	t->stats.alerts += other->stats.alerts;
 	for (uint32_t i = 0; t->plan && other->plan && i < t->plan->rules->nrules; i++)
 		t->plan->hits[i] += other->plan->hits[i];
+}
+
+struct match_cost tiercel_rule_cost(const struct tiercel *t, uint32_t rule_index)
+{
+	return t->plan ? matcher_rule_cost(t->plan->matcher, rule_index) : (struct match_cost){ 0 };
+}
+
+bool tiercel_check_cost(const struct tiercel *t, uint32_t i, struct buf *name,
+			struct match_cost *ret)
+{
+	return t->plan && matcher_check_cost(t->plan->matcher, i, name, ret);
 }
 
 void tiercel_explain(struct tiercel *t, const struct rule *rule, struct buf *out)

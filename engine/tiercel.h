@@ -44,6 +44,9 @@ struct tiercel_opts {
 	 * of its share of the thread groups. shards < 2: all.
 	 */
 	unsigned shard, shards;
+	/* With both: of one event in so many, note what each rule costs (tiercel_rule_cost). */
+	uint64_t (*profile_clock_ns)(void);
+	unsigned profile_every;
 	const struct host_names *host_names;	/* for fd.sip.name and the like; NULL: none known */
 	/* Called for each alert, before tiercel_event() returns. */
 	void (*on_alert)(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev);
@@ -119,6 +122,10 @@ struct state *tiercel_state(struct tiercel *t);
 uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index);
 /* Count alerts and hits of another engine with the same rules as if they were of this one. */
 void tiercel_add_counts(struct tiercel *t, const struct tiercel *other);
+/* Sampled cost of a rule, of check `i` (its text appended to `name`; false: no more). */
+struct match_cost tiercel_rule_cost(const struct tiercel *t, uint32_t rule_index);
+bool tiercel_check_cost(const struct tiercel *t, uint32_t i, struct buf *name,
+			struct match_cost *ret);
 /* How one of the active rules was compiled, as text (`tiercel explain --plan`). */
 void tiercel_explain(struct tiercel *t, const struct rule *rule, struct buf *out);
 /* Event types the active rules can match. */

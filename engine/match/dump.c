@@ -26,8 +26,10 @@ static void dump_join(const struct matcher *m, const struct join *j, struct buf 
 	buf_add_char(out, ')');
 }
 
-static void dump_check(const struct matcher *m, const struct atom *a, struct buf *out)
+void matcher_dump_check(const struct matcher *m, uint32_t atom, struct buf *out)
 {
+	const struct atom *a = &m->atoms[atom];
+
 	if (a->kind == ATOM_JOIN)
 		dump_join(m, a->join, out);
 	else
@@ -47,7 +49,7 @@ void matcher_dump(const struct matcher *m, struct buf *out)
 	for (uint32_t i = 0; i < m->natoms; i++) {
 		buf_printf(out, "atom %u %s %s: ", i, kind_names[m->atoms[i].kind],
 			   entity_names[m->atoms[i].entity]);
-		dump_check(m, &m->atoms[i], out);
+		matcher_dump_check(m, i, out);
 		buf_add_char(out, '\n');
 	}
 	for (uint32_t i = 0; i < m->ncode; i++) {
@@ -128,7 +130,7 @@ static void dump_code(struct matcher *m, uint32_t pc, struct buf *out)
 		atom = &m->atoms[insn->atom];
 		buf_printf(out, "    %u: [%s %s] ", pc, kind_names[atom->kind],
 			   entity_names[atom->entity]);
-		dump_check(m, atom, out);
+		matcher_dump_check(m, insn->atom, out);
 		buf_add_c(out, " ->");
 		dump_target(out, "yes", insn->yes);
 		dump_target(out, "no", insn->no);

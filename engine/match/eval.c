@@ -210,6 +210,11 @@ static inline bool atom_true(struct matcher *m, uint32_t i, struct event_ctx *ct
 	return truth;
 }
 
+bool eval_atom(struct matcher *m, uint32_t atom, struct event_ctx *ctx)
+{
+	return atom_true(m, atom, ctx);
+}
+
 static bool run(struct matcher *m, uint32_t pc, struct event_ctx *ctx)
 {
 	while (pc < PC_MATCH) {
@@ -220,7 +225,7 @@ static bool run(struct matcher *m, uint32_t pc, struct event_ctx *ctx)
 	return pc == PC_MATCH;
 }
 
-static const struct rule_list *rules_of(const struct matcher *m, const struct event_ctx *ctx)
+const struct rule_list *eval_rules_of(const struct matcher *m, const struct event_ctx *ctx)
 {
 	for (uint32_t i = 0; i < m->nsources; i++)
 		if (str_eq(m->sources[i]->source, ctx->source))
@@ -609,7 +614,7 @@ uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rul
 		max = MIN(max, 1U);
 	if (m->opts.oracle)
 		return eval_oracle(m, ctx, rules, max);
-	l = rules_of(m, ctx);
+	l = eval_rules_of(m, ctx);
 	if (!l)
 		return 0;
 	m->epoch++;

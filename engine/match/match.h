@@ -34,6 +34,21 @@ void matcher_thread_free(struct matcher *m, struct thread *t);
 /* Event types that some active rule can match: what a source has to deliver for rules. */
 const struct evtset *matcher_events(const struct matcher *m);
 
+/* What evaluations took, all together. */
+struct match_cost {
+	uint64_t runs, ns;
+};
+
+/*
+ * For a sample of events, after matcher_eval(): evaluate the event's rules once more, each as if it
+ * were alone, and note what they and their checks cost by the given clock.
+ */
+void matcher_profile(struct matcher *m, struct event_ctx *ctx, uint64_t (*clock_ns)(void));
+struct match_cost matcher_rule_cost(const struct matcher *m, uint32_t rule_index);
+/* Cost of check `i`, its text appended to `name`; false: there is none. */
+bool matcher_check_cost(const struct matcher *m, uint32_t i, struct buf *name,
+			struct match_cost *ret);
+
 /* Evaluate one checked condition (filters of the command line, tests). */
 bool match_ast(const struct ast *ast, struct event_ctx *ctx);
 

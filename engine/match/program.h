@@ -179,6 +179,7 @@ struct matcher {
 	uint64_t epoch;
 	uint64_t *results;		/* per atom: epoch << 1 | truth */
 	uint64_t *live;			/* mask of the rules that can still match */
+	struct match_cost *rule_costs, *atom_costs;	/* NULL without matcher_profile() */
 	struct facts_table facts;
 	struct classes processes;
 	const uint64_t *process;	/* results for the process of the event, or NULL */
@@ -206,6 +207,12 @@ enum entity entity_of_operand(const struct operand *op);
 
 /* Does this operand have at most one value, a plain field? */
 bool operand_is_single(const struct operand *op);
+
+/* One check on the event, and the rules of its type (NULL: none); for profile.c. */
+bool eval_atom(struct matcher *m, uint32_t atom, struct event_ctx *ctx);
+const struct rule_list *eval_rules_of(const struct matcher *m, const struct event_ctx *ctx);
+/* Text of a check. */
+void matcher_dump_check(const struct matcher *m, uint32_t atom, struct buf *out);
 
 /* 0 or -ENOMEM. */
 int compile_rules(struct matcher *m);
