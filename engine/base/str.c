@@ -9,6 +9,9 @@ static unsigned char fold(char c)
 	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : (unsigned char)c;
 }
 
+/* Up to this length going from one first byte to the next is faster than memmem(). */
+enum { SHORT_TEXT = 256 };
+
 bool str_has_pair(struct str s, char c)
 {
 	const uint64_t ones = 0x0101010101010101ull, wanted = ones * (unsigned char)c;
@@ -36,9 +39,22 @@ bool str_has_pair(struct str s, char c)
 
 bool str_contains(struct str s, struct str needle)
 {
+	const char *at = s.p, *end;
+
 	if (needle.len == 0)
 		return true;
-	return s.len >= needle.len && memmem(s.p, s.len, needle.p, needle.len) != NULL;
+	if (s.len < needle.len)
+		return false;
+	if (s.len > SHORT_TEXT)
+		return memmem(s.p, s.len, needle.p, needle.len) != NULL;
+	end = s.p + s.len - needle.len + 1;
+	while ((at = memchr(at, needle.p[0], (size_t)(end - at))) != NULL) {
+		if (!memcmp(at, needle.p, needle.len))
+			return true;
+		if (++at == end)
+			break;
+	}
+	return false;
 }
 
 static bool ieq_n(const char *a, const char *b, uint32_t n)

@@ -426,7 +426,7 @@ static uint32_t stored_class(struct matcher *m, uint32_t key, const struct istr 
 			     struct event_ctx *ctx)
 {
 	struct memo *memo = m->slots[key].memo;
-	bool fresh = ctx->ev->info->flags & EF_CREATES_FD;
+	bool fresh = !text->shared && (ctx->ev->info->flags & EF_CREATES_FD);
 	uint32_t tag = tag_of(memo, ctx), class = 0;
 
 	if (!fresh)

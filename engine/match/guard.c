@@ -438,22 +438,6 @@ static void join_derived(struct matcher *m)
 	}
 }
 
-/* Operators that look at every byte are worth a memo by themselves. */
-static uint32_t weight(const struct atom *a)
-{
-	switch (a->check->op) {
-	case OP_CONTAINS:
-	case OP_ICONTAINS:
-	case OP_GLOB:
-	case OP_IGLOB:
-	case OP_REGEX:
-	case OP_PMATCH:
-		return MEMO_CHECKS_MIN;
-	default:
-		return 1;
-	}
-}
-
 /* A text is worth a memo when many checks look at it. */
 static int find_memos(struct matcher *m)
 {
@@ -464,7 +448,9 @@ static int find_memos(struct matcher *m)
 		return -ENOMEM;
 	for (uint32_t a = 0; a < m->natoms; a++)
 		if (is_text_check(m, &m->atoms[a]))
-			checks[m->atoms[a].left] += weight(&m->atoms[a]);
+			/* A pattern is worth a memo by itself. */
+			checks[m->atoms[a].left] += m->atoms[a].check->op == OP_REGEX ?
+						    MEMO_CHECKS_MIN : 1;
 	for (uint32_t s = 0; s < m->nslots; s++)
 		if (checks[s] >= MEMO_CHECKS_MIN)
 			m->slots[s].memo = memo_new(m->limits);
