@@ -32,9 +32,9 @@ struct command {
 	int (*run)(const struct command *cmd, int argc, char **argv);
 };
 
-extern const struct command cmd_run, cmd_record, cmd_replay, cmd_check, cmd_rules, cmd_explain,
-	cmd_test, cmd_diff, cmd_bench, cmd_bundle, cmd_fields, cmd_events, cmd_paths, cmd_doctor,
-	cmd_config;
+#define COMMAND(name) extern const struct command cmd_##name;
+#include "agent/commands.def"
+#undef COMMAND
 
 /*
  * Option parsing over a command's table. cli_next() returns the index of the next option in the

@@ -8,11 +8,10 @@
 #include "agent/grpc_listen.h"
 #include "agent/grpc_stream.h"
 #include "agent/grpc_tls.h"
+#include "agent/thread.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -331,18 +330,6 @@ const struct grpc_limits *grpc_server_limits(const struct output *o)
 	return &server_of(o)->service.limits;
 }
 
-static int start_thread(struct grpc_server *s)
-{
-	sigset_t all, old;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	r = pthread_create(&s->thread, NULL, server_thread, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -r;
-}
-
 static int start(struct grpc_server *s, struct buf *error)
 {
 	int r = 0;
@@ -365,7 +352,7 @@ static int start(struct grpc_server *s, struct buf *error)
 	    watch(s, EPOLL_CTL_ADD, s->doorbell, EPOLLIN, &s->doorbell) < 0)
 		r = -errno;
 	if (r == 0)
-		r = start_thread(s);
+		r = thread_start(&s->thread, server_thread, s);
 	if (r < 0)
 		buf_printf(error, "cannot start the gRPC server: %s", strerror(-r));
 	return r;

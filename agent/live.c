@@ -107,6 +107,15 @@ static int start_engine(struct live *l)
 	return l->engine ? live_swap_start(l) : cli_fail("out of memory");
 }
 
+/* Before the source: a start-up probe gets its answers. Without it detection still goes on. */
+static void start_webserver(struct live *l)
+{
+	const struct config *c = l->opts->config;
+
+	if (c->webserver.enabled && webserver_start(c, l->alert.hostname.p, &l->webserver) < 0)
+		cli_warn("running without the web server: health checks and scrapes will fail");
+}
+
 static int start_recorder(struct live *l)
 {
 	struct recorder_opts opts = l->opts->record;
@@ -268,6 +277,8 @@ static int run(struct live *l)
 {
 	int e = start_engine(l), lost;
 
+	if (e == EXIT_OK)
+		start_webserver(l);
 	if (e == EXIT_OK && l->opts->record_path)
 		e = start_recorder(l);
 	if (e == EXIT_OK)
@@ -293,6 +304,7 @@ int live_run(const struct live_opts *opts)
 	arena_init(&l.arena, 4096, 0);
 	catch_signals();
 	e = run(&l);
+	webserver_stop(l.webserver);
 	live_swap_done(&l);
 	if (l.source)
 		l.source->ops->close(l.source);

@@ -14,6 +14,7 @@
 #include "agent/metadata_wait.h"
 #include "agent/metrics_snapshot.h"
 #include "agent/reload.h"
+#include "agent/webserver.h"
 
 struct live {
 	const struct live_opts *opts;
@@ -36,6 +37,7 @@ struct live {
 	struct live_rules *rules;	/* in force; NULL: none */
 	struct reload *reload;		/* NULL: without rules */
 
+	struct webserver *webserver;	/* NULL: not configured */
 	struct agent_stats stats;	/* what is published; rules and hits are ours */
 	uint64_t last_event_ts;
 	uint64_t next_publish_ns, next_check_ns;

@@ -6,8 +6,9 @@
 #include "engine/tiercel.h"
 
 static const struct command *const commands[] = {
-	&cmd_run, &cmd_record, &cmd_replay, &cmd_check, &cmd_rules, &cmd_explain, &cmd_test, &cmd_diff,
-	&cmd_bundle, &cmd_bench, &cmd_fields, &cmd_events, &cmd_paths, &cmd_doctor, &cmd_config,
+#define COMMAND(name) &cmd_##name,
+#include "agent/commands.def"
+#undef COMMAND
 };
 
 static void print_overview(FILE *to)

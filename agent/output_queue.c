@@ -7,9 +7,8 @@
 #include "agent/output_queue.h"
 #include "agent/clock.h"
 #include "agent/cmd.h"
+#include "agent/thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 
 enum {
 	CAPACITY_DEFAULT = 16384,
@@ -231,8 +230,13 @@ static void *work(void *arg)
 {
 	struct output_queue *q = arg;
 	struct message *batch[OUTPUT_BATCH_MAX];
+	sigset_t abort_set;
 	uint32_t n;
 
+	/* The only signal that the worker hears. */
+	sigemptyset(&abort_set);
+	sigaddset(&abort_set, ABORT_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &abort_set, NULL);
 	while ((n = take_batch(q, batch)) > 0)
 		deliver(q, batch, n);
 	discard_all(q);		/* only when the time was over */
@@ -302,20 +306,12 @@ static void on_abort(int sig)
 {
 }
 
-/* The worker hears no signal but the one that ends its blocking calls. */
 static int start_worker(struct output_queue *q)
 {
 	struct sigaction abort_action = { .sa_handler = on_abort };
-	sigset_t all, old;
-	int r;
 
 	sigaction(ABORT_SIGNAL, &abort_action, NULL);
-	sigfillset(&all);
-	sigdelset(&all, ABORT_SIGNAL);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&q->thread, NULL, work, q);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -r;
+	return thread_start(&q->thread, work, q);
 }
 
 static const struct output_ops ops_of_all = {

@@ -9,9 +9,7 @@
 #include "agent/cmd.h"
 #include "agent/http_post.h"
 #include "agent/spool.h"
-
-#include <pthread.h>
-#include <signal.h>
+#include "agent/thread.h"
 
 enum { PEEK_BYTES = 1 << 20, RETRY_FIRST_MS = 50, RETRY_MAX_MS = 10000 };
 
@@ -270,19 +268,6 @@ static int open_spool(struct output_spool *o, const struct config *c)
 	return r;
 }
 
-/* Signals are for other threads. */
-static int start_sender(struct output_spool *o)
-{
-	sigset_t all, old;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&o->sender, NULL, send_all, o);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -r;
-}
-
 int output_spool_open(const struct config *c, struct output **ret)
 {
 	struct output_spool *o = calloc(1, sizeof(*o));
@@ -305,7 +290,7 @@ int output_spool_open(const struct config *c, struct output **ret)
 	if (r == 0)
 		r = output_queue_new(c, &sink, o, &o->queue);
 	if (r == 0) {
-		r = start_sender(o);
+		r = thread_start(&o->sender, send_all, o);
 		if (r < 0)
 			o->queue->ops->close(o->queue, 0);
 	}

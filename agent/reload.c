@@ -5,11 +5,10 @@
  */
 #include "agent/reload.h"
 #include "agent/clock.h"
+#include "agent/thread.h"
 #include "agent/watch.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -181,18 +180,6 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static int start_thread(struct reload *r)
-{
-	sigset_t all, old;
-	int e;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	e = pthread_create(&r->thread, NULL, work, r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -e;
-}
-
 static void reload_done(struct reload *r)
 {
 	watch_free(r->watch);
@@ -227,7 +214,7 @@ int reload_new(const struct live_rules_spec *spec, const struct config *config,
 	}
 	follow(r, current);
 	snprintf(r->start_digest, sizeof(r->start_digest), "%s", current->config_digest);
-	e = start_thread(r);
+	e = thread_start(&r->thread, work, r);
 	if (e < 0)
 		reload_done(r);
 	else

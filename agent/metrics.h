@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Metrics in the text format of Prometheus, from one snapshot of the counters. Rows: metrics.def.
+ */
+#ifndef TIERCEL_METRICS_H
+#define TIERCEL_METRICS_H
+
+#include "agent/agent_stats.h"
+#include "agent/health.h"
+
+struct metric_info {
+	const char *name, *kind, *unit, *help;
+};
+
+extern const struct metric_info metric_infos[];
+extern const uint32_t metric_infos_count;
+
+/* `hostname` as in alerts. */
+void metrics_render(const struct agent_stats *s, const char *hostname, struct buf *out);
+
+#endif
