@@ -19,7 +19,8 @@ WARN     := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wmissing-prototypes 
 CPPFLAGS := -I. -I$(BUILD) -D_GNU_SOURCE $(EXTRA_CPPFLAGS)
 CFLAGS   := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -fstack-protector-strong $(SAN)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -Werror $(SAN)
-LDFLAGS  := $(SAN)
+# lld links the many test programs in a quarter of the time; without it the default linker does.
+LDFLAGS  := $(SAN) $(if $(wildcard /usr/bin/ld.lld),-fuse-ld=lld)
 
 # ---- engine: libtiercel.a -------------------------------------------------------------------
 ENGINE_SRC := $(wildcard engine/*.c engine/base/*.c engine/event/*.c engine/state/*.c \
