@@ -187,6 +187,18 @@ struct build_event {
 	uint16_t cpu;
 };
 
+/* Keys of an event beside its fields. */
+struct build_event_keys {
+	const struct yaml_node *proc, *parent, *container, *after;
+};
+
+/* Fields and keys of the map into `e` and `keys`. */
+void build_event_keys(struct build_event *e, const struct yaml_node *map,
+		      struct build_event_keys *keys);
+/* The process of the event (e->proc); returns the image that an execve starts, if it is one. */
+struct build_proc *build_event_actor(struct build_event *e, const struct build_event_keys *keys);
+bool build_is_exec(enum event_type type);
+bool build_is_clone(enum event_type type);
 /* A new process from a map of fields: `given: processes:`. */
 void build_event_process(struct build_event *e, struct str alias, const struct yaml_node *fields);
 /* Execve and clone events: parameters that repeat the process. */
@@ -195,6 +207,32 @@ void build_clone_params(struct build_event *e);
 /* `- execve: {...}` of `events:`. */
 void build_event(struct build *b, const struct yaml_node *node);
 
+struct build_socket {
+	uint8_t kind;
+	bool server;
+	uint8_t l4;
+	struct build_end client, service;	/* both ends of a connection */
+	struct str path;
+};
+
+/* Both ends, from what the fields say. */
+void build_socket_describe(struct build_event *e, struct build_socket *s);
+/* Parameters of the socket call that are not given. */
+void build_socket_params(struct build_event *e, const struct build_socket *s,
+			 struct build_params *p, int64_t fd);
+/* The socket as it is before the event. */
+void build_socket_before(struct build_event *e, const struct build_socket *s, int64_t fd);
+struct str build_socket_tuple(struct build_event *e, const struct build_socket *s, bool from_peer);
+/* An event that uses a socket; `known`: one that the process has. */
+void build_socket_apply(struct build_event *e, uint8_t kind, const struct build_fd *known);
+void build_param_default_bytes(struct build_event *e, const char *param, enum param_type type,
+			       struct str value);
+
+bool build_has_param(const struct build_event *e, const char *name, enum param_type type);
+bool build_is_socket_call(const struct build_event *e);
+/* The number that is wanted, or the next free one. */
+int64_t build_fd_number(struct build_proc *p, int64_t wanted);
+void build_fd_remember(struct build_event *e, int64_t num);
 /* Kind by the name or the character that rules use; FD_UNKNOWN: none. */
 uint8_t build_fd_kind(struct str type);
 void build_fd_desc_init(struct build_fd_desc *d);

@@ -3,14 +3,12 @@
 # tiercel test, explain --trace, diff: results, reports, exit codes, and messages for wrong input.
 # Prints TAP.
 set -u
-tiercel=$(realpath "${BUILD:-build}/tiercel")
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-n=0
+. "$(dirname "$0")/tap.sh"
+tiercel=$(realpath "$tiercel")
 
-result() {	# result OK|0 NAME [FILE]
+result() {	# result STATUS NAME [FILE]: of something that was done before
 	n=$((n + 1))
-	if [ "$1" = ok ]; then
+	if [ "$1" = 0 ]; then
 		echo "ok $n - $2"
 	else
 		echo "not ok $n - $2"
@@ -18,26 +16,10 @@ result() {	# result OK|0 NAME [FILE]
 	fi
 }
 
-# expect NAME STATUS PATTERN COMMAND...: exit status and a line on stdout or stderr
-expect() {
-	local name=$1 status=$2 pattern=$3 got
-	shift 3
-	"$@" >"$tmp/out" 2>&1 </dev/null
-	got=$?
-	if [ $got -ne "$status" ]; then
-		echo "exit status $got instead of $status" >>"$tmp/out"
-		result bad "$name"
-	elif ! grep -qE -- "$pattern" "$tmp/out"; then
-		echo "no line with '$pattern'" >>"$tmp/out"
-		result bad "$name"
-	else
-		result ok "$name"
-	fi
-}
-
 # same NAME EXPECTED-FILE: $tmp/out is exactly that
 same() {
-	if diff -u "$2" "$tmp/out" >"$tmp/diff"; then result ok "$1"; else result bad "$1" "$tmp/diff"; fi
+	diff -u "$2" "$tmp/out" >"$tmp/diff"
+	result $? "$1" "$tmp/diff"
 }
 
 # tests NAME: the test file of stdin, in a folder of its own beside the rules
@@ -286,7 +268,7 @@ suite = xml.parse(sys.argv[2]).getroot()
 assert suite.get("tests") == "6" and suite.get("failures") == "6"
 assert suite[1].get("name") == "missing <alert> & more # x" and "nearest" in suite[1][0].text
 PY
-if [ $? -eq 0 ]; then result ok "JSON and JUnit reports"; else result bad "JSON and JUnit reports"; fi
+result $? "JSON and JUnit reports"
 expect "coverage names gaps" 0 '^#   never true: fd.name in' "$tiercel" test --tap --coverage "$tmp/kinds"
 expect "coverage of exceptions" 0 '^#   exception backup: never hit' "$tiercel" test --tap --coverage "$tmp/kinds"
 expect "tests are required" 1 "^not ok .*rule 'Any shell' is tested" "$tiercel" test --require-tests "$tmp/kinds"
@@ -377,34 +359,30 @@ yes         proc.exepath startswith /usr/bin/   <- '/usr/bin/cat'
 WANT
 sed -i "s/TRACE/${trace##*/}/" "$tmp/want"
 same "explain shows near misses as trees" "$tmp/want"
-explain() {
-	"$tiercel" explain -r "$tmp/rules.yaml" "$@"
-}
+explain=("$tiercel" explain -r "$tmp/rules.yaml")
 swallowed=$(ls "$tmp"/traces/good-*-exception.scap)
-expect "explain counts what exceptions swallow" 0 '^  exception backup: 1$' explain "Secret read" --trace "$swallowed"
-expect "explain one event" 0 "swallowed by exception 'backup'" explain "Secret read" --event 1 --trace "$swallowed"
-expect "explain a match" 0 '1 match \(1\)' explain "Secret read" --trace "$(ls "$tmp"/traces/good-*-read.scap)"
-explain "Secret read" --json --trace "$trace" | python3 -c '
+expect "explain counts what exceptions swallow" 0 '^  exception backup: 1$' "${explain[@]}" "Secret read" --trace "$swallowed"
+expect "explain one event" 0 "swallowed by exception 'backup'" "${explain[@]}" "Secret read" --event 1 --trace "$swallowed"
+expect "explain a match" 0 '1 match \(1\)' "${explain[@]}" "Secret read" --trace "$(ls "$tmp"/traces/good-*-read.scap)"
+"${explain[@]}" "Secret read" --json --trace "$trace" | python3 -c '
 import json, sys
 d = json.load(sys.stdin)
 assert (d["events"], d["matched"], len(d["near_misses"])) == (3, 0, 3), d
 assert d["near_misses"][0]["tree"]["and"][1]["exception"] == "backup", d' >"$tmp/out" 2>&1
-if [ $? -eq 0 ]; then result ok "explain as JSON"; else result bad "explain as JSON"; fi
-expect "explain: unknown rule" 1 "did you mean 'Secret read'" explain "Secret raed" --trace "$trace"
-expect "explain: no such event" 1 'rules see no event 99' explain "Secret read" --event 99 --trace "$trace"
-expect "explain: missing trace" 1 'No such file' explain "Secret read" --trace "$tmp/none.scap"
-expect "explain: rule without trace" 2 'goes with --trace' explain "Secret read"
-expect "explain: event is no number" 2 'takes the number of an event' explain "Secret read" --trace "$trace" --event x
-expect "explain: the plan as before" 0 'Secret read' explain --plan "Secret read"
+result $? "explain as JSON"
+expect "explain: unknown rule" 1 "did you mean 'Secret read'" "${explain[@]}" "Secret raed" --trace "$trace"
+expect "explain: no such event" 1 'rules see no event 99' "${explain[@]}" "Secret read" --event 99 --trace "$trace"
+expect "explain: missing trace" 1 'No such file' "${explain[@]}" "Secret read" --trace "$tmp/none.scap"
+expect "explain: rule without trace" 2 'goes with --trace' "${explain[@]}" "Secret read"
+expect "explain: event is no number" 2 'takes the number of an event' "${explain[@]}" "Secret read" --trace "$trace" --event x
+expect "explain: the plan as before" 0 'Secret read' "${explain[@]}" --plan "Secret read"
 
 # ---- diff --------------------------------------------------------------------------------------
 sed -e 's/\[\[restic/[[cat, \/usr\/bin\/], [restic/' -e 's/priority: NOTICE/priority: ERROR/' \
 	-e 's/fd.sport = 4444/fd.sport = 5555/' "$tmp/rules.yaml" >"$tmp/new.yaml"
-differ() {
-	"$tiercel" diff --no-suggested-output "$@" --trace "$(ls "$tmp"/traces/good-*-read.scap)" \
-		--trace "$(ls "$tmp"/traces/good-*-one_process.scap)"
-}
-differ "$tmp/rules.yaml" "$tmp/new.yaml" 2>&1 | sed "s|$tmp/traces/||" >"$tmp/out"
+differ=("$tiercel" diff --no-suggested-output --trace "$(ls "$tmp"/traces/good-*-read.scap)"
+	--trace "$(ls "$tmp"/traces/good-*-one_process.scap)")
+"${differ[@]}" "$tmp/rules.yaml" "$tmp/new.yaml" 2>&1 | sed "s|$tmp/traces/||" >"$tmp/out"
 cat >"$tmp/want" <<'WANT'
 - 1 removed: Connection to a bad port (now: the condition)
     TRACE2 event 5, process bash: connection 10.0.0.10:40000->203.0.113.9:4444 by bash
@@ -418,41 +396,39 @@ tail -n 1 "$tmp/out" >>"$tmp/want"
 sed -i -e "s/TRACE1/$(basename "$tmp"/traces/good-*-read.scap)/" \
 	-e "s/TRACE2/$(basename "$tmp"/traces/good-*-one_process.scap)/" "$tmp/want"
 same "diff groups by rule and reason" "$tmp/want"
-expect "diff: sum" 0 'alerts 4 -> 2: 0 added, 2 removed, 2 changed' differ "$tmp/rules.yaml" "$tmp/new.yaml"
+expect "diff: sum" 0 'alerts 4 -> 2: 0 added, 2 removed, 2 changed' "${differ[@]}" "$tmp/rules.yaml" "$tmp/new.yaml"
 expect "diff: added, and why not before" 0 "added: Secret read \(before: an exception 'backup'\)" \
-	differ "$tmp/new.yaml" "$tmp/rules.yaml"
-expect "diff: policy" 1 'removed' differ "$tmp/rules.yaml" "$tmp/new.yaml" --fail-on removed
-expect "diff: policy that is met" 0 'removed' differ "$tmp/rules.yaml" "$tmp/new.yaml" --fail-on added
+	"${differ[@]}" "$tmp/new.yaml" "$tmp/rules.yaml"
+expect "diff: policy" 1 'removed' "${differ[@]}" "$tmp/rules.yaml" "$tmp/new.yaml" --fail-on removed
+expect "diff: policy that is met" 0 'removed' "${differ[@]}" "$tmp/rules.yaml" "$tmp/new.yaml" --fail-on added
 expect "diff: no difference" 0 '0 added, 0 removed, 0 changed' \
-	differ "$tmp/rules.yaml" "$tmp/rules.yaml" --fail-on any
+	"${differ[@]}" "$tmp/rules.yaml" "$tmp/rules.yaml" --fail-on any
 grep -v 'Any shell' "$tmp/rules.yaml" | sed '/^- rule: Shell/,$d' >"$tmp/less.yaml"
 expect "diff: a rule that is gone" 0 'Shell in a container \(now: the rule does not exist\)' \
-	differ "$tmp/rules.yaml" "$tmp/less.yaml"
-differ --json "$tmp/rules.yaml" "$tmp/new.yaml" | python3 -c '
+	"${differ[@]}" "$tmp/rules.yaml" "$tmp/less.yaml"
+"${differ[@]}" --json "$tmp/rules.yaml" "$tmp/new.yaml" | python3 -c '
 import json, sys
 d = json.load(sys.stdin)
 assert (d["removed"], d["changed"], len(d["groups"])) == (2, 2, 3), d
 assert [g["exception"] for g in d["groups"] if "exception" in g] == ["backup"], d' >"$tmp/out" 2>&1
-if [ $? -eq 0 ]; then result ok "diff as JSON"; else result bad "diff as JSON"; fi
+result $? "diff as JSON"
 expect "diff: one version only" 2 'OLD NEW' "$tiercel" diff "$tmp/rules.yaml"
 expect "diff: no trace" 2 'no trace given' "$tiercel" diff "$tmp/rules.yaml" "$tmp/new.yaml"
-expect "diff: unknown policy" 2 "not 'some'" differ "$tmp/rules.yaml" "$tmp/new.yaml" --fail-on some
-expect "diff: rules that do not load" 1 'do not load' differ "$tmp/rules.yaml" "$tmp/broken/rules.yaml"
+expect "diff: unknown policy" 2 "not 'some'" "${differ[@]}" "$tmp/rules.yaml" "$tmp/new.yaml" --fail-on some
+expect "diff: rules that do not load" 1 'do not load' "${differ[@]}" "$tmp/rules.yaml" "$tmp/broken/rules.yaml"
 
 # ---- baseline ----------------------------------------------------------------------------------
-baseline() {
-	"$tiercel" test --baseline -r "$tmp/rules.yaml" "$@" "$tmp"/traces/good-*-one_process.scap
-}
-expect "baseline without budget" 0 '^ +2 +[0-9.]+  Shell in a container$' baseline
-expect "baseline over the budget" 1 'OVER  Shell in a container' baseline --budget 1
+baseline=("$tiercel" test --baseline -r "$tmp/rules.yaml" "$tmp"/traces/good-*-one_process.scap)
+expect "baseline without budget" 0 '^ +2 +[0-9.]+  Shell in a container$' "${baseline[@]}"
+expect "baseline over the budget" 1 'OVER  Shell in a container' "${baseline[@]}" --budget 1
 printf 'default: 0\nrules:\n  Shell in a container: 100000\n  Connection to a bad port: 1e6\n' >"$tmp/budget.yaml"
-expect "baseline within the budget" 0 'ok    Shell in a container' baseline --budget "$tmp/budget.yaml"
-expect "baseline as JSON" 0 '"rule":"Shell in a container","alerts":2,"per_hour":' baseline --json
+expect "baseline within the budget" 0 'ok    Shell in a container' "${baseline[@]}" --budget "$tmp/budget.yaml"
+expect "baseline as JSON" 0 '"rule":"Shell in a container","alerts":2,"per_hour":' "${baseline[@]}" --json
 printf 'default: many\n' >"$tmp/wrong.yaml"
-expect "wrong budget" 1 'wrong.yaml:1:10: a budget is a number' baseline --budget "$tmp/wrong.yaml"
+expect "wrong budget" 1 'wrong.yaml:1:10: a budget is a number' "${baseline[@]}" --budget "$tmp/wrong.yaml"
 printf 'rules: {None: 1}\n' >"$tmp/wrong.yaml"
-expect "budget of an unknown rule" 1 'wrong.yaml:1:9: no such rule' baseline --budget "$tmp/wrong.yaml"
-expect "missing budget" 1 'cannot read the budget' baseline --budget "$tmp/none.yaml"
+expect "budget of an unknown rule" 1 'wrong.yaml:1:9: no such rule' "${baseline[@]}" --budget "$tmp/wrong.yaml"
+expect "missing budget" 1 'cannot read the budget' "${baseline[@]}" --budget "$tmp/none.yaml"
 expect "baseline without rules" 2 'needs rules' "$tiercel" test --baseline "$trace"
 expect "budget without baseline" 2 'goes with --baseline' "$tiercel" test --budget 1 "$tmp/good"
-echo "1..$n"
+tap_end
