@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Differences of alerts, see alert_diff.h. Both engines get every event; after each one their alerts
- * are compared while both can still say how they see it.
+ * Differences of alerts, see alert_diff.h. Both engines get every event; after each one their
+ * alerts are compared while both can still say how they see it.
  */
 #include "agent/alert_diff.h"
 #include "agent/trace_file.h"

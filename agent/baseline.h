@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Alerts per rule and hour on traces of normal traffic, against a budget: `tiercel test --baseline`.
+ * Alerts per rule and hour on traces of normal traffic, against a budget: called by cmd_test.c.
  */
 #ifndef TIERCEL_BASELINE_H
 #define TIERCEL_BASELINE_H

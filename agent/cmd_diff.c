@@ -13,8 +13,8 @@ enum { OPT_TRACE = RULE_OPTION_COUNT, OPT_FAIL_ON, OPT_SHOW, OPT_JSON };
 static const struct cli_option options[] = {
 	RULE_OPTIONS,
 	[OPT_TRACE] = { 0, "trace", "TRACE", "evaluate both on this trace, repeatable" },
-	[OPT_FAIL_ON] = { 0, "fail-on", "KIND,...", "exit status 1 if there are alerts of these kinds: "
-						    "added, removed, changed, any" },
+	[OPT_FAIL_ON] = { 0, "fail-on", "KIND,...", "exit status 1 for such alerts: added, "
+						    "removed, changed, any" },
 	[OPT_SHOW] = { 0, "show", "N", "examples per rule and reason (default 3)" },
 	[OPT_JSON] = { 0, "json", NULL, "one JSON object" },
 	{ 0 },
@@ -26,11 +26,11 @@ const struct command cmd_diff = {
 	.name = "diff",
 	.operands = "OLD NEW --trace TRACE...",
 	.summary = "Compare the alerts of two versions of rules on traces.",
-	.description = "OLD and NEW are rules files, directories or bundles; rules of -r are loaded "
-		       "before both, the other\noptions about rules hold for both. Differences are "
-		       "grouped by rule and reason: the exception that\ntook an alert away, a "
-		       "condition, another rule that comes first. Exit status: 0, 1 by --fail-on or\n"
-		       "when rules or traces are wrong, 2 usage.",
+	.description = "OLD and NEW are rules files, directories or bundles; rules of -r are "
+		       "loaded before both, the other\noptions about rules hold for both. "
+		       "Differences are grouped by rule and reason: the exception that\ntook an alert away, a "
+		       "condition, another rule that comes first. Exit status: 0, 1 by "
+		       "--fail-on or\nwhen rules or traces are wrong, 2 usage.",
 	.options = options,
 	.run = diff_run,
 };
@@ -74,7 +74,8 @@ static void report_text(const struct alert_diff *d, struct buf *out)
 				   (unsigned long long)g->examples[k].event,
 				   g->examples[k].process, g->examples[k].output);
 	}
-	buf_printf(out, "%llu events, alerts %llu -> %llu: %llu added, %llu removed, %llu changed\n",
+	buf_printf(out, "%llu events, alerts %llu -> %llu: "
+			"%llu added, %llu removed, %llu changed\n",
 		   (unsigned long long)d->events, (unsigned long long)d->alerts[0],
 		   (unsigned long long)d->alerts[1], (unsigned long long)d->counts[DIFF_ADDED],
 		   (unsigned long long)d->counts[DIFF_REMOVED],

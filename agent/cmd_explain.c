@@ -14,7 +14,7 @@ static const struct cli_option options[] = {
 					  "--plan: all active rules" },
 	[OPT_TRACE] = { 0, "trace", "TRACE", "judge the events of a trace, repeatable" },
 	[OPT_EVENT] = { 0, "event", "N", "with --trace: only the event with this evt.num" },
-	[OPT_MISSES] = { 0, "misses", "N", "with --trace: show so many reasons of near misses (default 3)" },
+	[OPT_MISSES] = { 0, "misses", "N", "with --trace: reasons of near misses (default 3)" },
 	[OPT_JSON] = { 0, "json", NULL, "with --trace: one JSON object" },
 	{ 0 },
 };
@@ -28,10 +28,10 @@ const struct command cmd_explain = {
 	.description = "With --trace: how many events RULE matches, what each exception swallowed, "
 		       "and the events that\nmissed by the fewest checks, with the condition as a "
 		       "tree: truth of every node, value of every\nfield. Without it, per group of "
-		       "event types: the checks that are made first for all rules at once\nand rule "
-		       "this one out, then its own checks and where each goes on. A check marked "
-		       "'process' is\nmade once per process and again when the process changes, one "
-		       "marked 'event' for every event.",
+		       "event types: the checks that are made first for all rules at once\nand "
+		       "rule this one out, then its own checks and where each goes on. A check "
+		       "marked 'process' is\nmade once per process and again when the process "
+		       "changes, one marked 'event' for every event.",
 	.options = options,
 	.run = explain_run,
 };
@@ -94,10 +94,12 @@ static int take_option(struct explain_command *c, const struct command *cmd, int
 	case OPT_PLAN:
 		return io_names_add(&c->plans, arg) < 0 ? cli_fail("out of memory") : EXIT_OK;
 	case OPT_TRACE:
-		return io_names_add(&c->trace.traces, arg) < 0 ? cli_fail("out of memory") : EXIT_OK;
+		return io_names_add(&c->trace.traces, arg) < 0 ? cli_fail("out of memory")
+							       : EXIT_OK;
 	case OPT_EVENT:
 		if (str_to_u64(str_from(arg), &c->trace.event) < 0 || !c->trace.event)
-			return cli_usage(cmd, "--event takes the number of an event, not '%s'", arg);
+			return cli_usage(cmd, "--event takes the number of an event, not '%s'",
+					 arg);
 		break;
 	case OPT_MISSES:
 		if (str_to_u64(str_from(arg), &n) < 0 || n > MISSES_MAX)

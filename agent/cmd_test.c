@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tiercel test: runs the tests of rules (*.tests.yaml) with the engine of the live sensor. Files are
- * shared out among threads, each with an engine of its own; results are printed in order. With
+ * tiercel test: runs the tests of rules (*.tests.yaml) with the engine of the live sensor. Files
+ * are shared out among threads, each with an engine of its own; results are printed in order. With
  * --baseline: alerts on traces of normal traffic (baseline.c).
  */
 #include "agent/baseline.h"
@@ -26,13 +26,13 @@ static const struct cli_option options[] = {
 	[OPT_JSON] = { 0, "json", NULL, "one JSON object" },
 	[OPT_JUNIT] = { 0, "junit", "FILE", "also a JUnit report into FILE" },
 	[OPT_VERBOSE] = { 'v', "verbose", NULL, "on a terminal: list tests that passed, too" },
-	[OPT_COVERAGE] = { 0, "coverage", NULL, "rules, checks and exceptions that no test covers" },
+	[OPT_COVERAGE] = { 0, "coverage", NULL, "rules, checks, exceptions that no test covers" },
 	[OPT_REQUIRE] = { 0, "require-tests", NULL, "fail for rules without a test that expects an "
 						    "alert, a near miss, a hit per exception" },
 	[OPT_WRITE] = { 'w', "write", "DIR", "write each test with events as a .scap trace, too" },
 	[OPT_BASELINE] = { 0, "baseline", NULL, "operands are traces of normal traffic: alerts of "
 						"the rules (-r) per hour" },
-	[OPT_BUDGET] = { 0, "budget", "FILE|N", "with --baseline: fail above so many alerts per hour" },
+	[OPT_BUDGET] = { 0, "budget", "FILE|N", "with --baseline: fail above so many an hour" },
 	{ 0 },
 };
 
@@ -42,9 +42,9 @@ const struct command cmd_test = {
 	.name = "test",
 	.operands = "[FILE|DIR...] | --baseline TRACE...",
 	.summary = "Run the tests of rules.",
-	.description = "Runs every *.tests.yaml below the directories (default: the current one) with "
-		       "the rules that each\ntest names. rules/TESTS.md has the format. Needs no "
-		       "root. Of the options about rules only\n--rule-matching goes without "
+	.description = "Runs every *.tests.yaml below the directories (default: the current one) "
+		       "with the rules that each\ntest names. rules/TESTS.md has the format. Needs "
+		       "no root. Of the options about rules only\n--rule-matching goes without "
 		       "--baseline. Exit status: 0, 1 if a test fails or a budget is\nexceeded, "
 		       "2 usage.",
 	.options = options,
@@ -374,7 +374,8 @@ static int run_baseline(struct test_command *c, const struct cli *cli)
 static int check_usage(const struct test_command *c, const struct cli *cli)
 {
 	if (rule_options_any(&c->rules))
-		return cli_usage(cli->cmd, "tests name their rules themselves: -r goes with --baseline");
+		return cli_usage(cli->cmd, "tests name their rules themselves: -r goes with "
+					   "--baseline");
 	if (c->budget)
 		return cli_usage(cli->cmd, "--budget goes with --baseline");
 	return c->tap && c->json ? cli_usage(cli->cmd, "--tap and --json exclude each other")

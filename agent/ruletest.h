@@ -2,8 +2,8 @@
 /*
  * Rule tests: files *.tests.yaml become tests that can be run any number of times. All memory of a
  * file is in its arena. Order of work: ruletest_file.c reads the YAML, ruletest_world.c collects
- * processes, containers and users, ruletest_fd.c files and sockets, ruletest_event.c makes events in
- * wire form (ruletest_param.c: one parameter), ruletest_run.c feeds a test to an engine.
+ * processes, containers and users, ruletest_fd.c files and sockets, ruletest_event.c makes events
+ * in wire form (ruletest_param.c: one parameter), ruletest_run.c feeds a test to an engine.
  */
 #ifndef TIERCEL_RULETEST_H
 #define TIERCEL_RULETEST_H

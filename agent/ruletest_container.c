@@ -102,7 +102,8 @@ bool build_container_field(struct build *b, struct build_container *c, struct bu
 {
 	struct str plain = f->ref.plain;
 
-	if (f->ref.has_key && (str_is(plain, "container.label") || str_is(plain, "k8s.pod.label"))) {
+	if (f->ref.has_key &&
+	    (str_is(plain, "container.label") || str_is(plain, "k8s.pod.label"))) {
 		add_label(b, c, str_is(plain, "k8s.pod.label"), f->ref.key, f->text);
 		return true;
 	}
@@ -235,8 +236,9 @@ static bool id_is_fine(struct build *b, const struct build_container *c, const s
 
 	if (!good)
 		diag_hint(&b->file->diags,
-			  ruletest_report_node(b->file, at, "an id of a container has 12 (or 64) hex "
-							    "digits in lower case, or is 'host'"),
+			  ruletest_report_node(b->file, at,
+					       "an id of a container has 12 (or 64) hex "
+					       "digits in lower case, or is 'host'"),
 			  "leave container.id out: the test makes one up");
 	return good;
 }
@@ -366,9 +368,10 @@ static void given_key(struct build *b, struct build_container *c, const struct y
 		names[n++] = "pod_labels";
 		names[n++] = "mounts";
 		names[n++] = "namespace";
-		ruletest_hint_near(b->file, ruletest_report_node(b->file, k,
-								 "unknown key '%.*s' of a container",
-								 STR_ARG(k->s)),
+		ruletest_hint_near(b->file,
+				   ruletest_report_node(b->file, k,
+							"unknown key '%.*s' of a container",
+							STR_ARG(k->s)),
 				   k->s, names, n);
 	}
 }
@@ -390,7 +393,8 @@ void build_given_containers(struct build *b, const struct yaml_node *n)
 		else
 			c->name = k->s;
 		if (yaml_deref(k->next)->kind != YNODE_MAP)
-			ruletest_report_node(b->file, k->next, "a container is a map: {image: ...}");
+			ruletest_report_node(b->file, k->next,
+					     "a container is a map: {image: ...}");
 		else
 			yaml_each_pair(key, k->next)
 				given_key(b, c, key);

@@ -44,7 +44,8 @@ static bool fill(struct ruletest_cover *c, struct cover_rule *to, const struct c
 		.line = rule->name.pos.line,
 		.checks = arena_array(&c->arena, from->nchecks + 1, sizeof(*to->checks)),
 		.nchecks = from->nchecks,
-		.exceptions = arena_array(&c->arena, rule->nexceptions + 1, sizeof(*to->exceptions)),
+		.exceptions =
+			arena_array(&c->arena, rule->nexceptions + 1, sizeof(*to->exceptions)),
 		.nexceptions = rule->nexceptions,
 	};
 	if (!to->name || !to->file || !to->checks || !to->exceptions)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of a run have covered: rules, checks of their conditions, exceptions. Runners count
- * for the rule set they have loaded and hand the counts over when they drop it. Used by `tiercel
- * test --coverage` and --require-tests.
+ * What the tests of a run have covered: rules, checks of their conditions, exceptions. Runners
+ * count for the rule set they have loaded and hand the counts over when they drop it. Used by
+ * `tiercel test --coverage` and --require-tests.
  */
 #ifndef TIERCEL_RULETEST_COVER_H
 #define TIERCEL_RULETEST_COVER_H
@@ -53,8 +53,8 @@ void ruletest_cover_add(struct ruletest_cover *c, const struct coverage *counts,
 void ruletest_cover_text(const struct ruletest_cover *c, const char *prefix, struct buf *out);
 void ruletest_cover_json(const struct ruletest_cover *c, struct json *j);
 /*
- * One result per rule: it has a test that expects an alert and one with a near miss, every exception
- * is hit. Tests and files of the results are in the arena of `c`. NULL: out of memory.
+ * One result per rule: it has a test that expects an alert and one with a near miss, every
+ * exception is hit. Tests and files of the results are in the arena of `c`. NULL: out of memory.
  */
 struct ruletest_result *ruletest_cover_require(struct ruletest_cover *c, uint32_t *ret_n);
 

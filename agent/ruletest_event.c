@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events of a test: `- execve: {proc.name: sh}` -> an event in wire form, with the state that it needs
- * fed before it. Every field that the test gives is a claim, too: the run fails when the engine sees
- * another value, so that no test rests on an event that is not what it says.
+ * Events of a test: `- execve: {proc.name: sh}` -> an event in wire form, with the state that it
+ * needs fed before it. Every field that the test gives is a claim, too: the run fails when the
+ * engine sees another value, so that no test rests on an event that is not what it says.
  */
 #include "agent/ruletest_build.h"
 
@@ -243,7 +243,8 @@ static bool look_up(struct build_event *e, const struct yaml_node *k, struct bui
 	return false;
 }
 
-void build_event_keys(struct build_event *e, const struct yaml_node *map, struct build_event_keys *keys)
+void build_event_keys(struct build_event *e, const struct yaml_node *map,
+		      struct build_event_keys *keys)
 {
 	uint32_t cap = 0;
 
@@ -293,7 +294,8 @@ static void default_params(struct build_event *e)
 
 		if (e->p.set[i])
 			continue;
-		if (str_ends(name, STR("dirfd")) || str_is(name, "olddir") || str_is(name, "newdir"))
+		if (str_ends(name, STR("dirfd")) || str_is(name, "olddir") ||
+		    str_is(name, "newdir"))
 			build_param_num(e->b, &e->p, i, WIRE_AT_FDCWD);
 		else if (param_type_size(info->params[i].type))
 			build_param_num(e->b, &e->p, i, 0);
@@ -334,8 +336,12 @@ static void add_claims(struct build_event *e, struct ruletest_step *step)
 
 static void take_after(struct build_event *e, const struct yaml_node *n)
 {
-	static const struct { const char *unit; uint64_t ns; } units[] = {
-		{ "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 },
+	static const struct { const char *unit; uint64_t ns;
+	} units[] = {
+		{"ms", 1000000},
+		{"s", 1000000000},
+		{"m", 60000000000},
+		{"h", 3600000000000},
 	};
 	struct str s;
 	uint64_t v;
@@ -387,7 +393,8 @@ static void read_event(struct build_event *e, const struct yaml_node *fields, ui
 	if (yaml_deref(fields)->kind == YNODE_MAP) {
 		build_event_keys(e, yaml_deref(fields), &keys);
 	} else if (!yaml_deref(fields)->is_null) {
-		ruletest_report_node(e->b->file, fields, "an event is a map of fields: {proc.name: sh}");
+		ruletest_report_node(e->b->file, fields,
+				     "an event is a map of fields: {proc.name: sh}");
 		return;
 	}
 	take_after(e, keys.after);
@@ -409,7 +416,8 @@ void build_event(struct build *b, const struct yaml_node *node)
 
 	b->at = node;
 	if (n->kind != YNODE_MAP || n->n != 1 || key->kind != YNODE_SCALAR) {
-		ruletest_report_node(b->file, node, "an event has the form '- execve: {field: value}'");
+		ruletest_report_node(b->file, node,
+				     "an event has the form '- execve: {field: value}'");
 		return;
 	}
 	e.node = key;

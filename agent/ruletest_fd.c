@@ -296,7 +296,8 @@ static void apply_creation(struct build_event *e, uint8_t kind)
 		build_socket_params(e, &s, &e->p, fd);
 	} else if (type == EV_ACCEPT_5_X || type == EV_ACCEPT4_6_X) {
 		build_socket_describe(e, &s);
-		build_param_default_bytes(e, "tuple", PT_SOCKTUPLE, build_socket_tuple(e, &s, true));
+		build_param_default_bytes(e, "tuple", PT_SOCKTUPLE,
+					  build_socket_tuple(e, &s, true));
 	} else if (build_has_param(e, "fd2", PT_FD)) {
 		default_num(e, "fd1", fd++);
 		default_num(e, "fd2", fd);

@@ -219,8 +219,8 @@ static void read_fields(struct ruletest *t, struct ruletest_expect *e, const str
 }
 
 /*
- * Keys of an expectation; the long names are those of the event-generator's suites, whose source and
- * hostname say nothing about a rule.
+ * Keys of an expectation; the long names are those of the event-generator's suites, whose source
+ * and hostname say nothing about a rule.
  */
 static void read_outcome(struct ruletest *t, struct ruletest_expect *e, const struct yaml_node *n)
 {
@@ -343,8 +343,10 @@ static void check_keys(struct ruletest_file *f, const struct yaml_node *map, boo
 		while (i < n && !str_is(k->s, keys[i]))
 			i++;
 		if (i == n)
-			ruletest_hint_near(f, ruletest_report_node(f, k, "unknown key '%.*s' of a test",
-								   STR_ARG(k->s)),
+			ruletest_hint_near(f,
+					   ruletest_report_node(f, k,
+								"unknown key '%.*s' of a test",
+								STR_ARG(k->s)),
 					   k->s, keys, n);
 	}
 }
@@ -436,8 +438,9 @@ static void read_all(struct ruletest_file *f, const struct yaml_node *docs)
 			check_keys(f, d, true);
 		}
 		if (!tests || tests->kind != YNODE_SEQ) {
-			ruletest_report_node(f, doc, "a file with tests is a list of tests, or a map "
-						     "with the list under 'tests'");
+			ruletest_report_node(f, doc,
+					     "a file with tests is a list of tests, or a map "
+					     "with the list under 'tests'");
 			continue;
 		}
 		yaml_each(one, tests)

@@ -135,9 +135,10 @@ static void unknown_flag(struct build_event *e, const struct flag_table *t, stru
 {
 	const char *names[256];
 	size_t n = 0;
-	struct diag *g = ruletest_report_node(e->b->file, at, "'%.*s' is neither a number nor one of "
-							      "the names of %s", STR_ARG(name),
-					      t->name);
+	struct diag *g = ruletest_report_node(e->b->file, at,
+					      "'%.*s' is neither a number nor one of "
+					      "the names of %s",
+					      STR_ARG(name), t->name);
 
 	for (uint32_t i = 0; i < t->count && n < ARRAY_SIZE(names); i++)
 		names[n++] = t->rows[i].name;
@@ -256,13 +257,15 @@ static bool set_number(struct build_event *e, unsigned i, struct str s, const st
 		if (!flags(e, &flag_tables[info->ref], s, at, &v))
 			return false;
 	} else if (number(s, octal ? 8 : 10, &v) < 0 && !build_named_number(info, s, &v)) {
-		ruletest_report_node(e->b->file, at, "'%.*s' is not a value of %s, which is of type %s",
-				     STR_ARG(s), info->name, operand_type_name(info->type));
+		ruletest_report_node(e->b->file, at,
+				     "'%.*s' is not a value of %s, which is of type %s", STR_ARG(s),
+				     info->name, operand_type_name(info->type));
 		return false;
 	}
 	if (!fits(info->type, param_type_size(info->type), v)) {
-		ruletest_report_node(e->b->file, at, "%lld is too large for %s, which is of type %s",
-				     (long long)v, info->name, operand_type_name(info->type));
+		ruletest_report_node(e->b->file, at,
+				     "%lld is too large for %s, which is of type %s", (long long)v,
+				     info->name, operand_type_name(info->type));
 		return false;
 	}
 	build_param_num(e->b, &e->p, i, v);
@@ -279,7 +282,8 @@ static bool set_variant(struct build_event *e, unsigned i, struct str s, const s
 	bool is_number = number(s, 10, &v) == 0;
 
 	for (uint32_t k = 0; k < dyn->count; k++) {
-		unsigned type = dyn->variants[k].type, size = param_type_size((enum param_type)type);
+		unsigned type = dyn->variants[k].type,
+			 size = param_type_size((enum param_type)type);
 
 		if (is_number ? size < 4 || type == PT_ERRNO : size != 0)
 			continue;
@@ -303,7 +307,8 @@ static bool wrong_address(struct build_event *e, const struct yaml_node *at, con
 	return false;
 }
 
-static bool set_sockaddr(struct build_event *e, unsigned i, struct str s, const struct yaml_node *at)
+static bool set_sockaddr(struct build_event *e, unsigned i, struct str s,
+			 const struct yaml_node *at)
 {
 	struct build_end end;
 
@@ -377,7 +382,8 @@ bool build_param(struct build_event *e, unsigned i, const struct yaml_node *valu
 		return true;
 	}
 	if (v->kind != YNODE_SCALAR) {
-		ruletest_report_node(e->b->file, value, "the value of a parameter is a text or a number");
+		ruletest_report_node(e->b->file, value,
+				     "the value of a parameter is a text or a number");
 		return false;
 	}
 	if (v->is_null) {		/* not collected */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Processes of a test: fields about the process of an event and about its ancestors fill descriptions
- * (struct build_proc); what the fields leave open gets the values of an ordinary process.
+ * Processes of a test: fields about the process of an event and about its ancestors fill
+ * descriptions (struct build_proc); what the fields leave open gets the values of an ordinary
+ * process.
  */
 #include "agent/ruletest_build.h"
 
@@ -311,9 +312,11 @@ void build_check_comm(struct build *b, struct build_proc *p)
 	for (; p; p = p->parent) {
 		if (p->in_world || p->comm.len <= COMM_MAX)
 			continue;
-		g = ruletest_report_node(b->file, b->at, "command name '%.*s' is longer than %d bytes",
+		g = ruletest_report_node(b->file, b->at,
+					 "command name '%.*s' is longer than %d bytes",
 					 STR_ARG(p->comm), COMM_MAX);
-		diag_hint(&b->file->diags, g, "the kernel cuts it to '%.*s', rules have to name that",
+		diag_hint(&b->file->diags, g,
+			  "the kernel cuts it to '%.*s', rules have to name that",
 			  STR_ARG(cut(p->comm)));
 	}
 }
@@ -325,8 +328,9 @@ uint64_t build_caps(struct build *b, const struct build_proc *p, struct str text
 	uint64_t caps = 0;
 
 	if (!text.p)
-		return p->uid != 0 ? 0 : p->container && p->container->privileged != 1 ? of_container
-										       : all;
+		return p->uid != 0                                     ? 0
+		       : p->container && p->container->privileged != 1 ? of_container
+								       : all;
 	for (uint32_t from = 0, to; from < text.len; from = to + 1) {
 		uint32_t i = 0;
 		struct str name;

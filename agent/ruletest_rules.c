@@ -92,7 +92,8 @@ void ruletest_rules_read(struct ruletest *t, const struct yaml_node *at,
 	if (!rules && !t->bundle.path)
 		add_rules(t, at, STR(""));
 	if (node && !t->bundle.path)
-		ruletest_report_node(t->file, node, "'node' selects layers of a bundle, and there is none");
+		ruletest_report_node(t->file, node,
+				     "'node' selects layers of a bundle, and there is none");
 	else if (node)
 		read_node(t, node);
 }

@@ -378,7 +378,8 @@ static void add_reason(struct ruletest_runner *r, const struct ruletest *t, stru
 	else if (r->nearest_text.len)
 		buf_add_str(&r->result->problems, buf_str(&r->nearest_text));
 	else
-		buf_add_c(&r->result->problems, "  no event of the types that this rule looks at\n");
+		buf_add_c(&r->result->problems,
+			  "  no event of the types that this rule looks at\n");
 }
 
 static void compare(struct ruletest_runner *r, const struct ruletest *t)

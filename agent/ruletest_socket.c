@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets of a test's events: both ends of a connection from what the fields say, and the calls that
- * make the socket what it is before the event. Called by ruletest_fd.c.
+ * Sockets of a test's events: both ends of a connection from what the fields say, and the calls
+ * that make the socket what it is before the event. Called by ruletest_fd.c.
  */
 #include "agent/ruletest_build.h"
 

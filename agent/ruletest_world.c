@@ -367,7 +367,8 @@ static void read_given(struct build *b, const struct yaml_node *given)
 	static const char *const keys[] = { "containers", "processes" };
 
 	if (yaml_deref(given)->kind != YNODE_MAP) {
-		ruletest_report_node(b->file, given, "given is a map with containers and processes");
+		ruletest_report_node(b->file, given,
+				     "given is a map with containers and processes");
 		return;
 	}
 	yaml_each_pair(k, given)
@@ -378,7 +379,8 @@ static void read_given(struct build *b, const struct yaml_node *given)
 			yaml_each_pair(one, k->next)
 				given_process(b, one);
 		else if (str_is(k->s, "processes"))
-			ruletest_report_node(b->file, k, "processes are a map: name: {proc.name: ...}");
+			ruletest_report_node(b->file, k,
+					     "processes are a map: name: {proc.name: ...}");
 		else if (!str_is(k->s, "containers"))
 			ruletest_hint_near(b->file,
 					   ruletest_report_node(b->file, k, "unknown key '%.*s' of "
@@ -414,7 +416,8 @@ void build_world(struct ruletest *t, const struct yaml_node *given, const struct
 			   .next_pid = FIRST_PID, .next_vpid = FIRST_VPID, .next_uid = FIRST_UID };
 
 	if (yaml_deref(events)->kind != YNODE_SEQ) {
-		ruletest_report_node(t->file, events, "events are a list: - execve: {proc.name: sh}");
+		ruletest_report_node(t->file, events,
+				     "events are a list: - execve: {proc.name: sh}");
 		return;
 	}
 	begin_world(&b);

@@ -38,7 +38,9 @@ static int write_fds(struct scap_writer *w, const struct ruletest *t)
 
 static int write_world(struct scap_writer *w, const struct ruletest *t)
 {
-	static const enum snapshot_kind before[] = { SNAP_MACHINE, SNAP_IFACE, SNAP_USER, SNAP_PROC };
+	static const enum snapshot_kind before[] = {
+		SNAP_MACHINE, SNAP_IFACE, SNAP_USER, SNAP_PROC,
+	};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(before) && r == 0; i++)

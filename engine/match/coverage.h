@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Coverage of conditions: per rule and check how often it was reached, true and false, per exception
- * how often it swallowed an event. Checks are reached in the order of writing, as a reader goes
- * through the condition. Used by `tiercel test --coverage`; not part of matching.
+ * Coverage of conditions: per rule and check how often it was reached, true and false, per
+ * exception how often it swallowed an event. Checks are reached in the order of writing, as a
+ * reader goes through the condition. Used by `tiercel test --coverage`; not part of matching.
  */
 #ifndef TIERCEL_COVERAGE_H
 #define TIERCEL_COVERAGE_H

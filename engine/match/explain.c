@@ -9,6 +9,10 @@
 
 enum { VALUES_SHOWN = 6, VALUE_BYTES_SHOWN = 200, TRUTH_COLUMN = 4 };
 
+static const char *const kind_words[] = {
+	[AST_AND] = "and", [AST_OR] = "or", [AST_NOT] = "not",
+};
+
 /* ---- parts of a rule ----------------------------------------------------------------------- */
 
 /* Exceptions stand at the end of the condition, as negations of what they except. */
@@ -172,12 +176,11 @@ static void start_line(struct tree *t, bool truth, unsigned indent)
 /* "and, macro spawned_process", "not, exception backup_agents". */
 static void add_label(struct tree *t, const struct ast *a)
 {
-	static const char *const kinds[] = { [AST_AND] = "and", [AST_OR] = "or", [AST_NOT] = "not" };
 	const struct ruleset_macro *macro = explain_macro(t->rs, a);
 	const struct rule_exception *e = exception_of(t->rule, a);
 
 	if (a->kind != AST_CHECK)
-		buf_add_c(t->out, kinds[a->kind]);
+		buf_add_c(t->out, kind_words[a->kind]);
 	if (macro)
 		buf_printf(t->out, "%smacro %.*s", a->kind != AST_CHECK ? ", " : "",
 			   STR_ARG(macro->name.s));
@@ -319,7 +322,6 @@ static void json_check(struct tree *t, const struct ast *a, struct json *j)
 
 static void json_node(struct tree *t, const struct ast *a, struct json *j)
 {
-	static const char *const kinds[] = { [AST_AND] = "and", [AST_OR] = "or", [AST_NOT] = "not" };
 	const struct ruleset_macro *macro = explain_macro(t->rs, a);
 	const struct rule_exception *e = exception_of(t->rule, a);
 
@@ -337,7 +339,7 @@ static void json_node(struct tree *t, const struct ast *a, struct json *j)
 	if (a->kind == AST_CHECK) {
 		json_check(t, a, j);
 	} else {
-		json_key(j, kinds[a->kind]);
+		json_key(j, kind_words[a->kind]);
 		json_arr(j);
 		for (uint32_t i = 0; i < a->nkids; i++)
 			json_node(t, a->kids[i], j);

@@ -19,7 +19,7 @@ static const char rules_text[] =
 	"  priority: NOTICE\n"
 	"  exceptions:\n"
 	"    - {name: empty, fields: [proc.name], comps: [\"=\"]}\n"
-	"    - {name: cats, fields: [proc.name, user.uid], comps: [\"=\", \"=\"], values: [[cat, 7]]}\n"
+	"    - {name: cats, fields: [proc.name, user.uid], values: [[cat, 7]]}\n"
 	"    - {name: dogs, fields: proc.name, values: [dog, wolf]}\n"
 	"- rule: Other\n"
 	"  desc: d\n"
@@ -224,7 +224,8 @@ static struct claim *claim(struct bed *b, const char *field, const char *value)
 {
 	struct claim *c = NULL;
 	const char *msg = "";
-	int r = claim_new(str_from(field), value ? str_from(value) : STR_NONE, &b->w.arena, &c, &msg);
+	int r = claim_new(str_from(field), value ? str_from(value) : STR_NONE, &b->w.arena, &c,
+			  &msg);
 
 	ck_assert_msg(r == 0, "%s = %s: %s", field, value ? value : "null", msg);
 	return c;
@@ -254,7 +255,8 @@ START_TEST(claims)
 	ck_assert_str_eq(out.p, "'/etc/shadow'");
 
 	ck_assert_int_eq(claim_new(STR("proc.nme"), STR("x"), &b.w.arena, &c, &msg), -ENOENT);
-	ck_assert_int_eq(claim_new(STR("proc.name extra"), STR("x"), &b.w.arena, &c, &msg), -ENOENT);
+	ck_assert_int_eq(claim_new(STR("proc.name extra"), STR("x"), &b.w.arena, &c, &msg),
+			 -ENOENT);
 	ck_assert_int_eq(claim_new(STR("fd.num"), STR("many"), &b.w.arena, &c, &msg), -EINVAL);
 	ck_assert_ptr_nonnull(msg);
 	bed_done(&b);
