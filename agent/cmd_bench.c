@@ -41,7 +41,7 @@ const struct command cmd_bench = {
 	.operands = "",
 	.summary = "Measure what rules cost on a trace, by phase.",
 	.description = "CPU time of the process (user and system) per event for reading the trace, "
-		       "decoding it,\nkeeping state, matching and writing alerts; hits and cost per rule; "
+		       "decoding it,\nkeeping state, matching and writing alerts; hits and cost per rule, hits per exception; "
 		       "peak memory.",
 	.options = options,
 	.run = bench_run,
@@ -119,6 +119,7 @@ static int start_engine(struct bench *b, enum phase phase)
 	if (phase == PHASE_PROFILE) {
 		opts.profile_clock_ns = clock_ns;
 		opts.profile_every = PROFILE_EVERY;
+		opts.count_exceptions = true;
 	}
 	b->engine = tiercel_new(&opts, &b->limits);
 	if (!b->engine)
@@ -229,6 +230,22 @@ static void json_number(struct json *j, const char *key, uint64_t v)
 	json_u64(j, v);
 }
 
+static void json_exceptions(struct json *j, const struct tiercel *t, const struct rule *rule)
+{
+	json_key(j, "exceptions");
+	json_arr(j);
+	for (uint32_t i = 0; i < rule->nexceptions; i++) {
+		if (!rule->exceptions[i].nrows)
+			continue;
+		json_obj(j);
+		json_key(j, "name");
+		json_str(j, rule->exceptions[i].name.s);
+		json_number(j, "hits", tiercel_exception_hits(t, rule, i));
+		json_obj_end(j);
+	}
+	json_arr_end(j);
+}
+
 static void json_rules(struct json *j, const struct tiercel *t)
 {
 	const struct ruleset *rs = tiercel_rules(t);
@@ -242,6 +259,7 @@ static void json_rules(struct json *j, const struct tiercel *t)
 		json_key(j, "rule");
 		json_str(j, rule->name.s);
 		json_number(j, "hits", tiercel_rule_hits(t, rule->index));
+		json_exceptions(j, t, rule);
 		json_obj_end(j);
 	}
 	json_arr_end(j);
@@ -377,6 +395,17 @@ static void print_top(const struct bench *b)
 	arena_done(&a);
 }
 
+static void print_exceptions(const struct bench *b, const struct rule *rule)
+{
+	for (uint32_t i = 0; i < rule->nexceptions; i++) {
+		uint64_t hits = tiercel_exception_hits(b->engine, rule, i);
+
+		if (hits)
+			printf("  %8llu  kept from %.*s by %.*s\n", (unsigned long long)hits,
+			       STR_ARG(rule->name.s), STR_ARG(rule->exceptions[i].name.s));
+	}
+}
+
 static void print_text(const struct bench *b)
 {
 	const struct ruleset *rs = tiercel_rules(b->engine);
@@ -398,6 +427,7 @@ static void print_text(const struct bench *b)
 		if (hits)
 			printf("  %8llu  %.*s\n", (unsigned long long)hits,
 			       STR_ARG(rs->rules[i]->name.s));
+		print_exceptions(b, rs->rules[i]);
 	}
 	print_top(b);
 }

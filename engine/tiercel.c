@@ -6,6 +6,7 @@
  */
 #include "engine/tiercel.h"
 #include "engine/hold.h"
+#include "engine/match/exceptions.h"
 
 #define SCRATCH_BLOCK (64 << 10)
 
@@ -17,6 +18,7 @@ struct tiercel_plan {
 	struct alert_rule *alerts;	/* by rule index; layout == NULL: not active */
 	uint64_t *hits;			/* by rule index */
 	const struct rule **matches;	/* room for all active rules */
+	struct exceptions *exceptions;	/* NULL: not counted */
 };
 
 struct tiercel {
@@ -98,6 +100,7 @@ void tiercel_plan_free(struct tiercel_plan *g)
 	if (!g)
 		return;
 	matcher_free(g->matcher);
+	exceptions_free(g->exceptions);
 	arena_done(&g->arena);
 	ruleset_free(g->rules);
 	free(g);
@@ -229,7 +232,9 @@ static int plan_fill(struct tiercel_plan *g, const struct tiercel *t, struct rul
 	if (r)
 		return r;
 	g->matcher = matcher_new(rs, &match, t->limits);
-	return g->matcher ? 0 : -ENOMEM;
+	if (t->opts.count_exceptions)
+		g->exceptions = exceptions_new(rs, t->limits);
+	return g->matcher && (g->exceptions || !t->opts.count_exceptions) ? 0 : -ENOMEM;
 }
 
 int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret)
@@ -340,6 +345,8 @@ static void evaluate(struct tiercel *t)
 	n = matcher_eval(t->plan->matcher, &t->ctx, t->plan->matches, t->plan->rules->nrules);
 	for (uint32_t i = 0; i < n; i++)
 		give_alert(t, t->plan->matches[i]);
+	if (unlikely(t->plan->exceptions))
+		exceptions_event(t->plan->exceptions, &t->ctx);
 	if (unlikely(t->opts.profile_every) && t->stats.events % t->opts.profile_every == 0)
 		matcher_profile(t->plan->matcher, &t->ctx, t->opts.profile_clock_ns);
 }
@@ -468,6 +475,13 @@ struct state *tiercel_state(struct tiercel *t)
 uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index)
 {
 	return t->plan && rule_index < t->plan->rules->nrules ? t->plan->hits[rule_index] : 0;
+}
+
+uint64_t tiercel_exception_hits(const struct tiercel *t, const struct rule *rule,
+				uint32_t exception)
+{
+	return t->plan && t->plan->exceptions ?
+		       exceptions_hits(t->plan->exceptions, rule, exception) : 0;
 }
 
 void tiercel_add_counts(struct tiercel *t, const struct tiercel *other)

@@ -44,6 +44,7 @@ struct tiercel_opts {
 	 * of its share of the thread groups. shards < 2: all.
 	 */
 	unsigned shard, shards;
+	bool count_exceptions;	/* tiercel_exception_hits(); about doubles the cost of matching */
 	/* With both: of one event in so many, note what each rule costs (tiercel_rule_cost). */
 	uint64_t (*profile_clock_ns)(void);
 	unsigned profile_every;
@@ -120,6 +121,9 @@ const struct tiercel_stats *tiercel_stats(const struct tiercel *t);
 struct state *tiercel_state(struct tiercel *t);
 /* Alerts of a rule so far (index = rule->index). */
 uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index);
+/* How often an exception (position in rule->exceptions) kept its rule from matching. */
+uint64_t tiercel_exception_hits(const struct tiercel *t, const struct rule *rule,
+				uint32_t exception);
 /* Count alerts and hits of another engine with the same rules as if they were of this one. */
 void tiercel_add_counts(struct tiercel *t, const struct tiercel *other);
 /* Sampled cost of a rule, of check `i` (its text appended to `name`; false: no more). */

@@ -108,6 +108,33 @@ check "explain: what is shared per process" gives 0 'process\] proc.name in \(a,
 check "explain: all rules" gives 0 '^never$' "$tiercel" explain -r "$tmp/r.yaml"
 check "explain: unknown rule" gives 1 "did you mean 'shadow'" \
 	"$tiercel" explain -r "$tmp/r.yaml" --plan shadwo
+cat >"$tmp/e.yaml" <<'R'
+- rule: files
+  desc: d
+  priority: NOTICE
+  output: x
+  condition: evt.type = openat and fd.name in (/etc/shadow, /dev/null)
+  exceptions:
+    - name: unused
+      fields: [proc.name]
+    - name: one
+      fields: [fd.name]
+      values: [[/dev/null]]
+    - name: never
+      fields: [proc.name, fd.name]
+      values: [[nobody, /etc/shadow]]
+R
+kept=$("$tiercel" replay --print -p '%fd.name' "$tmp/t.scap" \
+	--filter 'evt.type = openat and fd.name = /dev/null' 2>/dev/null | grep -c '^/dev/null$')
+exceptions() {
+	timeout 60 "$tiercel" bench -n 1 -r "$tmp/e.yaml" --trace "$tmp/t.scap" >"$tmp/out" 2>&1
+	cat "$tmp/out"
+	[ "$kept" -gt 0 ] && grep -qE "^ +$kept  kept from files by one$" "$tmp/out" &&
+		! grep -qE 'kept from files by (never|unused)' "$tmp/out"
+}
+check "bench: exceptions that kept rules from matching are counted" exceptions
+check "bench: rules and checks by cost" gives 0 'samples  fd.name in' \
+	"$tiercel" bench -n 1 -r "$tmp/e.yaml" --trace "$tmp/t.scap"
 check "explain: no rules" gives 2 'no rules' "$tiercel" explain --plan shadow
 check "explain: bad rules" gives 1 'do not load' "$tiercel" explain -r "$tmp/bad.yaml"
 echo "1..$n"

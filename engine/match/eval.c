@@ -522,7 +522,7 @@ static uint32_t class_of_process(struct matcher *m, struct event_ctx *ctx)
 	uint8_t source = ctx->ev->info->source;
 	struct facts *f;
 
-	if (!ctx->thread || (source != SRC_SYSCALL && source != SRC_TRACEPOINT))
+	if (m->opts.guest || !ctx->thread || (source != SRC_SYSCALL && source != SRC_TRACEPOINT))
 		return 0;
 	f = facts_get(&m->facts, ctx->state, ctx->thread);
 	if (!f)

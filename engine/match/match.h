@@ -14,6 +14,7 @@ struct matcher;
 struct match_opts {
 	bool all;		/* rule_matching: all */
 	bool oracle;		/* evaluate by plain trees (tests, explain) */
+	bool guest;		/* thread.match belongs to another matcher: keep nothing there */
 };
 
 /* NULL: out of memory. */
