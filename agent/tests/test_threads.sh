@@ -3,24 +3,8 @@
 # tiercel replay --threads N: alerts are those of one thread, in the same order; errors are told once.
 # Prints TAP.
 set -u
-tiercel=${BUILD:-build}/tiercel
+. "$(dirname "$0")/tap.sh"
 gen=${BUILD:-build}/bench/gen_trace
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-n=0
-
-# check NAME COMMAND...: the command succeeds
-check() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$tmp/log" 2>&1 </dev/null; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$tmp/log" | head -n 20
-	fi
-}
 
 # same THREADS OPTION...: alerts of so many threads are those of one
 same() {
@@ -75,4 +59,4 @@ check "not with --print" gives 2 "threads goes with rules only" \
 	"$tiercel" replay --threads 2 --print "$tmp/t.scap"
 check "not from a pipe" gives 2 "must be a file" "$tiercel" replay --threads 2 -r "$tmp/r.yaml" -
 check "not zero" gives 2 "from 1 to" "$tiercel" replay --threads 0 -r "$tmp/r.yaml" "$tmp/t.scap"
-echo "1..$n"
+tap_end
