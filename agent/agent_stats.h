@@ -6,6 +6,7 @@
 #ifndef TIERCEL_AGENT_STATS_H
 #define TIERCEL_AGENT_STATS_H
 
+#include "agent/cri.h"
 #include "agent/digest.h"
 #include "agent/output.h"
 #include "agent/outputs.h"
@@ -65,6 +66,9 @@ struct agent_stats {
 	struct agent_output outputs[OUTPUTS_MAX];
 	uint32_t noutputs;
 	struct agent_reloads reloads;
+	bool metadata_asked;		/* container metadata are looked up */
+	struct cri_stats metadata;
+	uint64_t metadata_given_up;	/* waits that ended without */
 
 	char rules_digest[DIGEST_TEXT];
 	uint32_t rules_loaded, rules_active;

@@ -101,6 +101,23 @@ static void add_outputs(struct internal_builder *b, const struct agent_stats *no
 	}
 }
 
+static void add_metadata(struct internal_builder *b, const struct agent_stats *now)
+{
+	if (!now->metadata_asked)
+		return;
+	internal_alert_text(b, "metadata.runtime", "%s", now->metadata.runtime);
+	internal_alert_number(b, "metadata.connected", now->metadata.connected);
+	internal_alert_number(b, "metadata.asked", now->metadata.asked);
+	internal_alert_number(b, "metadata.found", now->metadata.answered);
+	internal_alert_number(b, "metadata.unknown", now->metadata.not_found);
+	internal_alert_number(b, "metadata.waits", now->engine.waits);
+	internal_alert_number(b, "metadata.waits_in_vain", now->metadata_given_up);
+	for (int i = 0; i < CRI_LIMIT_COUNT; i++)
+		if (now->metadata.hits[i])
+			internal_alert_number_of(b, "limit", cri_limit_infos[i].counter,
+						 now->metadata.hits[i]);
+}
+
 static void add_resources(struct internal_builder *b, const struct agent_stats *now)
 {
 	struct agent_usage usage;
@@ -128,6 +145,7 @@ static void begin(struct heartbeat *h, const struct agent_stats *now, const char
 	add_rules(b, now);
 	add_losses(b, now);
 	add_outputs(b, now);
+	add_metadata(b, now);
 	add_resources(b, now);
 	internal_alert_number(b, "alerts", now->engine.alerts);
 }

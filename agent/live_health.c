@@ -47,6 +47,8 @@ static void collect(struct live *l)
 	for (uint32_t i = 0; i < s->nrule_hits; i++)
 		s->rule_hits[i] = tiercel_rule_hits(l->engine, i);
 	s->internal_alerts = l->internal.sent;
+	s->metadata_asked = l->metadata.cri;
+	metadata_wait_stats(&l->metadata, &s->metadata, &s->metadata_given_up);
 }
 
 void live_health_rules(struct live *l)
@@ -140,6 +142,17 @@ static void print_outputs(const struct agent_stats *s)
 	}
 }
 
+static void print_metadata(const struct agent_stats *s)
+{
+	if (!s->metadata_asked)
+		return;
+	fprintf(stderr, "metadata of containers: %" PRIu64 " asked for, %" PRIu64 " found, %" PRIu64
+			" unknown; %" PRIu64 " events held in %" PRIu64 " waits, %" PRIu64
+			" in vain; runtime: %s\n", s->metadata.asked, s->metadata.answered,
+		s->metadata.not_found, s->engine.held, s->engine.waits, s->metadata_given_up,
+		s->metadata.runtime[0] ? s->metadata.runtime : "none");
+}
+
 void live_health_summary(struct live *l)
 {
 	struct source_stats *s = &l->stats.source;
@@ -161,6 +174,7 @@ void live_health_summary(struct live *l)
 			recorder_skipped(l->recorder));
 	summary_alerts(l->engine);
 	print_outputs(&l->stats);
+	print_metadata(&l->stats);
 	if (cli_unsaid())
 		fprintf(stderr, "messages: %" PRIu64 " were not printed, nobody read them\n", cli_unsaid());
 	summary_limits(&l->limits);

@@ -127,6 +127,14 @@ void metadata_wait_turn(struct metadata_wait *m, struct tiercel *engine,
 	check_time(m);
 }
 
+void metadata_wait_stats(const struct metadata_wait *m, struct cri_stats *ret, uint64_t *ret_given_up)
+{
+	*ret = (struct cri_stats){ 0 };
+	if (m->cri)
+		cri_stats(m->cri, ret);
+	*ret_given_up = m->given_up;
+}
+
 int metadata_wait_poll_ms(const struct metadata_wait *m, const struct tiercel *engine, int normal)
 {
 	return tiercel_waiting(engine).p ? WAITING_POLL_MS : normal;

@@ -33,6 +33,8 @@ void metadata_wait_done(struct metadata_wait *m);
 /* After every poll: take answers, end waits that are too long. `feed` gets container events. */
 void metadata_wait_turn(struct metadata_wait *m, struct tiercel *engine,
 			int (*feed)(void *ctx, struct event *ev), void *ctx);
+/* Its counters; zero when nothing is asked for. */
+void metadata_wait_stats(const struct metadata_wait *m, struct cri_stats *ret, uint64_t *ret_given_up);
 /* How long the next poll may take. */
 int metadata_wait_poll_ms(const struct metadata_wait *m, const struct tiercel *engine, int normal);
 /* At the end: nothing is waited for any more. */

@@ -187,7 +187,7 @@ def test_bad_answers():
              "large": lambda: status(labels={"k": "x" * 600000}),
              "no json": lambda: message("ContainerStatusResponse")(status=status().status, info={"info": b"{"})}
     for name, answer in cases.items():
-        with World("CALL_MS=700", "RETRIES=2", "ANSWER_BYTES=1000000", "CONNECT_MAX_MS=200") as w:
+        with World("CALL_MS=2500", "RETRIES=2", "ANSWER_BYTES=1000000", "CONNECT_MAX_MS=200") as w:
             good = w.runtime.answers["ContainerStatus"]
             w.runtime.answers["ContainerStatus"] = lambda q: answer() if q.container_id == "0" * 12 else good(q)
             w.asker.ask("0" * 12)
