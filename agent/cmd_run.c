@@ -189,10 +189,11 @@ static int apply_rules(const struct command *cmd, struct live_args *a)
 	if (e != EXIT_OK)
 		return e;
 	a->config->json_output = !rules->text;
-	a->live.has_rules = a->has_rules || a->config->rules_files.n;
+	a->live.has_rules = a->has_rules || a->config->rules_files.n ||
+			    a->config->rules_bundle[0];
 	if (cmd == &cmd_run && !a->live.has_rules)
-		return cli_usage(cmd, "no rules given (-r FILE or DIR, --bundle, or rules_files in "
-				      "the configuration)");
+		return cli_usage(cmd, "no rules given (-r FILE or DIR, --bundle, or rules_files or "
+				      "rules_bundle in the configuration)");
 	return EXIT_OK;
 }
 

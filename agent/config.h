@@ -22,6 +22,7 @@ struct config {
 	bool none;			/* of rows whose value is used while reading */
 	bool watch_config_files;
 	const char *state_directory;
+	const char *rules_bundle;
 	struct config_texts rules_files;
 	struct {
 		struct rule_selection *v;

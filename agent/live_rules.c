@@ -47,6 +47,16 @@ static int digest_config(struct load *l)
 	return text.err ? text.err : digest_of(text.p, text.len, l->rules->config_digest);
 }
 
+/* Rules named on the command line stand in place of all that the configuration names. */
+static bool rules_given(const struct load *l)
+{
+	for (uint32_t i = 0; i < l->spec->nchoices; i++)
+		if (l->spec->choices[i].opt == RULE_OPTION_FILES ||
+		    l->spec->choices[i].opt == RULE_OPTION_BUNDLE)
+			return true;
+	return false;
+}
+
 static int take_choices(struct load *l)
 {
 	struct rule_options *o = &l->rules->options;
@@ -54,6 +64,8 @@ static int take_choices(struct load *l)
 	rule_options_init(o);
 	if (rule_options_config(o, l->config) != EXIT_OK)
 		return -ENOMEM;
+	if (rules_given(l))
+		o->bundle.path = NULL;
 	for (uint32_t i = 0; i < l->spec->nchoices; i++) {
 		const struct rule_choice *c = &l->spec->choices[i];
 		int r = 0;
@@ -72,7 +84,7 @@ static int take_choices(struct load *l)
 static int list_files(struct load *l)
 {
 	struct io_names *paths = &l->rules->paths, *files = &l->rules->options.files;
-	bool given = paths->n > 0 || l->rules->options.bundle.path;
+	bool given = rules_given(l);
 	int result = 0;
 
 	for (uint32_t i = 0; !given && i < l->config->rules_files.n; i++)

@@ -100,6 +100,7 @@ int rule_options_config(struct rule_options *o, const struct config *c)
 {
 	int e = take_identity(o, c) < 0 ? cli_fail("out of memory") : EXIT_OK;
 
+	o->bundle.path = c->rules_bundle[0] ? c->rules_bundle : NULL;
 	o->match_all = c->rule_matching == RULE_MATCHING_ALL;
 	o->priority = (enum rule_priority)c->priority;
 	o->text = !c->json_output;

@@ -51,6 +51,21 @@ expect "missing bundle" 1 'No such file' "$tiercel" check --bundle "$tmp/none"
 mkdir "$tmp/empty"
 expect "folder that is no bundle" 1 'no bundle.yaml at the top' "$tiercel" check --bundle "$tmp/empty"
 
+# ---- live, from the configuration
+cat >"$tmp/tiercel.yaml" <<YAML
+rules_bundle: $b
+state_directory: $tmp/state
+identity: {environment: production, metadata_server: ""}
+YAML
+if [ "$(id -u)" -eq 0 ] && "$tiercel" doctor >/dev/null 2>&1; then
+	expect "bundle of the configuration" 0 'sensor running: 3 rules' "$tiercel" run -c "$tmp/tiercel.yaml" -M 1
+	expect "--bundle in its place" 0 'sensor running: 2 rules' \
+		"$tiercel" run -c "$tmp/tiercel.yaml" --bundle "$b" --node environment=test -M 1
+else
+	n=$((n + 1))
+	echo "ok $n - bundle of the configuration # SKIP the sensor needs root and BTF"
+fi
+
 # ---- archives
 expect "build" 0 'shop 2.0.1, 5 files' "$tiercel" bundle build "$b" -o "$tmp/1.tar.gz"
 touch "$b/base/a.yaml"
