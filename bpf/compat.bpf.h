@@ -22,6 +22,40 @@ enum bpf_func_id___6_2 { BPF_FUNC_cgrp_storage_get___6_2 = 210 };
 	bpf_core_enum_value_exists(enum bpf_func_id___6_2, BPF_FUNC_cgrp_storage_get___6_2)
 #define CAST(type, p) ((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
 
+/*
+ * From 6.4 on loops can be counted by an iterator of the kernel: the verifier looks at a turn or two,
+ * whatever the bound is. Before, it looks at every turn.
+ */
+struct bpf_iter_num {
+	__u64 opaque;
+};
+
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym __weak;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym __weak;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym __weak;
+
+#define HAS_ITER bpf_core_type_exists(struct bpf_iter_num)
+
+/*
+ * Does `step`, an expression, until it is true; `done` tells whether it ever was. A turn of an iterator
+ * costs some ns, so it takes over after FIRST_TURNS, which are mostly enough.
+ */
+#define FIRST_TURNS 10
+#define REPEAT(done, few, many, step)                                                       \
+	do {                                                                                \
+		int __turns = HAS_ITER ? FIRST_TURNS : (few);                               \
+		_Pragma("clang loop unroll(disable)")                                       \
+		for (int __i = 0; !done && __i < __turns; __i++)                            \
+			done = (step);                                                      \
+		if (HAS_ITER && !done) {                                                    \
+			struct bpf_iter_num __it;                                           \
+			bpf_iter_num_new(&__it, 0, many);                                   \
+			while (!done && bpf_iter_num_next(&__it))                           \
+				done = (step);                                              \
+			bpf_iter_num_destroy(&__it);                                        \
+		}                                                                           \
+	} while (0)
+
 /* As BPF_CORE_READ: member of the structure at p, or of what that points to, up to four members on. */
 #define KREAD_1(p, a)                                                                       \
 	({                                                                                  \

@@ -117,6 +117,10 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+struct io_cqe {
+	__u64 user_data;
+};
+
 struct io_uring_cqe {
 	__s32 res;
 };

@@ -10,9 +10,12 @@
 #include "bpf/compat.bpf.h"
 #include "bpf/record.bpf.h"
 
-#define WALK_STEPS 32		/* components and mount crossings; deeper paths have LOST_FRONT instead */
+/* Components and mount crossings; deeper paths have LOST_FRONT instead. Many: with an iterator. */
+#define WALK_STEPS 32
+#define WALK_STEPS_MANY 512
 #define LOST_FRONT "..."
 #define CGROUP_STEPS 16
+#define CGROUP_STEPS_MANY 64
 #define NAME_MASK 0xff		/* names have at most 255 bytes */
 #define PATH_MASK (PATH_MAX_BYTES - 1)
 
@@ -132,6 +135,33 @@ static __always_inline void mark_lost_front(struct scratch *s, struct walk_buf *
 	s->path_off = off;
 }
 
+struct walk {
+	struct dentry *d;
+	struct mount *m;
+	struct mount_part mount;
+};
+
+/* One component or mount crossing towards the root. True: there, or the rest cannot be had. */
+static __always_inline bool walk_step(struct scratch *s, struct walk_buf *w, struct walk *k)
+{
+	struct dentry_part part;
+
+	if (k->d == k->mount.root) {
+		if (k->mount.parent == k->m)
+			return true;
+		k->d = k->mount.mountpoint;
+		k->m = k->mount.parent;
+		mount_read(k->m, &k->mount);
+		return false;
+	}
+	dentry_read(k->d, &part);
+	if (!prepend(s, w, part.name.name, part.name.len, k->d != part.parent) ||
+	    k->d == part.parent)
+		return true;
+	k->d = part.parent;
+	return false;
+}
+
 /*
  * Absolute path in the mount namespace; "memfd:name" and the like for files outside of any tree.
  * The walks are global functions: the verifier looks at them once per program instead of once per
@@ -142,36 +172,17 @@ __noinline int walk_path(void)
 {
 	struct walk_buf *w = walk_buf_get();
 	struct scratch *s = scratch_get();
-	struct mount_part mount;
-	struct dentry *d;
-	struct mount *m;
-	int i;
+	bool done = false;
+	struct walk k;
 
 	if (!s || !w)
 		return 0;
-	d = s->walk_dentry;
-	m = s->walk_mount;
+	k.d = s->walk_dentry;
+	k.m = s->walk_mount;
 	walk_start(s);
-	mount_read(m, &mount);
-#pragma clang loop unroll(disable)
-	for (i = 0; i < WALK_STEPS; i++) {
-		struct dentry_part part;
-
-		if (d == mount.root) {
-			if (mount.parent == m)
-				break;
-			d = mount.mountpoint;
-			m = mount.parent;
-			mount_read(m, &mount);
-			continue;
-		}
-		dentry_read(d, &part);
-		if (!prepend(s, w, part.name.name, part.name.len, d != part.parent) ||
-		    d == part.parent)
-			break;
-		d = part.parent;
-	}
-	if (i == WALK_STEPS) {
+	mount_read(k.m, &k.mount);
+	REPEAT(done, WALK_STEPS, WALK_STEPS_MANY, walk_step(s, w, &k));
+	if (!done) {
 		count_site(RING_SITE_PATH_DEPTH);
 		s->head.flags |= RING_TRUNCATED;
 		mark_lost_front(s, w);
@@ -187,13 +198,32 @@ static __always_inline void walk_path_of(struct scratch *s, struct dentry *d, st
 	walk_path();
 }
 
+/* One component of a cgroup's path. True: at the root, or the rest cannot be had. */
+static __always_inline bool walk_kernfs_step(struct scratch *s, struct walk_buf *w,
+					     struct kernfs_node **node)
+{
+	char *part = w->path + PATH_MAX_BYTES;	/* the slack is free */
+	struct kernfs_node *parent = kernfs_parent(*node);
+	long n;
+
+	if (!parent)
+		return true;
+	n = bpf_probe_read_kernel_str(part, NAME_MASK + 1, KREAD(*node, name));
+	if (n <= 0) {
+		count_site(RING_SITE_KERNEL_STR);
+		return true;
+	}
+	*node = parent;
+	return !prepend(s, w, part, n - 1, true);
+}
+
 /* Path of a cgroup in its hierarchy; kept while the same node is asked for again. */
 __noinline int walk_kernfs(void)
 {
 	struct walk_buf *w = walk_buf_get();
 	struct scratch *s = scratch_get();
-	struct kernfs_node *node, *parent, *kn;
-	int i;
+	struct kernfs_node *node, *kn;
+	bool done = false;
 
 	if (!s || !w)
 		return 0;
@@ -201,26 +231,8 @@ __noinline int walk_kernfs(void)
 	if (s->path_of == kn)
 		return 0;
 	walk_start(s);
-#pragma clang loop unroll(disable)
-	for (i = 0; i < CGROUP_STEPS; i++) {
-		char *part = w->path + PATH_MAX_BYTES;	/* the slack is free */
-		const char *name;
-		long n;
-
-		parent = kernfs_parent(node);
-		if (!parent)
-			break;
-		name = KREAD(node, name);
-		n = bpf_probe_read_kernel_str(part, NAME_MASK + 1, name);
-		if (n <= 0) {
-			count_site(RING_SITE_KERNEL_STR);
-			break;
-		}
-		if (!prepend(s, w, part, n - 1, true))
-			break;
-		node = parent;
-	}
-	if (i == CGROUP_STEPS) {
+	REPEAT(done, CGROUP_STEPS, CGROUP_STEPS_MANY, walk_kernfs_step(s, w, &node));
+	if (!done) {
 		count_site(RING_SITE_CGROUP_DEPTH);
 		s->head.flags |= RING_TRUNCATED;
 	}

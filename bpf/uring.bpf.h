@@ -10,11 +10,15 @@
 #include "bpf/source.bpf.h"
 
 #define PF_IO_WORKER 0x10
+#define NO_SUCH_ARGUMENT 11
 #define AT_FDCWD (-100)
 
 /* Arguments of the tracepoint: context, request, then since 6.15 the completion, before its members. */
 static __always_inline int uring_result(__u64 *ctx)
 {
+	/* Before 5.19 no request is told: the verifier shall refuse, so that the gap is reported. */
+	if (!bpf_core_type_exists(struct io_cqe))
+		return ctx[NO_SUCH_ARGUMENT];
 	if (bpf_core_type_exists(struct io_zcrx_ifq)) {
 		struct io_uring_cqe *cqe = (void *)ctx[2];
 
