@@ -3,8 +3,9 @@
  * All outputs of a run: which kinds there are, opening, sharing of messages, the end.
  */
 #include "agent/outputs.h"
-#include "agent/clock.h"
 #include "agent/cmd.h"
+
+#include <pthread.h>
 
 struct output_kind {
 	const char *name;
@@ -70,16 +71,39 @@ void outputs_reopen(struct outputs *o)
 			o->v[i]->ops->reopen(o->v[i]);
 }
 
+/* One output and how long it may take. */
+struct drain {
+	struct output *output;
+	uint32_t timeout_ms;
+	pthread_t thread;
+	bool started;
+};
+
+static void *drain_one(void *arg)
+{
+	const struct drain *d = arg;
+
+	d->output->ops->drain(d->output, d->timeout_ms);
+	return NULL;
+}
+
+/* Side by side: one that hangs takes no time from the others. */
 void outputs_drain(struct outputs *o, uint32_t timeout_ms)
 {
-	uint64_t end = clock_mono_ns() + timeout_ms * NS_PER_MS;
+	struct drain drains[OUTPUTS_MAX];
 
 	for (uint32_t i = 0; i < o->n; i++) {
-		uint64_t now = clock_mono_ns();
-		uint32_t left = now < end ? (uint32_t)((end - now) / NS_PER_MS) : 0;
+		struct drain *d = &drains[i];
 
+		*d = (struct drain){ .output = o->v[i], .timeout_ms = timeout_ms };
 		if (o->v[i]->ops->drain)
-			o->v[i]->ops->drain(o->v[i], left);
+			d->started = pthread_create(&d->thread, NULL, drain_one, d) == 0;
+	}
+	for (uint32_t i = 0; i < o->n; i++) {
+		if (drains[i].started)
+			pthread_join(drains[i].thread, NULL);
+		else if (o->v[i]->ops->drain)
+			drain_one(&drains[i]);
 	}
 }
 

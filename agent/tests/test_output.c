@@ -478,6 +478,34 @@ START_TEST(shared_by_all)
 }
 END_TEST
 
+/* A reader that hangs takes no time from the other outputs at the end. */
+START_TEST(drained_side_by_side)
+{
+	int ends[2], saved = dup(STDOUT_FILENO);
+	struct output_stats s;
+	struct outputs o;
+
+	LOAD("stdout_output.enabled=true", "file_output.enabled=true", "file_output.filename=a");
+	ck_assert_int_eq(pipe(ends), 0);
+	dup2(ends[1], STDOUT_FILENO);
+	ck_assert_int_eq(outputs_open(&o, config), 0);
+	for (unsigned i = 0; i < 15000; i++) {
+		struct message *m = message(i);
+
+		outputs_emit(&o, m);
+		message_put(m);
+	}
+	outputs_drain(&o, 3000);
+	dup2(saved, STDOUT_FILENO);
+	o.v[0]->ops->stats(o.v[0], &s);
+	ck_assert_uint_gt(s.discarded, 0);
+	o.v[1]->ops->stats(o.v[1], &s);
+	ck_assert_uint_eq(s.delivered, 15000);
+	ck_assert_uint_eq(lines_of("a"), 15000);
+	outputs_close(&o);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("output");
@@ -504,6 +532,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, program_keep_alive);
 	tcase_add_test(tc, program_hangs);
 	tcase_add_test(tc, shared_by_all);
+	tcase_add_test(tc, drained_side_by_side);
 	suite_add_tcase(s, tc);
 	return s;
 }
