@@ -26,6 +26,7 @@ struct reload {
 	/* Of the rules that were compiled last, of the options then and at the start. */
 	char digest[DIGEST_TEXT], config_digest[DIGEST_TEXT], start_digest[DIGEST_TEXT];
 	struct io_names paths, config_files;
+	char *problems;			/* of the last try; NULL: it worked */
 
 	atomic_bool requested, stopping;
 	atomic_bool have_result;	/* `result` belongs to the live thread */
@@ -104,6 +105,17 @@ static bool is_same(const struct reload *r, const struct live_rules *rules)
 	       strcmp(rules->config_digest, r->config_digest) == 0;
 }
 
+/* The old rules stay. The same problems are told once, unless somebody asked. */
+static void refuse(struct reload *r, const char *problems, bool forced)
+{
+	if (!forced && r->problems && strcmp(r->problems, problems) == 0)
+		return;
+	cli_print(str_from(problems));
+	free(r->problems);
+	r->problems = strdup(problems);
+	publish(r, (struct reload_result){ .problems = strdup(problems) });
+}
+
 /* forced: give a result even if nothing has changed. */
 static void compile(struct reload *r, bool forced)
 {
@@ -112,23 +124,21 @@ static void compile(struct reload *r, bool forced)
 	uint64_t start = clock_mono_ns();
 	int e = live_rules_load(r->spec, NULL, r->engine, &problems, &rules);
 
-	cli_print(buf_str(&problems));
 	if (e < 0) {
-		char *text = e == -ENOMEM || problems.err || !problems.p ? strdup("out of memory")
-									 : strdup(problems.p);
-
-		/* The old rules were not touched: the same files again are worth another try. */
-		r->digest[0] = '\0';
-		publish(r, (struct reload_result){ .problems = text });
+		refuse(r, e == -ENOMEM || problems.err || !problems.p ? "out of memory" : problems.p,
+		       forced);
 		return;
 	}
-	if (!forced && is_same(r, rules)) {
+	if (!forced && !r->problems && is_same(r, rules)) {
 		live_rules_free(rules);
 		return;
 	}
+	cli_print(buf_str(&problems));
 	if (strcmp(rules->config_digest, r->start_digest) != 0)
 		cli_warn("the configuration has changed: options about rules are in force now, all "
 			 "others at the next start");
+	free(r->problems);
+	r->problems = NULL;
 	follow(r, rules);
 	if (r->spec->keep_last_good)
 		live_rules_save(rules, rules->config->state_directory);
@@ -188,6 +198,7 @@ static void reload_done(struct reload *r)
 	io_names_done(&r->config_files);
 	live_rules_free(r->result.rules);
 	free(r->result.problems);
+	free(r->problems);
 	live_rules_free(r->trash);
 	free(r);
 }

@@ -106,6 +106,8 @@ static int add_path(struct watch *w, const char *path)
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return add(w, path, strlen(path), NULL);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return 0;	/* /dev/null is "changed" by everybody */
 	r = add_file(w, path);
 	/* A link to somewhere else: the file may change there. */
 	if (r == 0 && realpath(path, target) && strcmp(target, path) != 0)
