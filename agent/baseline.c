@@ -211,8 +211,8 @@ static void print_text(struct baseline *b, struct buf *out)
 	const struct ruleset *rs = tiercel_rules(b->engine);
 	bool limited = b->opts->budget != NULL;
 
-	buf_printf(out, "%llu events, %.4f hours\n%8s  %10s%s  rule\n",
-		   (unsigned long long)b->events, (double)b->ns / NS_PER_HOUR, "alerts", "per hour",
+	buf_printf(out, "%llu events in %.1f seconds\n%8s  %10s%s  rule\n",
+		   (unsigned long long)b->events, (double)b->ns / 1e9, "alerts", "per hour",
 		   limited ? "      budget     " : "");
 	for (uint32_t i = 0; i < rs->nrules; i++) {
 		uint64_t hits = tiercel_rule_hits(b->engine, i);
