@@ -225,11 +225,16 @@ static bool run(struct matcher *m, uint32_t pc, struct event_ctx *ctx)
 	return pc == PC_MATCH;
 }
 
-const struct rule_list *eval_rules_of(const struct matcher *m, const struct event_ctx *ctx)
+const struct rule_list *eval_rules_of(struct matcher *m, const struct event_ctx *ctx)
 {
+	if (likely(m->last_text && m->last_text == ctx->source.p))
+		return m->last_source->types[ctx->ev->type];
 	for (uint32_t i = 0; i < m->nsources; i++)
-		if (str_eq(m->sources[i]->source, ctx->source))
-			return m->sources[i]->types[ctx->ev->type];
+		if (str_eq(m->sources[i]->source, ctx->source)) {
+			m->last_text = ctx->source.p;
+			m->last_source = m->sources[i];
+			return m->last_source->types[ctx->ev->type];
+		}
 	return NULL;
 }
 

@@ -176,6 +176,9 @@ struct matcher {
 	uint32_t nslots, slots_cap;
 	struct source_rules **sources;
 	uint32_t nsources, sources_cap;
+	/* Source of the last event that had one of ours: its text is a constant, so is the address. */
+	const char *last_text;
+	const struct source_rules *last_source;
 	uint64_t epoch;
 	uint64_t *results;		/* per atom: epoch << 1 | truth */
 	uint64_t *live;			/* mask of the rules that can still match */
@@ -210,7 +213,7 @@ bool operand_is_single(const struct operand *op);
 
 /* One check on the event, and the rules of its type (NULL: none); for profile.c. */
 bool eval_atom(struct matcher *m, uint32_t atom, struct event_ctx *ctx);
-const struct rule_list *eval_rules_of(const struct matcher *m, const struct event_ctx *ctx);
+const struct rule_list *eval_rules_of(struct matcher *m, const struct event_ctx *ctx);
 /* Text of a check. */
 void matcher_dump_check(const struct matcher *m, uint32_t atom, struct buf *out);
 

@@ -213,7 +213,7 @@ struct event_ctx {
 	bool fd_name_changed;
 	bool visible;			/* reaches rules: not an enter, state-only or internal event */
 	struct str toctou_name;		/* name argument at entry, NONE unless a capture has it */
-	struct str source;		/* "syscall", plugin source name */
+	struct str source;		/* "syscall"; a constant text, or NONE */
 	uint64_t first_ts, prev_ts;	/* of the run; of the previous visible event */
 	struct str hostname;
 	int32_t tz_offset_s;		/* of local time, seconds east of UTC */
