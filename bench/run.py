@@ -58,7 +58,8 @@ def report(rows, args):
     if args.json:
         with open(args.json, "w") as f:
             json.dump({"machine": machine(),
-                       "kernel": platform.release(), "runs": args.runs, "seed": args.seed,
+                       "kernel": platform.release(), "load": args.load + list(os.getloadavg()[:1]),
+                       "runs": args.runs, "seed": args.seed,
                        "scenarios": rows}, f, indent=1)
 
 
@@ -97,6 +98,7 @@ def main():
     p.add_argument("--json")
     p.add_argument("--only", default="")
     args = p.parse_args()
+    args.load = list(os.getloadavg()[:1])  # before; that of afterwards is added at the end
     shared = os.environ.get("TIERCEL_SHARED", "../shared")
     rules = [os.path.join(shared, "corpus/falco-rules", f) for f in COMMUNITY]
     tiercel = os.path.join(args.build, "tiercel")
