@@ -61,7 +61,8 @@ static int check_condition(const char *text, bool json)
 	return ok ? EXIT_OK : EXIT_FAILED;
 }
 
-static void print_text(const struct diags *diags, const struct io_names *files, bool ok)
+static void print_text(const struct diags *diags, const struct io_names *files, const char *bundle,
+		       bool ok)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
 
@@ -69,8 +70,11 @@ static void print_text(const struct diags *diags, const struct io_names *files, 
 		diag_render(&diags->items[i], &out);
 	if (diags->suppressed)
 		buf_printf(&out, "(%u more problems are not shown)\n", diags->suppressed);
-	buf_printf(&out, "%u file%s: %s, %u error%s, %u warning%s\n", files->n,
-		   files->n == 1 ? "" : "s", ok ? "ok" : "invalid", diags->errors,
+	if (bundle)
+		buf_printf(&out, "bundle '%s'%s", bundle, files->n ? ", " : "");
+	if (files->n || !bundle)
+		buf_printf(&out, "%u file%s", files->n, files->n == 1 ? "" : "s");
+	buf_printf(&out, ": %s, %u error%s, %u warning%s\n", ok ? "ok" : "invalid", diags->errors,
 		   diags->errors == 1 ? "" : "s", diags->warnings, diags->warnings == 1 ? "" : "s");
 	write_stdout(&out);
 }
@@ -101,7 +105,7 @@ static int check_files(const struct io_names *files, const struct bundle_options
 		ruleset_check_json(rs, &diags, &out);
 		write_stdout(&out);
 	} else {
-		print_text(&diags, files, ok);
+		print_text(&diags, files, bundle->path, ok);
 	}
 	ruleset_free(rs);
 	diags_done(&diags);
