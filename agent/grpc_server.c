@@ -275,6 +275,14 @@ static void stats(const struct output *o, struct output_stats *ret)
 	grpc_ring_stats(server_of(o)->service.ring, ret);
 }
 
+static void counters(const struct output *o, output_counter_fn *fn, void *ctx)
+{
+	const struct grpc_limits *l = &server_of(o)->service.limits;
+
+	for (int i = 0; i < GRPC_LIMIT_COUNT; i++)
+		fn(ctx, grpc_limit_infos[i].counter, l->hits[i]);
+}
+
 static void server_free(struct grpc_server *s)
 {
 	const int fds[] = { s->listen_fd, s->epoll_fd, s->doorbell };
@@ -313,6 +321,7 @@ static const struct output_ops server_ops = {
 	.name = "grpc",
 	.emit = emit,
 	.stats = stats,
+	.counters = counters,
 	.drain = drain,
 	.close = close_output,
 };
@@ -323,11 +332,6 @@ void grpc_server_set_serving(struct output *o, bool serving)
 
 	if (atomic_exchange(&s->serving, serving) != serving)
 		ring_doorbell(s);
-}
-
-const struct grpc_limits *grpc_server_limits(const struct output *o)
-{
-	return &server_of(o)->service.limits;
 }
 
 static int start(struct grpc_server *s, struct buf *error)

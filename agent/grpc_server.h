@@ -27,6 +27,5 @@ struct grpc_opts {
 int grpc_server_new(const struct grpc_opts *opts, struct buf *error, struct output **ret);
 /* What the health service says from now on. Any thread. It starts as serving. */
 void grpc_server_set_serving(struct output *o, bool serving);
-const struct grpc_limits *grpc_server_limits(const struct output *o);
 
 #endif

@@ -142,6 +142,19 @@ static void print_outputs(const struct agent_stats *s)
 	}
 }
 
+static void print_output_counter(void *ctx, const char *name, uint64_t value)
+{
+	if (value)
+		fprintf(stderr, "  %8" PRIu64 "  %s\n", value, name);
+}
+
+static void print_output_counters(const struct outputs *o)
+{
+	for (uint32_t i = 0; i < o->n; i++)
+		if (o->v[i]->ops->counters)
+			o->v[i]->ops->counters(o->v[i], print_output_counter, NULL);
+}
+
 static void print_metadata(const struct agent_stats *s)
 {
 	if (!s->metadata_asked)
@@ -174,6 +187,7 @@ void live_health_summary(struct live *l)
 			recorder_skipped(l->recorder));
 	summary_alerts(l->engine);
 	print_outputs(&l->stats);
+	print_output_counters(&l->outputs);
 	print_metadata(&l->stats);
 	if (cli_unsaid())
 		fprintf(stderr, "messages: %" PRIu64 " were not printed, nobody read them\n", cli_unsaid());

@@ -23,11 +23,15 @@ struct output_stats {
 
 struct output;
 
+typedef void output_counter_fn(void *ctx, const char *name, uint64_t value);
+
 struct output_ops {
 	const char *name;
 	/* Never blocks. Takes a reference of its own to what it keeps. Engine's thread only. */
 	void (*emit)(struct output *o, struct message *m);
 	void (*stats)(const struct output *o, struct output_stats *ret);
+	/* Counters of its own, by name: bounds that were hit. May be NULL. */
+	void (*counters)(const struct output *o, output_counter_fn *fn, void *ctx);
 	/* SIGUSR1: open files again. May be NULL. */
 	void (*reopen)(struct output *o);
 	/*

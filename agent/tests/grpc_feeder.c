@@ -95,16 +95,19 @@ static void emit_odd(struct output *o)
 	message_put(m);
 }
 
+static void print_counter(void *ctx, const char *name, uint64_t value)
+{
+	printf(",\"%s\":%" PRIu64, name, value);
+}
+
 static void print_stats(const struct output *o)
 {
-	const struct grpc_limits *l = grpc_server_limits(o);
 	struct output_stats s;
 
 	o->ops->stats(o, &s);
 	printf("{\"taken\":%" PRIu64 ",\"delivered\":%" PRIu64 ",\"discarded\":%" PRIu64
 	       ",\"queued\":%" PRIu64, s.taken, s.delivered, s.discarded, s.queued);
-	for (int i = 0; i < GRPC_LIMIT_COUNT; i++)
-		printf(",\"%s\":%" PRIu64, grpc_limit_infos[i].counter, (uint64_t)l->hits[i]);
+	o->ops->counters(o, print_counter, NULL);
 	printf("}\n");
 }
 

@@ -462,6 +462,55 @@ def test_bounds():
             r.close()
 
 
+RULE = """
+- rule: marker
+  desc: d
+  condition: evt.type in (execve, execveat) and proc.args startswith "grpc-marker"
+  output: "marker %proc.args"
+  priority: WARNING
+  tags: [a, b]
+"""
+
+
+def sensor_says(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def test_sensor():
+    """The live sensor as the server, by the keys of its configuration."""
+    if os.geteuid():
+        raise Skip("needs root")
+    with scratch() as folder:
+        with open(folder + "/rules.yaml", "w", encoding="utf-8") as f:
+            f.write(RULE)
+        address, said = "unix://" + folder + "/grpc.sock", folder + "/said"
+        options = ("grpc.enabled=true", "grpc_output.enabled=true", "grpc.bind_address=" + address)
+        with open(said, "wb") as err:
+            sensor = subprocess.Popen([BUILD + "/tiercel", "run", "-r", folder + "/rules.yaml"] +
+                                      [x for o in options for x in ("-o", o)], stdout=subprocess.DEVNULL, stderr=err)
+        try:
+            wait_for("the sensor", lambda: sensor.poll() is not None or "sensor running" in sensor_says(said))
+            if sensor.poll() is not None:
+                raise Skip("the sensor does not run here: " + sensor_says(said).strip()[-200:])
+            client = Client(address)
+            alerts = client.sub()
+            alerts.initial_metadata()
+            subprocess.run(["/bin/echo", "grpc-marker", "1"], check=True, stdout=subprocess.DEVNULL)
+            a = next(a for a in alerts if a.rule == "marker")
+            assert a.priority == 4 and a.source == "syscall" and list(a.tags) == ["a", "b"], a
+            assert "Warning marker grpc-marker 1" in a.output and a.output_fields["proc.args"] == "grpc-marker 1", a
+            sensor.terminate()
+            assert status_of(alerts) == grpc.StatusCode.UNAVAILABLE
+            client.close()
+            assert sensor.wait(PATIENCE) == 0, sensor_says(said)
+            assert "output grpc: " in sensor_says(said)
+        finally:
+            if sensor.poll() is None:
+                sensor.kill()
+                sensor.wait()
+
+
 def node_modules():
     """Folder with @grpc/grpc-js and @grpc/proto-loader, installed once into the build folder."""
     folder = os.path.abspath(BUILD + "/agent/tests/node")
