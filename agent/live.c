@@ -98,7 +98,7 @@ static int start_engine(struct live *l)
 	r = metrics_snapshot_init(&l->metrics, c);
 	if (r < 0)
 		return cli_fail("metrics.output_file '%s': %s", c->metrics.output_file, strerror(-r));
-	if (metadata_wait_init(&l->metadata, c, !l->opts->record_path, &opts.state.hooks) < 0)
+	if (metadata_wait_init(&l->metadata, c, l->opts->record_path != NULL, &opts.state.hooks) < 0)
 		return cli_fail("cannot start the look-up of container metadata");
 	opts.alert = l->alert;
 	opts.forms = l->outputs.forms;

@@ -20,7 +20,7 @@ static void container_new(void *ctx, struct container *c)
 		c->awaited = true;
 }
 
-int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool hold,
+int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool recording,
 		       struct state_hooks *ret_hooks)
 {
 	const char *root = getenv("HOST_ROOT");
@@ -29,7 +29,8 @@ int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool hol
 	*m = (struct metadata_wait){ 0 };
 	if (!c->container_metadata.enabled || c->container_metadata.sockets.n == 0)
 		return 0;
-	m->wait_ns = hold ? c->container_metadata.wait * NS_PER_MS : 0;
+	m->recording = recording;
+	m->wait_ns = recording ? 0 : c->container_metadata.wait * NS_PER_MS;
 	m->opts = (struct cri_opts){ .sockets = c->container_metadata.sockets.v,
 				     .nsockets = c->container_metadata.sockets.n,
 				     .root = root ? root : "" };
@@ -80,6 +81,12 @@ static void feed_event(struct metadata_wait *m, struct str id, struct str json)
 	m->feed(m->ctx, &ev);
 }
 
+static void missing(struct metadata_wait *m, struct str id, const char *reason)
+{
+	if (!m->recording)
+		tiercel_no_metadata(m->engine, id, reason);
+}
+
 static void on_answer(void *ctx, struct str id, enum cri_result result, struct str json)
 {
 	struct metadata_wait *m = ctx;
@@ -90,10 +97,10 @@ static void on_answer(void *ctx, struct str id, enum cri_result result, struct s
 			feed_event(m, id, json);
 		break;
 	case CRI_NOT_FOUND:
-		tiercel_no_metadata(m->engine, id, REASON_UNKNOWN);
+		missing(m, id, REASON_UNKNOWN);
 		break;
 	case CRI_UNAVAILABLE:
-		tiercel_no_metadata(m->engine, id, REASON_UNAVAILABLE);
+		missing(m, id, REASON_UNAVAILABLE);
 		break;
 	}
 }

@@ -15,6 +15,7 @@ struct metadata_wait {
 	struct cri *cri;		/* NULL: not asked for */
 	struct cri_opts opts;
 	uint64_t wait_ns;		/* 0: events are never held back */
+	bool recording;			/* a trace cannot say why metadata are missing, so alerts don't */
 	uint64_t waits, since_ns;	/* the wait that is going on */
 	uint64_t given_up;		/* waits that ended without metadata */
 	struct tiercel *engine;
@@ -23,10 +24,10 @@ struct metadata_wait {
 };
 
 /*
- * Before the engine is made: starts the thread and fills *ret_hooks. `hold`: whether events may wait
- * (not in recordings). 0 or -errno; disabled by the configuration is 0.
+ * Before the engine is made: starts the thread and fills *ret_hooks. In a recording no event
+ * waits, and alerts do not say why metadata are missing: its replay gives the same ones. 0 or -errno; disabled by the configuration is 0.
  */
-int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool hold,
+int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool recording,
 		       struct state_hooks *ret_hooks);
 void metadata_wait_done(struct metadata_wait *m);
 
