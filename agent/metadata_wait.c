@@ -14,9 +14,11 @@ static void container_new(void *ctx, struct container *c)
 {
 	struct metadata_wait *m = ctx;
 
-	if (!cri_ask(m->cri, istr_str(c->id)))
+	bool asked = cri_ask(m->cri, istr_str(c->id));
+
+	if (!asked && !m->recording)
 		c->missing = REASON_UNAVAILABLE;
-	else if (m->wait_ns)
+	else if (asked && m->wait_ns)
 		c->awaited = true;
 }
 
