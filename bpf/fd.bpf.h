@@ -143,7 +143,8 @@ static __always_inline __u8 file_kind(struct call *c)
 	}
 }
 
-static __always_inline void kernel_sock(struct call *c, struct ring_kernel *k)
+/* Not inlined: its stack must not add to that of the path walk. */
+static __noinline void kernel_sock(struct call *c, struct ring_kernel *k)
 {
 	struct sock *sk = call_sock(c);
 

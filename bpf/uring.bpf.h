@@ -28,8 +28,8 @@ static __always_inline int uring_result(__u64 *ctx)
 }
 
 /*
- * Workers are threads of the process that nobody knows; they share its fds. Not inlined, as the next:
- * where kernels have no typed pointers, the stack of both and of the path walk is too much for one.
+ * Workers are threads of the process that nobody knows; they share its fds. Not inlined, as the others:
+ * in one function their stack and that of the path walk would be too much on some kernels.
  */
 static __noinline void uring_identity(struct call *c)
 {
@@ -47,7 +47,7 @@ static __noinline void uring_finish(struct call *c)
 	call_submit(c);
 }
 
-static __always_inline void put_uring_open(struct call *c)
+static __noinline void put_uring_open(struct call *c)
 {
 	put_num(c, OPENAT_2_X_fd, PT_FD, c->ret);
 	put_num(c, OPENAT_2_X_dirfd, PT_FD, AT_FDCWD);
@@ -60,7 +60,7 @@ static __always_inline void put_uring_open(struct call *c)
 	put_num(c, OPENAT_2_X_ino, PT_UINT64, c->s->info.ino);
 }
 
-static __always_inline void put_uring_accept(struct call *c)
+static __noinline void put_uring_accept(struct call *c)
 {
 	put_num(c, ACCEPT4_6_X_fd, PT_FD, c->ret);
 	put_tuple(c, ACCEPT4_6_X_tuple, NULL, 0, DIR_IN);
