@@ -165,7 +165,8 @@ static int on_scalar(struct builder *b, const yaml_event_t *ev)
 	n->style = styles[ev->data.scalar.style];
 	n->is_null = ev->data.scalar.plain_implicit && n->style == YSTYLE_PLAIN &&
 		     is_null_text(raw);
-	n->s = arena_str(is_key ? b->nodes : b->values, raw);
+	/* Keys are not kept, unless an alias can make a value of one. */
+	n->s = arena_str(is_key && !ev->data.scalar.anchor ? b->nodes : b->values, raw);
 	if (!n->s.p || builder_anchor(b, n, ev->data.scalar.anchor))
 		return -ENOMEM;
 	return builder_attach(b, n);

@@ -365,6 +365,20 @@ START_TEST(patterns)
 }
 END_TEST
 
+/* The text of a key outlives the load when an alias makes an item of it. */
+START_TEST(anchored_key)
+{
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, "- &key list: names\n  items: [one, *key]\n" RULE("r", "proc.name in (names)"));
+	ck_assert_int_eq(b.result, 0);
+	ck_assert_uint_eq(b.rs->lists[0]->nitems, 2);
+	ck_assert_str_view(b.rs->lists[0]->items[1], "list");
+	bed_done(&b);
+}
+END_TEST
+
 START_TEST(outputs)
 {
 	static const struct located_extra_field extra[] = { { { "k", 1 }, { "%evt.num", 8 } } };
@@ -632,6 +646,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, selections);
 	tcase_add_test(c, patterns);
 	tcase_add_test(c, outputs);
+	tcase_add_test(c, anchored_key);
 	tcase_add_test(c, positions);
 	tcase_add_test(c, everything_is_reported);
 	tcase_add_test(c, yaml_hints);
