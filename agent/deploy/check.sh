@@ -42,7 +42,7 @@ packaged_program_works() {
 	sed "s|/usr/share|$out/deb/usr/share|; s|/etc/tiercel/rules.d|$out/deb/etc/tiercel|" \
 		"$out/deb/etc/tiercel/tiercel.yaml" >"$out/tiercel.yaml"
 	"$out/deb/usr/bin/tiercel" config --check -c "$out/tiercel.yaml" &&
-		"$out/deb/usr/bin/tiercel" check "$out/deb/usr/share/tiercel/rules/system"
+		"$out/deb/usr/bin/tiercel" check --bundle "$out/deb/usr/share/tiercel/rules"
 }
 
 make_image() {
@@ -66,7 +66,7 @@ image_runs() {
 		tar -xf "$out/oci/blobs/sha256/${layer#sha256:}" -C "$out/root"
 	done
 	chroot "$out/root" /usr/bin/tiercel --version &&
-		chroot "$out/root" /usr/bin/tiercel check /usr/share/tiercel/rules/system
+		chroot "$out/root" /usr/bin/tiercel check --bundle /usr/share/tiercel/rules
 }
 
 ok "Debian package is built" make_deb
