@@ -79,6 +79,7 @@ static int parse_number(const struct command *cmd, const char *name, const char 
 struct live_args {
 	struct live_opts live;
 	struct config *config;
+	struct identity identity;
 	struct arena arena;		/* of the two lists */
 	struct rule_choice *choices;
 	uint32_t nchoices, cap_choices;
@@ -182,7 +183,7 @@ static int parse_options(const struct command *cmd, int argc, char **argv, struc
 static int apply_rules(const struct command *cmd, struct live_args *a)
 {
 	struct rule_options *rules = &a->live.rules;
-	int e = rule_options_config(rules, a->config);
+	int e = rule_options_config(rules, a->config, &a->identity);
 
 	for (uint32_t i = 0; e == EXIT_OK && i < a->nchoices; i++)
 		e = rule_options_take(rules, cmd, a->choices[i].opt, a->choices[i].arg);
@@ -197,6 +198,18 @@ static int apply_rules(const struct command *cmd, struct live_args *a)
 	return EXIT_OK;
 }
 
+static int find_identity(struct live_args *a)
+{
+	_cleanup_buf_ struct buf warning = BUF_INIT;
+
+	if (identity_init(&a->identity, a->config, &warning) < 0)
+		return cli_fail("out of memory");
+	if (warning.len)
+		cli_warn("%.*s", STR_ARG(buf_str(&warning)));
+	a->live.rules_spec.identity = &a->identity;
+	return EXIT_OK;
+}
+
 static int apply_config(const struct command *cmd, struct live_args *a)
 {
 	struct live_opts *o = &a->live;
@@ -205,6 +218,8 @@ static int apply_config(const struct command *cmd, struct live_args *a)
 			: config_only(&o->rules_spec.config, &a->config);
 	uint64_t ring_kb;
 
+	if (e == EXIT_OK)
+		e = find_identity(a);
 	if (e == EXIT_OK)
 		e = apply_rules(cmd, a);
 	if (e != EXIT_OK)
@@ -238,6 +253,7 @@ static int live_command(const struct command *cmd, int argc, char **argv)
 		e = live_run(&a.live);
 	redact_free(a.live.redact);
 	rule_options_done(&a.live.rules);
+	identity_done(&a.identity);
 	config_free(a.config);
 	arena_done(&a.arena);
 	return e == CLI_HELP ? EXIT_OK : e;

@@ -22,12 +22,10 @@ static void read_boot_id(char *out, size_t size)
 	snprintf(out, size, "%.*s", STR_ARG(id));
 }
 
-void heartbeat_init(struct heartbeat *h, const struct config *c, struct str hostname)
+void heartbeat_init(struct heartbeat *h, const struct config *c, const struct identity *id)
 {
-	const char *node = getenv("FALCO_K8S_NODE_NAME");
-
-	*h = (struct heartbeat){ .enabled = c->heartbeat.enabled, .config = c };
-	h->node = c->identity.node[0] ? c->identity.node : node && *node ? node : hostname.p;
+	*h = (struct heartbeat){ .enabled = c->heartbeat.enabled, .config = c, .identity = id,
+				 .node = id->value[IDENTITY_NODE] };
 	h->seed = (unsigned)getpid() ^ (unsigned)clock_wall_ns();
 	read_boot_id(h->boot_id, sizeof(h->boot_id));
 }
@@ -41,19 +39,17 @@ static void schedule(struct heartbeat *h)
 	h->next_ns = clock_mono_ns() + interval - spread + jitter;
 }
 
-static void add_if(struct internal_builder *b, const char *key, const char *text)
-{
-	if (text[0])
-		internal_alert_text(b, key, "%s", text);
-}
-
 void heartbeat_identity(const struct heartbeat *h, struct internal_builder *b)
 {
-	add_if(b, "tiercel.node", h->node);
-	add_if(b, "tiercel.cluster", h->config->identity.cluster);
-	add_if(b, "tiercel.location", h->config->identity.location);
-	add_if(b, "tiercel.project", h->config->identity.project);
-	add_if(b, "tiercel.boot_id", h->boot_id);
+	for (unsigned k = 0; k < IDENTITY_COUNT; k++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "tiercel.%s", identity_name(k));
+		if (h->identity->value[k][0])
+			internal_alert_text(b, key, "%s", h->identity->value[k]);
+	}
+	if (h->boot_id[0])
+		internal_alert_text(b, "tiercel.boot_id", "%s", h->boot_id);
 	internal_alert_text(b, "tiercel.version", "%s", TIERCEL_VERSION);
 }
 

@@ -8,11 +8,13 @@
 #define TIERCEL_HEARTBEAT_H
 
 #include "agent/agent_stats.h"
+#include "agent/identity.h"
 #include "agent/internal_alert.h"
 
 struct heartbeat {
 	bool enabled;
 	const struct config *config;
+	const struct identity *identity;
 	char boot_id[40];
 	const char *node;
 	uint64_t number;
@@ -20,7 +22,8 @@ struct heartbeat {
 	unsigned seed;		/* of the jitter */
 };
 
-void heartbeat_init(struct heartbeat *h, const struct config *c, struct str hostname);
+/* `c` and `id` outlive it. */
+void heartbeat_init(struct heartbeat *h, const struct config *c, const struct identity *id);
 /* coverage: which hooks report and what this kernel cannot show, or "". */
 void heartbeat_start(struct heartbeat *h, const struct agent_stats *now, const char *coverage,
 		     struct internal_alerts *to);

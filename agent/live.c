@@ -90,7 +90,7 @@ static int start_engine(struct live *l)
 	l->limits.max[LIMIT_THREADS] = c->falco_libs.thread_table_size;
 	alert_options(l);
 	losses_init(&l->losses, c);
-	heartbeat_init(&l->heartbeat, c, l->alert.hostname);
+	heartbeat_init(&l->heartbeat, c, l->opts->rules_spec.identity);
 	l->stats.start_ns = clock_wall_ns();
 	l->stats.start_mono_ns = clock_mono_ns();
 	if (outputs_open(&l->outputs, c) < 0)

@@ -62,7 +62,7 @@ static int take_choices(struct load *l)
 	struct rule_options *o = &l->rules->options;
 
 	rule_options_init(o);
-	if (rule_options_config(o, l->config) != EXIT_OK)
+	if (rule_options_config(o, l->config, l->spec->identity) != EXIT_OK)
 		return -ENOMEM;
 	if (rules_given(l))
 		o->bundle.path = NULL;

@@ -20,6 +20,7 @@ struct rule_choice {
 struct live_rules_spec {
 	const struct command *cmd;
 	struct config_opts config;
+	const struct identity *identity;	/* found at the start */
 	const struct rule_choice *choices;
 	uint32_t nchoices;
 	bool keep_last_good;	/* remember good rules, fall back to them at the start */

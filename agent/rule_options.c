@@ -67,23 +67,13 @@ static int set_priority(struct rule_options *o, const struct command *cmd, const
 	return EXIT_OK;
 }
 
-/* Who the node is, as far as the configuration says it. */
-static int take_identity(struct rule_options *o, const struct config *c)
+/* What chooses the layers of a bundle. */
+static int take_facts(struct rule_options *o, const struct config *c, const struct identity *id)
 {
-	const struct {
-		struct str key;
-		const char *value;
-	} facts[] = {
-		{ STR("node"), c->identity.node },
-		{ STR("cluster"), c->identity.cluster },
-		{ STR("location"), c->identity.location },
-		{ STR("project"), c->identity.project },
-		{ STR("environment"), c->identity.environment },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
-		if (facts[i].value[0] && bundle_options_fact(&o->bundle, facts[i].key,
-							     str_from(facts[i].value)) < 0)
+	for (unsigned k = 0; k < IDENTITY_COUNT; k++)
+		if (id->value[k][0] &&
+		    bundle_options_fact(&o->bundle, str_from(identity_name(k)),
+					str_from(id->value[k])) < 0)
 			return -ENOMEM;
 	for (uint32_t i = 0; i < c->identity.labels.n; i++) {
 		const char *text = c->identity.labels.v[i], *eq = strchr(text, '=');
@@ -96,9 +86,39 @@ static int take_identity(struct rule_options *o, const struct config *c)
 	return 0;
 }
 
-int rule_options_config(struct rule_options *o, const struct config *c)
+/*
+ * Who the node is, as fields static.NAME, which every alert has. A node that is called like the host
+ * is in every alert already.
+ */
+static int take_statics(struct rule_options *o, const struct identity *id)
 {
-	int e = take_identity(o, c) < 0 ? cli_fail("out of memory") : EXIT_OK;
+	struct output_append append = { .extra_output = STR("") };
+	struct located_extra_field *fields = arena_array(&o->arena, IDENTITY_COUNT, sizeof(*fields));
+	struct alert_opts host;
+
+	if (!fields)
+		return -ENOMEM;
+	host_alert_opts(&host);
+	for (unsigned k = 0; k < IDENTITY_COUNT; k++) {
+		const char *name = identity_name(k);
+		char *field;
+
+		if (!id->value[k][0] || (k == IDENTITY_NODE && str_is(host.hostname, id->value[k])))
+			continue;
+		field = arena_printf(&o->arena, "static.%s", name);
+		if (!field || strmap_put(&o->statics.values, str_from(name), id->value[k]) < 0)
+			return -ENOMEM;
+		fields[append.nextra_fields++] =
+			(struct located_extra_field){ .name = str_from(field), .format = STR("") };
+	}
+	append.extra_fields = fields;
+	return append.nextra_fields && append_output(o, append) != EXIT_OK ? -ENOMEM : 0;
+}
+
+int rule_options_config(struct rule_options *o, const struct config *c, const struct identity *id)
+{
+	int e = take_facts(o, c, id) < 0 || take_statics(o, id) < 0 ? cli_fail("out of memory")
+								      : EXIT_OK;
 
 	o->bundle.path = c->rules_bundle[0] ? c->rules_bundle : NULL;
 	o->match_all = c->rule_matching == RULE_MATCHING_ALL;

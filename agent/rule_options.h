@@ -8,6 +8,7 @@
 
 #include "agent/cmd.h"
 #include "agent/config.h"
+#include "agent/identity.h"
 #include "agent/rules_load.h"
 
 enum rule_option_id {
@@ -59,9 +60,11 @@ void rule_options_done(struct rule_options *o);
 /* Take one option of the table. EXIT_OK or an exit code; problems are printed. */
 int rule_options_take(struct rule_options *o, const struct command *cmd, int opt, const char *arg);
 
-/* What the configuration says about rules, but its files; before the options of the command line.
- * EXIT_OK or an exit code. */
-int rule_options_config(struct rule_options *o, const struct config *c);
+/*
+ * What the configuration and the identity of the node say about rules, but the files; before the
+ * options of the command line. Both outlive `o`. EXIT_OK or an exit code.
+ */
+int rule_options_config(struct rule_options *o, const struct config *c, const struct identity *id);
 
 /* Alert form: defaults of the machine, then what the options say. */
 void rule_options_alert(const struct rule_options *o, struct alert_opts *ret_opts);

@@ -156,6 +156,48 @@ def test_heartbeat(work, rules, results):
         a["source"] == "internal" for a in records) else json.dumps(records[:1])))
 
 
+def test_identity(work, results):
+    """GKE's metadata server, the configuration and the environment say who the node is: in every alert, in
+    heartbeats, in conditions, and in the choice of the layers of a bundle."""
+    server = subprocess.Popen([sys.executable, os.path.join(HERE, "metadata_server.py"), "good"],
+                              stdout=subprocess.PIPE, text=True)
+    bundle = os.path.join(work, "bundle")
+    os.makedirs(bundle + "/site")
+    with open(bundle + "/bundle.yaml", "w") as f:
+        f.write("name: b\nversion: 1.0.0\nlayers:\n"
+                "  - {name: site, level: cluster, path: site, nodes: {cluster: prod-*}}\n")
+    with open(bundle + "/site/rules.yaml", "w") as f:
+        f.write("- rule: site\n  desc: d\n  condition: evt.type = unlink and evt.arg.path startswith %s/m- and "
+                "static.cluster = prod-1\n  output: at %%static.cluster\n  priority: NOTICE\n" % work)
+    url = "http://127.0.0.1:%s" % server.stdout.readline().strip()
+    sensor = Sensor(work, "run", "--bundle", bundle, "--heartbeat", "-o", "identity.metadata_server=" + url,
+                    "-o", "identity.node=n1", "-o", "identity.environment=staging", "-o",
+                    "state_directory=" + work + "/identity", name="identity")
+    want = {"cluster": "prod-1", "location": "europe-west1", "project": "shop-42", "node": "n1",
+            "environment": "staging"}
+    try:
+        sensor.wait_ready()
+        mark(work, "identity")
+        alert = sensor.wait_alert(lambda a: a["rule"] == "site")
+        start = sensor.wait_alert(lambda a: a["rule"] == "tiercel internal: start")
+    finally:
+        sensor.stop()
+        server.kill()
+        server.wait()
+    results.append(("a layer for this cluster runs, its alerts say who the node is", None if alert and all(
+        alert["output_fields"].get("static." + k) == v for k, v in want.items()) and "at prod-1" in alert["output"]
+        else "%s %s" % (alert, sensor.messages())))
+    results.append(("heartbeats have the same identity", None if start and all(
+        start["output_fields"].get("tiercel." + k) == v for k, v in want.items()) else str(start)))
+    sensor = Sensor(work, "run", "-r", os.path.join(bundle, "site"), "-o",
+                    "identity.metadata_server=http://127.0.0.1:9", "-o", "static_fields.cluster=other",
+                    "-o", "state_directory=", name="unknown")
+    ready = sensor.wait_ready()
+    sensor.stop()
+    results.append(("a metadata server that is not there is a warning", None if ready and
+                    "warning: metadata server http://127.0.0.1:9" in sensor.messages() else sensor.messages()))
+
+
 def test_metrics(work, rules, results):
     path = os.path.join(work, "samples.jsonl")
     sensor = Sensor(work, "run", "-r", rules, "-o", "metrics.enabled=true", "-o", "metrics.interval=300ms",
@@ -226,6 +268,7 @@ def main():
         test_blocked(work, rules, results)
         test_closed(work, rules, results)
         test_heartbeat(work, rules, results)
+        test_identity(work, results)
         test_metrics(work, rules, results)
         test_stderr(work, rules, results)
     report(results)
