@@ -23,11 +23,6 @@ static void on_reload(int sig)
 	reload_signal = 1;
 }
 
-void live_request_reload(void)
-{
-	reload_signal = 1;
-}
-
 static void on_reopen(int sig)
 {
 	reopen_signal = 1;
@@ -164,6 +159,7 @@ static int feed_event(void *ctx, struct event *ev)
 
 	l->last_event_ts = ev->ts;
 	tiercel_event(l->engine, ev);
+	activity_event(&l->activity, tiercel_state(l->engine), ev->tid);
 	if (!l->recorder || l->full)
 		return needs_attention(l);
 	r = recorder_event(l->recorder, ev);
@@ -179,6 +175,32 @@ static struct evtset interest(struct live *l)
 
 	memset(&all, 0xff, sizeof(all));
 	return l->recorder ? all : *tiercel_events(l->engine);
+}
+
+/* `tiercel status` and the like. Without it detection still goes on. */
+static void start_control(struct live *l)
+{
+	const struct config *c = l->opts->config;
+	const struct control_opts opts = { .path = c->control.socket,
+					   .identity = l->opts->rules_spec.identity,
+					   .activity = &l->activity, .reload = l->reload };
+	int r;
+
+	if (!c->control.enabled)
+		return;
+	r = control_start(&opts, &l->control);
+	if (r == 0)
+		l->outputs.tap = control_tap(l->control);
+	else
+		cli_warn("no control socket '%s' for tiercel status, top, tail and reload: %s", opts.path,
+			 r == -EADDRINUSE ? "another sensor has it" : strerror(-r));
+}
+
+static void stop_control(struct live *l)
+{
+	l->outputs.tap = NULL;
+	control_stop(l->control);
+	l->control = NULL;
 }
 
 static int start_source(struct live *l)
@@ -200,6 +222,7 @@ static int start_source(struct live *l)
 	if (r < 0)
 		return cli_fail("cannot start the sensor: %s", strerror(-r));
 	live_swap_follow(l);
+	start_control(l);
 	live_health_start(l);
 	return EXIT_OK;
 }
@@ -253,6 +276,7 @@ static int loop(struct live *l)
 	r = l->recorder ? recorder_flush(l->recorder) : 0;
 	if (r < 0 && e == EXIT_OK)
 		e = cli_fail("recording stopped: %s", strerror(-r));
+	stop_control(l);
 	live_health_stop(l, e != EXIT_OK ? "error" : stop_signal ? "signal" : "end");
 	return e;
 }
@@ -303,7 +327,8 @@ int live_run(const struct live_opts *opts)
 	limits_init(&l.limits);
 	arena_init(&l.arena, 4096, 0);
 	catch_signals();
-	e = run(&l);
+	e = activity_init(&l.activity) < 0 ? cli_fail("out of memory") : run(&l);
+	stop_control(&l);
 	webserver_stop(l.webserver);
 	live_swap_done(&l);
 	if (l.source)
@@ -316,6 +341,7 @@ int live_run(const struct live_opts *opts)
 	live_rules_free(l.rules);
 	outputs_close(&l.outputs);
 	live_health_done(&l);
+	activity_done(&l.activity);
 	arena_done(&l.arena);
 	return e;
 }

@@ -25,7 +25,5 @@ struct live_opts {
 
 /* Runs to the end, prints the summary on stderr. Returns an exit code. */
 int live_run(const struct live_opts *opts);
-/* Load the rules again, as SIGHUP does. Any thread; without a session nothing happens. */
-void live_request_reload(void);
 
 #endif

@@ -51,6 +51,12 @@ static void collect(struct live *l)
 	metadata_wait_stats(&l->metadata, &s->metadata, &s->metadata_given_up);
 }
 
+void live_health_publish(struct live *l)
+{
+	collect(l);
+	agent_stats_publish(&l->stats);
+}
+
 void live_health_rules(struct live *l)
 {
 	struct agent_stats *s = &l->stats;
@@ -104,6 +110,7 @@ bool live_health_polled(struct live *l)
 	if (check || beat || snapshot)
 		collect_source(l);
 	collect(l);
+	activity_turn(&l->activity, l->stats.engine.events, now);
 	agent_stats_publish(&l->stats);
 	if (check) {
 		l->next_check_ns = now + CHECK_MS * NS_PER_MS;

@@ -8,6 +8,7 @@
 
 #include "agent/agent_stats.h"
 #include "agent/clock.h"
+#include "agent/control.h"
 #include "agent/heartbeat.h"
 #include "agent/live.h"
 #include "agent/losses.h"
@@ -38,6 +39,8 @@ struct live {
 	struct reload *reload;		/* NULL: without rules */
 
 	struct webserver *webserver;	/* NULL: not configured */
+	struct control *control;	/* NULL: not configured, or another sensor has the socket */
+	struct activity activity;
 	struct agent_stats stats;	/* what is published; rules and hits are ours */
 	uint64_t last_event_ts;
 	uint64_t next_publish_ns, next_check_ns;
@@ -49,6 +52,8 @@ struct live {
 void live_health_start(struct live *l);		/* the source runs */
 /* After every poll. true: stop, the configuration wants it. */
 bool live_health_polled(struct live *l);
+/* The counters as they are now. */
+void live_health_publish(struct live *l);
 /* Before and after the outputs are drained. */
 void live_health_stop(struct live *l, const char *why);
 void live_health_summary(struct live *l);

@@ -61,7 +61,22 @@ void live_swap_follow(struct live *l)
 		cli_warn("rules will not be loaded again: %s", strerror(-r));
 }
 
-static void refuse(struct live *l, const char *problems)
+/* Whoever asked for the reload at the control socket is told. */
+static void tell(struct live *l, unsigned ticket, const char *problems, uint64_t compile_ns)
+{
+	const struct control_reload result = { .ticket = ticket, .problems = problems,
+					       .digest = l->rules->digest,
+					       .loaded = l->rules->nrules,
+					       .active = l->rules->nactive,
+					       .compile_ns = compile_ns };
+
+	if (!l->control)
+		return;
+	live_health_publish(l);		/* first, so that a look at the status agrees */
+	control_reloaded(l->control, &result);
+}
+
+static void refuse(struct live *l, unsigned ticket, const char *problems)
 {
 	static const char rule[] = "Falco internal: hot restart failure";
 	struct internal_builder b;
@@ -71,6 +86,7 @@ static void refuse(struct live *l, const char *problems)
 	cli_warn("the new rules do not load, the old ones stay in force");
 	internal_alert_begin(&b, rule, PRIO_CRITICAL);
 	internal_alert_send(&l->internal, &b, "%s: %s", rule, problems);
+	tell(l, ticket, problems, 0);
 }
 
 static void accept(struct live *l, struct live_rules *rules, uint64_t compile_ns)
@@ -114,17 +130,18 @@ void live_swap_check(struct live *l)
 	if (!l->reload || !reload_take(l->reload, &result))
 		return;
 	if (!result.rules) {
-		refuse(l, result.problems ? result.problems : "out of memory");
+		refuse(l, result.ticket, result.problems ? result.problems : "out of memory");
 		free(result.problems);
 		return;
 	}
 	r = widen(l, result.rules);
 	if (r < 0) {
-		refuse(l, strerror(-r));
+		refuse(l, result.ticket, strerror(-r));
 		reload_retire(l->reload, result.rules);
 		return;
 	}
 	accept(l, result.rules, result.compile_ns);
+	tell(l, result.ticket, NULL, result.compile_ns);
 }
 
 void live_swap_done(struct live *l)

@@ -62,6 +62,8 @@ void outputs_emit(struct outputs *o, struct message *m)
 {
 	for (uint32_t i = 0; i < o->n; i++)
 		o->v[i]->ops->emit(o->v[i], m);
+	if (o->tap)
+		tap_emit(o->tap, m);
 }
 
 void outputs_reopen(struct outputs *o)

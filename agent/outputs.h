@@ -8,12 +8,14 @@
 
 #include "agent/config.h"
 #include "agent/output.h"
+#include "agent/tap.h"
 
 enum { OUTPUTS_MAX = 8 };
 
 struct outputs {
 	struct output *v[OUTPUTS_MAX];
 	uint32_t n;
+	struct tap *tap;	/* who looks on; set after opening, borrowed; NULL: nobody can */
 	unsigned forms;		/* enum alert_form: what all of them need together */
 };
 

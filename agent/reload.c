@@ -28,7 +28,9 @@ struct reload {
 	struct io_names paths, config_files;
 	char *problems;			/* of the last try; NULL: it worked */
 
-	atomic_bool requested, stopping;
+	atomic_uint requests;		/* tickets given */
+	unsigned taken;			/* of them, by the thread */
+	atomic_bool stopping;
 	atomic_bool have_result;	/* `result` belongs to the live thread */
 	struct reload_result result;
 	_Atomic(struct live_rules *) trash;
@@ -42,10 +44,12 @@ static void wake(struct reload *r)
 		return;		/* full: it is awake */
 }
 
-void reload_request(struct reload *r)
+unsigned reload_request(struct reload *r)
 {
-	atomic_store(&r->requested, true);
+	unsigned ticket = atomic_fetch_add(&r->requests, 1) + 1;
+
 	wake(r);
+	return ticket;
 }
 
 bool reload_ready(const struct reload *r)
@@ -95,6 +99,7 @@ static void follow(struct reload *r, const struct live_rules *rules)
 
 static void publish(struct reload *r, struct reload_result result)
 {
+	result.ticket = r->taken;
 	r->result = result;
 	atomic_store_explicit(&r->have_result, true, memory_order_release);
 }
@@ -167,6 +172,7 @@ static void *work(void *arg)
 
 	while (!atomic_load(&r->stopping)) {
 		uint64_t now, count;
+		unsigned requests;
 		bool forced;
 
 		poll(fds, ARRAY_SIZE(fds), sleep_ms(r, due_ns));
@@ -181,7 +187,9 @@ static void *work(void *arg)
 		/* One result at a time: the live thread takes it, and wakes us. */
 		if (atomic_load(&r->have_result))
 			continue;
-		forced = atomic_exchange(&r->requested, false);
+		requests = atomic_load(&r->requests);
+		forced = requests != r->taken;
+		r->taken = requests;
 		if (forced || (due_ns && now >= due_ns)) {
 			due_ns = 0;
 			compile(r, forced);

@@ -17,6 +17,7 @@ struct reload_result {
 	struct live_rules *rules;	/* NULL: they did not load */
 	char *problems;			/* then why, for people; owned by the result */
 	uint64_t compile_ns;
+	unsigned ticket;		/* all requests up to this one are answered by it */
 };
 
 /* Starts the thread. `config`, `spec`, `engine` outlive it. 0 or -errno. */
@@ -25,8 +26,9 @@ int reload_new(const struct live_rules_spec *spec, const struct config *config,
 /* Ends it; before the engine is freed. */
 void reload_free(struct reload *r);
 
-/* Read the rules again, changed or not. Any thread, and signal handlers. */
-void reload_request(struct reload *r);
+/* Read the rules again, changed or not; returns the ticket that the result will have, or a later one.
+ * Any thread, and signal handlers. */
+unsigned reload_request(struct reload *r);
 /* Is there a result? Costs one load. */
 bool reload_ready(const struct reload *r);
 /* Take it, if there is one: it belongs to the caller then. Live thread. */

@@ -12,6 +12,7 @@
 
 #include "engine/event/event.h"
 #include "engine/event/scap.h"
+#include "engine/match/glob.h"
 #include "engine/match/match.h"
 #include "engine/out/alert.h"
 #include "engine/out/internal.h"

@@ -64,6 +64,12 @@ else
 fi
 expect "run without rules" 2 'no rules' "$tiercel" run
 
+for command in status "top --once" tail reload; do
+	expect "$command without a sensor" 1 'no sensor answers' "$tiercel" $command --socket "$tmp/none.sock"
+done
+expect "tail with a wrong priority" 2 'informational or debug' "$tiercel" tail --priority loud
+expect "status with an operand" 2 'unexpected operand' "$tiercel" status x
+
 expect "wrong priority" 2 'informational or debug' "$tiercel" replay --priority err -r rules/system x
 expect "static without a value" 2 'NAME=TEXT' "$tiercel" replay --static x -r rules/system x
 printf -- '- required_plugin_versions:\n    - name: k8saudit\n      version: 0.1.0\n' >"$tmp/plugin.yaml"
