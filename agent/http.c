@@ -140,18 +140,23 @@ static void set_tls(struct http *h)
 	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
-static void set_bounds(struct http *h)
+static void set_bounds(struct http *h, const char *url)
 {
 	const struct http_opts *o = &h->opts;
 	CURL *c = h->curl;
 
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR,
+			 str_starts(str_from(url), STR("https:")) ? "https" : "http,https");
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)(o->connect_timeout_ms ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS));
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS,
 			 (long)(o->timeout_ms ? o->timeout_ms : TIMEOUT_MS));
+	if (o->stall_s) {
+		curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)o->stall_s);
+	}
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, o->follow_redirects ? 1L : 0L);
 	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)MAX_REDIRECTS);
 	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, o->close_after ? 1L : 0L);
@@ -232,7 +237,7 @@ int http_send(struct http *h, const struct http_request *rq, struct http_respons
 	h->error[0] = '\0';
 	curl_easy_reset(h->curl);
 	set_tls(h);
-	set_bounds(h);
+	set_bounds(h, rq->url);
 	set_callbacks(h);
 	set_request(h, rq);
 	for (uint32_t i = 0; i < rq->nheaders; i++) {
@@ -248,9 +253,10 @@ int http_send(struct http *h, const struct http_request *rq, struct http_respons
 	code = curl_easy_perform(h->curl);
 	curl_slist_free_all(list);
 	ret->status = status_of(h);
-	if (code != CURLE_OK && !h->error[0])
-		snprintf(h->error, sizeof(h->error), "%s",
-			 h->stopped == -EFBIG ? "the answer is too large" : curl_easy_strerror(code));
+	if (h->stopped == -EFBIG)
+		snprintf(h->error, sizeof(h->error), "the answer is too large");
+	else if (code != CURLE_OK && !h->error[0])
+		snprintf(h->error, sizeof(h->error), "%s", curl_easy_strerror(code));
 	return error_of(code, h->stopped);
 }
 

@@ -18,9 +18,11 @@ struct http_opts {
 	const char *unix_socket;		/* connect to it whatever the URL's host is */
 	bool insecure;				/* no check of the peer's certificate */
 	bool close_after;			/* a new connection for every request */
-	bool follow_redirects;			/* credentials are not sent to another host */
+	bool follow_redirects;			/* without credentials to other hosts, never
+						 * from https to http */
 	uint32_t connect_timeout_ms;		/* 0: 5 s */
 	uint32_t timeout_ms;			/* of a whole request, 0: 30 s */
+	uint32_t stall_s;			/* without a byte, 0: no bound of its own */
 	uint64_t max_body;			/* of an answer kept in memory, 0: 1 MiB */
 };
 

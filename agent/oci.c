@@ -5,9 +5,16 @@
  */
 #include "agent/oci_priv.h"
 
-#include <jansson.h>
+static const uint64_t limit_values[OCI_LIMIT_COUNT] = {
+#define OCI_LIMIT(id, def, counter, help) [OCI_LIMIT_##id] = def,
+#include "agent/oci_limits.def"
+#undef OCI_LIMIT
+};
 
-enum { MAX_LAYER = 64 << 20, TIMEOUT_MS = 60000, INDEX_DEPTH = 2 };
+struct exchange {
+	const struct oci *o;
+	const struct oci_call *call;	/* NULL: no request to the registry itself */
+};
 
 int oci_fail(struct oci *o, int r, const char *fmt, ...)
 {
@@ -28,16 +35,14 @@ const char *oci_error(const struct oci *o)
 struct oci *oci_new(const struct oci_opts *opts)
 {
 	struct http_opts http = { .user_agent = "tiercel", .ca_file = opts->ca_file,
-				  .insecure = opts->insecure, .follow_redirects = true,
-				  .timeout_ms = opts->timeout_ms ? opts->timeout_ms : TIMEOUT_MS,
-				  .max_body = OCI_MANIFEST_MAX };
+				  .follow_redirects = true, .stall_s = OCI_MAX_STALL_S,
+				  .timeout_ms = opts->timeout_ms ? opts->timeout_ms : OCI_MAX_REQUEST_MS,
+				  .max_body = OCI_MAX_MANIFEST_BYTES };
 	struct oci *o = calloc(1, sizeof(*o));
 
 	if (!o)
 		return NULL;
 	o->opts = *opts;
-	if (!o->opts.max_layer)
-		o->opts.max_layer = MAX_LAYER;
 	o->http = http_new(&http);
 	if (!o->http) {
 		free(o);
@@ -89,12 +94,43 @@ void oci_url(struct oci *o, const struct oci_ref *ref, const char *fmt, ...)
 	va_end(ap);
 }
 
+static bool is_cancelled(void *ctx)
+{
+	const struct oci *o = ((struct exchange *)ctx)->o;
+
+	return o->opts.cancelled && o->opts.cancelled(o->opts.ctx);
+}
+
+static int pass_body(void *ctx, const void *data, size_t n)
+{
+	const struct oci_call *call = ((struct exchange *)ctx)->call;
+
+	return call->on_body(call->ctx, data, n);
+}
+
+int oci_http(struct oci *o, struct http_request *rq, const struct oci_call *call,
+	     struct http_response *ret)
+{
+	struct exchange x = { o, call };
+	int r;
+
+	rq->on_body = call && call->on_body ? pass_body : NULL;
+	rq->cancelled = is_cancelled;
+	rq->ctx = &x;
+	r = http_send(o->http, rq, ret);
+	if (r == -EFBIG)
+		oci_limit_hit(OCI_LIMIT_MANIFEST_BYTES);
+	else if (r == -ETIMEDOUT)
+		oci_limit_hit(OCI_LIMIT_REQUEST_MS);
+	return r;
+}
+
 static int send_once(struct oci *o, const struct oci_call *call)
 {
 	_cleanup_buf_ struct buf accept = BUF_INIT, type = BUF_INIT;
 	const char *headers[3];
 	struct http_request rq = { .method = call->method, .url = o->url.p, .headers = headers,
-				   .body = call->body, .on_body = call->on_body, .ctx = call->ctx };
+				   .body = call->body };
 	int r;
 
 	if (o->authorization.len && !call->foreign)
@@ -109,10 +145,9 @@ static int send_once(struct oci *o, const struct oci_call *call)
 	}
 	if (accept.err || type.err || o->url.err)
 		return -ENOMEM;
-	r = http_send(o->http, &rq, &o->response);
-	if (r < 0 && !o->error.len)
-		return oci_fail(o, r, "%s: %s", call->ref->host, http_error(o->http));
-	return r;
+	r = oci_http(o, &rq, call, &o->response);
+	return r < 0 && !o->error.len ? oci_fail(o, r, "%s: %s", call->ref->host, http_error(o->http))
+				      : r;
 }
 
 int oci_send(struct oci *o, const struct oci_call *call)
@@ -186,18 +221,14 @@ int oci_resolve(struct oci *o, const struct oci_ref *ref, char ret_digest[DIGEST
 
 /* ---- pull --------------------------------------------------------------------------------- */
 
-struct descriptor {
-	const char *type, *digest, *title;
-	uint64_t size;
-};
 
-static int read_descriptor(struct oci *o, const json_t *j, const char *what, struct descriptor *ret)
+int oci_read_descriptor(struct oci *o, const json_t *j, const char *what, struct oci_descriptor *ret)
 {
 	json_int_t size = json_integer_value(json_object_get(j, "size"));
 
 	ret->type = json_string_value(json_object_get(j, "mediaType"));
 	ret->digest = json_string_value(json_object_get(j, "digest"));
-	ret->title = json_string_value(json_object_get(json_object_get(j, "annotations"), OCI_TITLE));
+	ret->annotations = json_object_get(j, "annotations");
 	if (!ret->type || !ret->digest || !digest_valid(str_from(ret->digest)) || size < 0)
 		return oci_fail(o, -EBADMSG, "the manifest has no proper %s", what);
 	ret->size = (uint64_t)size;
@@ -220,8 +251,8 @@ static int take_blob(void *ctx, const void *data, size_t n)
 	return d->out->err;
 }
 
-static int fetch_blob(struct oci *o, const struct oci_ref *ref, const struct descriptor *d,
-		      const char *what, struct buf *out)
+int oci_fetch_blob(struct oci *o, const struct oci_ref *ref, const struct oci_descriptor *d,
+		   const char *what, enum oci_limit_id limit, struct buf *out)
 {
 	struct download download = { out, d->size };
 	struct oci_call call = { .ref = ref, .actions = "pull", .on_body = take_blob,
@@ -229,9 +260,11 @@ static int fetch_blob(struct oci *o, const struct oci_ref *ref, const struct des
 	char digest[DIGEST_TEXT];
 	int r;
 
-	if (d->size > o->opts.max_layer)
+	if (d->size > limit_values[limit]) {
+		oci_limit_hit(limit);
 		return oci_fail(o, -EFBIG, "the %s has %llu bytes, the bound is %llu", what,
-				(unsigned long long)d->size, (unsigned long long)o->opts.max_layer);
+				(unsigned long long)d->size, (unsigned long long)limit_values[limit]);
+	}
 	buf_clear(out);
 	oci_url(o, ref, "blobs/%s", d->digest);
 	r = oci_send(o, &call);
@@ -245,12 +278,13 @@ static int fetch_blob(struct oci *o, const struct oci_ref *ref, const struct des
 	if (r < 0)
 		return r;
 	if (out->len != d->size || strcmp(digest, d->digest) != 0)
-		return oci_fail(o, -EBADMSG, "the %s is not what its digest says (%s)", what, d->digest);
+		return oci_fail(o, -EBADMSG, "the %s is not what its digest says (%s, %llu bytes)", what,
+				d->digest, (unsigned long long)d->size);
 	return 0;
 }
 
-/* The manifest by tag or digest, held against the digest that was asked for. */
-static int fetch_manifest(struct oci *o, const struct oci_ref *ref, struct oci_artifact *a)
+static int fetch_manifest_text(struct oci *o, const struct oci_ref *ref, struct buf *text,
+			       char ret_digest[DIGEST_TEXT])
 {
 	struct oci_call call = { .ref = ref, .actions = "pull", .accept = manifest_types };
 	int r;
@@ -261,41 +295,57 @@ static int fetch_manifest(struct oci *o, const struct oci_ref *ref, struct oci_a
 		r = oci_status(o, ref);
 	if (r < 0)
 		return r;
-	buf_clear(&a->manifest);
-	buf_add_str(&a->manifest, buf_str(&o->response.body));
-	r = a->manifest.err ? a->manifest.err :
-			      digest_of(a->manifest.p, a->manifest.len, a->digest);
-	if (r == 0 && ref->digest[0] && strcmp(ref->digest, a->digest) != 0)
-		return oci_fail(o, -EBADMSG, "the manifest is not what the digest %s says",
-				ref->digest);
+	buf_clear(text);
+	buf_add_str(text, buf_str(&o->response.body));
+	r = text->err ? text->err : digest_of(text->p, text->len, ret_digest);
+	if (r == 0 && ref->digest[0] && strcmp(ref->digest, ret_digest) != 0)
+		return oci_fail(o, -EBADMSG, "the manifest is not what the digest %s says", ref->digest);
 	return r;
+}
+
+json_t *oci_fetch_manifest(struct oci *o, const struct oci_ref *ref, struct buf *text,
+			   char ret_digest[DIGEST_TEXT], int *ret_err)
+{
+	json_error_t error;
+	json_t *root;
+
+	*ret_err = fetch_manifest_text(o, ref, text, ret_digest);
+	if (*ret_err < 0)
+		return NULL;
+	root = json_loadb(text->p ? text->p : "", text->len, JSON_REJECT_DUPLICATES, &error);
+	if (!root)
+		*ret_err = oci_fail(o, -EBADMSG, "the manifest of %s is no JSON: line %d: %s", ref->repo,
+				    error.line, error.text);
+	return root;
 }
 
 static int pull_parts(struct oci *o, const struct oci_ref *ref, const json_t *manifest,
 		      struct oci_artifact *a)
 {
 	const json_t *layers = json_object_get(manifest, "layers");
-	struct descriptor config, layer;
+	struct oci_descriptor config, layer;
+	const char *title;
 	int r;
 
 	if (json_array_size(layers) != 1)
 		return oci_fail(o, -EBADMSG, "%s is no rules artifact: it has %zu layers", ref->repo,
 				json_array_size(layers));
-	r = read_descriptor(o, json_object_get(manifest, "config"), "config", &config);
+	r = oci_read_descriptor(o, json_object_get(manifest, "config"), "config", &config);
 	if (r == 0)
-		r = read_descriptor(o, json_array_get(layers, 0), "layer", &layer);
+		r = oci_read_descriptor(o, json_array_get(layers, 0), "layer", &layer);
 	if (r < 0)
 		return r;
 	if (strcmp(layer.type, OCI_RULES_LAYER_TYPE) != 0)
 		return oci_fail(o, -EBADMSG, "%s is no rules artifact: its layer is %s", ref->repo,
 				layer.type);
-	if (layer.title) {
-		a->title = strdup(layer.title);
+	title = json_string_value(json_object_get(layer.annotations, OCI_TITLE));
+	if (title) {
+		a->title = strdup(title);
 		if (!a->title)
 			return -ENOMEM;
 	}
-	r = fetch_blob(o, ref, &config, "config", &a->config);
-	return r < 0 ? r : fetch_blob(o, ref, &layer, "layer", &a->layer);
+	r = oci_fetch_blob(o, ref, &config, "config", OCI_LIMIT_CONFIG_BYTES, &a->config);
+	return r < 0 ? r : oci_fetch_blob(o, ref, &layer, "layer", OCI_LIMIT_LAYER_BYTES, &a->layer);
 }
 
 static int pull_from(struct oci *o, const struct oci_ref *ref, uint32_t depth, struct oci_artifact *a);
@@ -305,12 +355,14 @@ static int pull_index(struct oci *o, const struct oci_ref *ref, const json_t *ma
 		      struct oci_artifact *a)
 {
 	struct oci_ref child = *ref;
-	struct descriptor d;
+	struct oci_descriptor d;
 	int r;
 
-	if (depth == INDEX_DEPTH)
+	if (depth == OCI_MAX_INDEXES) {
+		oci_limit_hit(OCI_LIMIT_INDEXES);
 		return oci_fail(o, -EBADMSG, "%s: indexes within indexes", ref->repo);
-	r = read_descriptor(o, json_array_get(manifests, 0), "entry in its index", &d);
+	}
+	r = oci_read_descriptor(o, json_array_get(manifests, 0), "entry in its index", &d);
 	if (r < 0)
 		return r;
 	memcpy(child.digest, d.digest, DIGEST_TEXT);
@@ -319,24 +371,21 @@ static int pull_index(struct oci *o, const struct oci_ref *ref, const json_t *ma
 
 static int pull_from(struct oci *o, const struct oci_ref *ref, uint32_t depth, struct oci_artifact *a)
 {
-	json_error_t error;
-	json_t *root, *manifests;
 	char digest[DIGEST_TEXT];
-	int r = fetch_manifest(o, ref, a);
+	int r;
+	json_t *manifests, *root = oci_fetch_manifest(o, ref, &a->manifest, digest, &r);
 
-	if (r < 0)
-		return r;
-	memcpy(digest, a->digest, sizeof(digest));
-	root = json_loadb(a->manifest.p ? a->manifest.p : "", a->manifest.len, 0, &error);
 	if (!root)
-		return oci_fail(o, -EBADMSG, "the manifest of %s is no JSON: %s", ref->repo, error.text);
+		return r;
+	/* Signed is what the tag points to; digests lead from there to everything else. */
+	if (depth == 0 && o->opts.public_key)
+		r = oci_check_signature(o, ref, digest);
 	manifests = json_object_get(root, "manifests");
-	if (json_is_array(manifests))
-		r = pull_index(o, ref, manifests, depth, a);
-	else
-		r = pull_parts(o, ref, root, a);
+	if (r == 0)
+		r = json_is_array(manifests) ? pull_index(o, ref, manifests, depth, a)
+					     : pull_parts(o, ref, root, a);
 	json_decref(root);
-	memcpy(a->digest, digest, sizeof(digest));	/* what the tag points to */
+	memcpy(a->digest, digest, sizeof(digest));
 	return r;
 }
 

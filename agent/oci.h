@@ -9,6 +9,7 @@
 #define TIERCEL_OCI_H
 
 #include "agent/http.h"
+#include "agent/oci_limits.h"
 #include "agent/oci_ref.h"
 
 #define OCI_RULES_CONFIG_TYPE "application/vnd.cncf.falco.rulesfile.config.v1+json"
@@ -16,12 +17,12 @@
 
 struct oci_opts {
 	const char *docker_config;	/* config.json with credentials; NULL: none */
-	const char *user, *password;	/* instead of it */
 	const char *ca_file;
 	bool plain_http;		/* also used for hosts on the loopback interface */
-	bool insecure;
-	uint64_t max_layer;		/* bytes; 0: 64 MiB */
-	uint32_t timeout_ms;		/* of one request; 0: 60 s */
+	const char *public_key;		/* PEM file: artifacts must be signed with its key */
+	uint32_t timeout_ms;		/* of one request; 0: OCI_LIMIT(REQUEST_MS) */
+	bool (*cancelled)(void *ctx);	/* asked about once a second; NULL: never */
+	void *ctx;
 };
 
 struct oci_artifact {
@@ -40,10 +41,15 @@ const char *oci_error(const struct oci *o);
 /* The digest that the tag points to now. 0 or -errno (-ENOENT: no such artifact). */
 int oci_resolve(struct oci *o, const struct oci_ref *ref, char ret_digest[DIGEST_TEXT]);
 /*
- * Fetch and verify. 0 or -errno: -EACCES credentials, -ENOENT, -EFBIG over the bound, -EBADMSG what
- * came is not what the digest or the manifest says, or no rules artifact.
+ * Fetch and verify. 0 or -errno: -EACCES credentials or signature, -ENOENT, -EFBIG over the bound,
+ * -EBADMSG what came is not what the digest or the manifest says, or no rules artifact.
  */
 int oci_pull(struct oci *o, const struct oci_ref *ref, struct oci_artifact *ret);
+/*
+ * The repository of a name in an index.yaml (file or address), as the incumbent's tool has it:
+ * NAME[:TAG][@DIGEST]. 0 or -errno. (oci_catalog.c)
+ */
+int oci_catalog_find(struct oci *o, const char *catalog, const char *name, struct oci_ref *ret);
 /* Upload config, layer and a manifest made of them (title named). Tags: ref->tag and `more`. */
 int oci_push(struct oci *o, const struct oci_ref *ref, const char *const *more, uint32_t nmore,
 	     struct oci_artifact *a);

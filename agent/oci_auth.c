@@ -1,79 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Credentials and tokens of registries: what `docker login` left in config.json, the Bearer and
- * Basic challenges of the distribution specification.
+ * Answers to the challenges of a registry: Basic, and Bearer with a token of a token server, as the
+ * distribution specification has them. What docker calls an identity token is traded by OAuth 2.
  */
 #include "agent/oci_priv.h"
-#include "agent/io.h"
 
-#include <jansson.h>
-#include <openssl/evp.h>
 #include <strings.h>
-
-enum { DOCKER_CONFIG_MAX = 1 << 20, TOKEN_MAX = 64 << 10 };
-
-static void add_base64(struct buf *b, struct str s)
-{
-	char *to = buf_reserve(b, ((size_t)s.len + 2) / 3 * 4 + 1);
-
-	if (to)
-		b->len += (size_t)EVP_EncodeBlock((unsigned char *)to, (const unsigned char *)s.p,
-						  (int)s.len);
-}
-
-/* The entry of a host in "auths": docker writes the bare host, or a URL for its own hub. */
-static json_t *find_auth(json_t *auths, const char *host)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(auths, key, value) {
-		const char *name = strstr(key, "://");
-		size_t n;
-
-		name = name ? name + 3 : key;
-		n = strcspn(name, "/");
-		if (n == strlen(host) && strncasecmp(name, host, n) == 0)
-			return value;
-	}
-	return NULL;
-}
-
-/* "user:password" in base64 goes behind `out`. 1: there are none; 0; -errno. */
-static int docker_credentials(struct oci *o, const char *host, struct buf *out)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	json_error_t error;
-	json_t *root, *entry;
-	const char *auth;
-	int r = io_read_file(o->opts.docker_config, DOCKER_CONFIG_MAX, &text);
-
-	if (r == -ENOENT)
-		return 1;
-	if (r < 0)
-		return oci_fail(o, r, "cannot read '%s': %s", o->opts.docker_config, strerror(-r));
-	root = json_loadb(text.p, text.len, 0, &error);
-	if (!root)
-		return oci_fail(o, -EINVAL, "%s:%d: %s", o->opts.docker_config, error.line, error.text);
-	entry = find_auth(json_object_get(root, "auths"), host);
-	auth = json_string_value(json_object_get(entry, "auth"));
-	if (auth)
-		buf_add_c(out, auth);
-	json_decref(root);
-	return auth ? 0 : 1;
-}
-
-static int basic_credentials(struct oci *o, const char *host, struct buf *out)
-{
-	_cleanup_buf_ struct buf pair = BUF_INIT;
-
-	if (o->opts.user) {
-		buf_printf(&pair, "%s:%s", o->opts.user, o->opts.password ? o->opts.password : "");
-		add_base64(out, buf_str(&pair));
-		return out->err;
-	}
-	return o->opts.docker_config ? docker_credentials(o, host, out) : 1;
-}
 
 /* The value of key="value" (or key=value) in a challenge. */
 static struct str challenge_value(struct str challenge, const char *key)
@@ -99,10 +31,9 @@ static struct str challenge_value(struct str challenge, const char *key)
 	return STR_NONE;
 }
 
-/* A value of a query: everything but letters, digits and -._~ as %XX. */
-static void add_query(struct buf *b, const char *name, struct str value)
+/* "name=value": everything but letters, digits and -._~ as %XX. */
+static void add_pair(struct buf *b, const char *name, struct str value)
 {
-	buf_add_char(b, memchr(b->p, '?', b->len) ? '&' : '?');
 	buf_printf(b, "%s=", name);
 	for (uint32_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.p[i];
@@ -112,6 +43,12 @@ static void add_query(struct buf *b, const char *name, struct str value)
 		else
 			buf_printf(b, "%%%02X", c);
 	}
+}
+
+static void add_query(struct buf *url, const char *name, struct str value)
+{
+	buf_add_char(url, url->len && memchr(url->p, '?', url->len) ? '&' : '?');
+	add_pair(url, name, value);
 }
 
 /* The token server's answer: "token" or "access_token". */
@@ -124,48 +61,87 @@ static int take_token(struct oci *o, const struct http_response *response)
 
 	if (!token)
 		token = json_string_value(json_object_get(root, "access_token"));
-	if (!token || !*token || strlen(token) > TOKEN_MAX || strpbrk(token, "\r\n"))
-		r = oci_fail(o, -EACCES, "the token server's answer has no token");
+	if (token && strlen(token) > OCI_MAX_TOKEN_BYTES) {
+		oci_limit_hit(OCI_LIMIT_TOKEN_BYTES);
+		token = NULL;
+	}
+	if (!token || !*token || strpbrk(token, "\r\n"))
+		r = oci_fail(o, -EACCES, "the token server's answer has no proper token");
 	else
 		buf_printf(&o->authorization, "Authorization: Bearer %s", token);
 	json_decref(root);
 	return r < 0 ? r : o->authorization.err;
 }
 
+struct token_request {
+	struct buf url, form, header;
+	const char *headers[1];
+	struct http_request rq;
+};
+
+static void token_request_done(struct token_request *t)
+{
+	buf_done(&t->url);
+	buf_done(&t->form);
+	buf_done(&t->header);
+}
+
+/* GET with Basic credentials or none, or a POST that trades the identity token. */
+static int make_token_request(const struct oci_call *call, struct str realm, struct str service,
+			      const struct oci_credentials *c, struct token_request *t)
+{
+	_cleanup_buf_ struct buf scope = BUF_INIT;
+
+	*t = (struct token_request){ 0 };
+	buf_printf(&scope, "repository:%s:%s", call->ref->repo, call->actions);
+	buf_add_str(&t->url, realm);
+	if (c->identity.len) {
+		buf_add_c(&t->form, "grant_type=refresh_token&client_id=tiercel&");
+		add_pair(&t->form, "service", service);
+		buf_add_char(&t->form, '&');
+		add_pair(&t->form, "scope", buf_str(&scope));
+		buf_add_char(&t->form, '&');
+		add_pair(&t->form, "refresh_token", buf_str(&c->identity));
+		t->rq.body = buf_str(&t->form);
+	} else {
+		if (service.p)
+			add_query(&t->url, "service", service);
+		add_query(&t->url, "scope", buf_str(&scope));
+	}
+	if (c->basic.len && !c->identity.len) {
+		buf_printf(&t->header, "Authorization: Basic %.*s", STR_ARG(buf_str(&c->basic)));
+		t->headers[0] = t->header.p;
+		t->rq.headers = t->headers;
+		t->rq.nheaders = 1;
+	}
+	t->rq.url = t->url.p;
+	return t->url.err || t->form.err || t->header.err || scope.err ? -ENOMEM : 0;
+}
+
 static int fetch_token(struct oci *o, const struct oci_call *call, struct str challenge,
-		       struct str basic)
+		       const struct oci_credentials *c)
 {
 	struct str realm = challenge_value(challenge, "realm");
 	struct str service = challenge_value(challenge, "service");
-	_cleanup_buf_ struct buf url = BUF_INIT, scope = BUF_INIT, header = BUF_INIT;
+	_cleanup_(token_request_done) struct token_request t = { 0 };
 	struct http_response response = { 0 };
-	struct http_request rq = { 0 };
-	const char *headers[1];
 	int r;
 
 	if (!str_starts(realm, STR("https://")) &&
 	    !(oci_plain_http(o, call->ref->host) && str_starts(realm, STR("http://"))))
 		return oci_fail(o, -EACCES, "%s: the token server '%.*s' is not an https address",
 				call->ref->host, STR_ARG(realm));
-	buf_add_str(&url, realm);
-	if (service.p)
-		add_query(&url, "service", service);
-	buf_printf(&scope, "repository:%s:%s", call->ref->repo, call->actions);
-	add_query(&url, "scope", buf_str(&scope));
-	if (basic.len) {
-		buf_printf(&header, "Authorization: Basic %.*s", STR_ARG(basic));
-		headers[0] = header.p;
-		rq.headers = headers;
-		rq.nheaders = 1;
+	r = make_token_request(call, realm, service, c, &t);
+	if (r == 0) {
+		r = oci_http(o, &t.rq, NULL, &response);
+		if (r < 0)
+			r = oci_fail(o, r, "token server of %s: %s", call->ref->host,
+				     http_error(o->http));
 	}
-	rq.url = url.p;
-	r = url.err || header.err ? -ENOMEM : http_send(o->http, &rq, &response);
-	if (r < 0)
-		r = oci_fail(o, r, "token server of %s: %s", call->ref->host, http_error(o->http));
-	else if (!http_ok(&response))
+	if (r == 0 && !http_ok(&response))
 		r = oci_fail(o, -EACCES, "%s: the token server refuses access to %s (HTTP %ld)",
 			     call->ref->host, call->ref->repo, response.status);
-	else
+	else if (r == 0)
 		r = take_token(o, &response);
 	http_response_done(&response);
 	return r;
@@ -173,20 +149,20 @@ static int fetch_token(struct oci *o, const struct oci_call *call, struct str ch
 
 int oci_authorize(struct oci *o, const struct oci_call *call)
 {
-	_cleanup_buf_ struct buf basic = BUF_INIT, challenge = BUF_INIT;
+	_cleanup_(oci_credentials_done) struct oci_credentials c = { 0 };
+	_cleanup_buf_ struct buf challenge = BUF_INIT;
 	int r;
 
 	buf_add_str(&challenge, http_header(&o->response, "Www-Authenticate"));
 	buf_clear(&o->authorization);
-	r = basic_credentials(o, call->ref->host, &basic);
+	r = oci_credentials_get(o, call->ref->host, &c);
 	if (r < 0)
 		return r;
 	if (challenge.len > 7 && strncasecmp(challenge.p, "Bearer ", 7) == 0)
-		return fetch_token(o, call, str_sub(buf_str(&challenge), 7, (uint32_t)challenge.len),
-				   buf_str(&basic));
-	if (!basic.len)
+		return fetch_token(o, call, str_sub(buf_str(&challenge), 7, (uint32_t)challenge.len), &c);
+	if (!c.basic.len)
 		return oci_fail(o, -EACCES, "%s wants a login: no credentials for it are known",
 				call->ref->host);
-	buf_printf(&o->authorization, "Authorization: Basic %.*s", STR_ARG(buf_str(&basic)));
+	buf_printf(&o->authorization, "Authorization: Basic %.*s", STR_ARG(buf_str(&c.basic)));
 	return o->authorization.err;
 }

@@ -4,7 +4,6 @@
  */
 #include "agent/oci_priv.h"
 
-#include <jansson.h>
 
 static int call_for(struct oci *o, const struct oci_call *call)
 {

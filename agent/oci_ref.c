@@ -6,11 +6,9 @@
 
 #include <ctype.h>
 
-#define SCHEME "oci://"
-
 bool oci_ref_is_url(const char *text)
 {
-	return strncmp(text, SCHEME, strlen(SCHEME)) == 0;
+	return strncmp(text, OCI_SCHEME, strlen(OCI_SCHEME)) == 0;
 }
 
 static int bad(const char **ret_why, const char *why)
@@ -78,7 +76,7 @@ int oci_ref_parse(const char *text, struct oci_ref *ret, const char **ret_why)
 	int e;
 
 	if (oci_ref_is_url(text))
-		text += strlen(SCHEME);
+		text += strlen(OCI_SCHEME);
 	slash = strchr(text, '/');
 	if (!slash)
 		return bad(ret_why, "no '/': HOST/REPOSITORY:TAG is expected");

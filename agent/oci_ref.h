@@ -8,6 +8,8 @@
 
 #include "agent/digest.h"
 
+#define OCI_SCHEME "oci://"
+
 struct oci_ref {
 	char host[256];			/* with port */
 	char repo[256];
