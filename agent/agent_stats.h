@@ -45,6 +45,13 @@ struct agent_reloads {
 	bool last_failed;
 };
 
+/* A bundle from a registry. */
+struct agent_bundle {
+	char artifact[DIGEST_TEXT];	/* in force; "": none */
+	uint64_t last_ok_ns;		/* CLOCK_MONOTONIC of the last look at the registry that worked */
+	uint64_t failures;		/* looks that did not */
+};
+
 struct agent_stats {
 	uint64_t published_ns;		/* CLOCK_MONOTONIC; old: the live thread hangs */
 	uint64_t polls;			/* rounds of the live thread */
@@ -69,6 +76,7 @@ struct agent_stats {
 	bool metadata_asked;		/* container metadata are looked up */
 	struct cri_stats metadata;
 	uint64_t metadata_given_up;	/* waits that ended without */
+	struct agent_bundle bundle;
 
 	char rules_digest[DIGEST_TEXT];
 	uint32_t rules_loaded, rules_active;

@@ -3,6 +3,7 @@
  * From a bundle's files to the rules of this node.
  */
 #include "agent/bundle_load.h"
+#include "agent/bundle_store.h"
 
 void bundle_options_done(struct bundle_options *o)
 {
@@ -39,7 +40,7 @@ int bundle_options_fact(struct bundle_options *o, struct str key, struct str val
 	return 0;
 }
 
-int bundle_options_node(struct bundle_options *o, const struct command *cmd, const char *arg)
+static int take_node(struct bundle_options *o, const struct command *cmd, const char *arg)
 {
 	const char *eq = strchr(arg, '=');
 	struct str key;
@@ -54,6 +55,33 @@ int bundle_options_node(struct bundle_options *o, const struct command *cmd, con
 	return EXIT_OK;
 }
 
+int bundle_options_take(struct bundle_options *o, const struct command *cmd,
+			enum bundle_option_id opt, const char *arg)
+{
+	switch (opt) {
+	case BUNDLE_OPTION_PATH:
+		o->path = arg;
+		return EXIT_OK;
+	case BUNDLE_OPTION_NODE:
+		return take_node(o, cmd, arg);
+	case BUNDLE_OPTION_INDEX:
+		o->remote.index = arg;
+		return EXIT_OK;
+	case BUNDLE_OPTION_KEY:
+		o->remote.public_key = arg;
+		return EXIT_OK;
+	case BUNDLE_OPTION_CA_FILE:
+		o->remote.ca_file = arg;
+		return EXIT_OK;
+	case BUNDLE_OPTION_PLAIN_HTTP:
+		o->remote.plain_http = true;
+		return EXIT_OK;
+	case BUNDLE_OPTION_COUNT:
+		break;
+	}
+	return EXIT_USAGE;
+}
+
 void bundle_content_done(struct bundle_content *c)
 {
 	bundle_files_done(&c->files);
@@ -61,11 +89,60 @@ void bundle_content_done(struct bundle_content *c)
 	*c = (struct bundle_content){ 0 };
 }
 
+/* What was pulled before, if the store has it: the newest, or the one in force. */
+static int take_stored(const struct bundle_options *o, bool newest, struct oci_artifact *ret)
+{
+	int r = -ENOENT;
+
+	if (!o->store)
+		return r;
+	if (newest)
+		r = bundle_store_get(o->store, BUNDLE_NEXT, o->path, o->remote.public_key, ret);
+	return r == 0 ? r : bundle_store_get(o->store, BUNDLE_CURRENT, o->path, o->remote.public_key, ret);
+}
+
+static void keep(const struct bundle_options *o, const struct oci_artifact *a)
+{
+	int r = o->store ? bundle_store_put(o->store, o->path, o->remote.public_key, a) : 0;
+
+	if (r < 0)
+		cli_warn("cannot keep the bundle in '%s': %s", o->store, strerror(-r));
+}
+
+/* From the registry; when that fails the one that was in force, and `error` says why. */
+static int fetch(const struct bundle_options *o, struct bundle_content *c, struct oci_artifact *ret)
+{
+	int r = o->stored_first ? take_stored(o, true, ret) : -ENOENT;
+
+	if (r == 0)
+		return r;
+	r = bundle_remote_pull(&o->remote, o->path, NULL, ret, &c->error);
+	if (r == 0)
+		keep(o, ret);
+	else if (r != -ENOMEM && take_stored(o, false, ret) == 0)
+		c->stored = true;
+	return c->stored ? 0 : r;
+}
+
+static int read_remote(const struct bundle_options *o, struct limits *limits, struct bundle_content *c)
+{
+	struct oci_artifact a = { 0 };
+	int r = fetch(o, c, &a);
+
+	if (r == 0)
+		r = bundle_remote_bundle(o->path, &a, limits, &c->files, &c->error);
+	if (r == 0)
+		memcpy(c->artifact, a.digest, sizeof(c->artifact));
+	oci_artifact_done(&a);
+	return r;
+}
+
 int bundle_content_read(const struct bundle_options *options, struct limits *limits,
 			struct bundle_content *ret)
 {
 	struct bundle_content c = { .options = options, .path = options->path };
-	int r = bundle_files_read(c.path, limits, &c.files, &c.error);
+	int r = oci_ref_is_url(c.path) ? read_remote(options, limits, &c)
+				       : bundle_files_read(c.path, limits, &c.files, &c.error);
 
 	if (r == 0)
 		r = bundle_files_digest(&c.files, c.digest);
@@ -90,8 +167,11 @@ static int full_name(const struct bundle_content *c, const char *path, struct bu
 
 int bundle_content_folders(const struct bundle_content *c, struct io_names *names)
 {
-	int r = c->path ? io_names_add(names, c->path) : 0;
+	int r;
 
+	if (!c->path || oci_ref_is_url(c->path))
+		return 0;
+	r = io_names_add(names, c->path);
 	for (uint32_t i = 0; r == 0 && i < c->files.n; i++) {
 		_cleanup_buf_ struct buf name = BUF_INIT;
 		const char *before = names->n ? names->names[names->n - 1] : "";

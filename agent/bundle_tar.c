@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bundles as .tar.gz. Reading trusts nothing: regular files only, paths stay inside, sizes are
- * bounded after decompression. Nothing is written to disk. Writing gives the same bytes for the same
+ * bounded after decompression, and checksums are checked, which libarchive's gzip does not do. Nothing
+ * is written to disk. Writing gives the same bytes for the same
  * files: no times, no owners, sorted.
  */
 #include "agent/bundle_files.h"
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <zlib.h>
 
 enum { TAR_CHUNK = 64 << 10, FILE_MODE = 0644 };
+
+/* Of zlib: any window, gzip around it; what tar adds to a file, long names included. */
+enum { GZIP_WINDOW = 15 + 16, TAR_OVERHEAD = 4096, GZIP_MAGIC = 0x1f };
 
 struct reader {
 	const char *name;
@@ -151,22 +156,72 @@ static int read_entries(struct reader *r)
 	}
 }
 
+/* One piece more of the stream. 0 or -errno; *ret_end: all members are read. */
+static int inflate_more(struct reader *r, z_stream *z, struct buf *out, bool *ret_end)
+{
+	const uint64_t *max = r->limits->max;
+	unsigned char chunk[TAR_CHUNK];
+	int e;
+
+	z->next_out = chunk;
+	z->avail_out = sizeof(chunk);
+	e = inflate(z, Z_NO_FLUSH);
+	if (e != Z_OK && e != Z_STREAM_END) {
+		buf_printf(r->error, "%s: damaged archive: %s", r->name,
+			   z->msg ? z->msg : "it is truncated");
+		return e == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
+	}
+	buf_add(out, chunk, sizeof(chunk) - z->avail_out);
+	if (out->len > max[LIMIT_BUNDLE_BYTES] + max[LIMIT_BUNDLE_FILES] * TAR_OVERHEAD) {
+		r->bytes = 0;
+		return count_bytes(r, out->len);
+	}
+	if (e == Z_STREAM_END) {
+		*ret_end = z->avail_in == 0 || z->next_in[0] != GZIP_MAGIC;	/* padding */
+		inflateReset(z);
+	}
+	return out->err;
+}
+
+static int gunzip(struct reader *r, struct str archive, struct buf *out)
+{
+	z_stream z = { .next_in = (unsigned char *)(uintptr_t)archive.p, .avail_in = archive.len };
+	bool end = false;
+	int e = 0;
+
+	if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
+		return -ENOMEM;
+	while (e == 0 && !end)
+		e = inflate_more(r, &z, out, &end);
+	inflateEnd(&z);
+	return e;
+}
+
+static int read_tar(struct reader *r, struct str tar)
+{
+	archive_read_support_format_tar(r->a);
+	if (archive_read_open_memory(r->a, tar.p, tar.len) != ARCHIVE_OK)
+		return damaged(r);
+	return read_entries(r);
+}
+
 int bundle_tar_read(const char *name, struct str archive, struct limits *limits,
 		    struct bundle_files *ret, struct buf *error)
 {
 	struct bundle_files files = { 0 };
 	struct reader r = { .name = name, .a = archive_read_new(), .limits = limits,
 			    .files = &files, .error = error };
-	int e;
+	_cleanup_buf_ struct buf tar = BUF_INIT;
+	int e = 0;
 
 	if (!r.a)
 		return -ENOMEM;
-	archive_read_support_filter_gzip(r.a);
-	archive_read_support_format_tar(r.a);
-	if (archive_read_open_memory(r.a, archive.p, archive.len) != ARCHIVE_OK)
-		e = damaged(&r);
-	else
-		e = read_entries(&r);
+	if (str_starts(archive, STR("\x1f\x8b"))) {
+		e = gunzip(&r, archive, &tar);
+		archive = buf_str(&tar);
+	}
+	if (e == 0)
+		e = read_tar(&r, archive);
 	archive_read_free(r.a);
 	if (e < 0) {
 		bundle_files_done(&files);
@@ -212,6 +267,8 @@ int bundle_tar_write(const struct bundle_files *f, struct buf *out)
 		    archive_write_add_filter_gzip(a) == ARCHIVE_OK &&
 		    archive_write_set_options(a, "gzip:!timestamp,gzip:compression-level=9") ==
 			    ARCHIVE_OK &&
+		    /* No zeros behind the end: other readers of gzip refuse them. */
+		    archive_write_set_bytes_in_last_block(a, 1) == ARCHIVE_OK &&
 		    archive_write_open(a, out, NULL, put, NULL) == ARCHIVE_OK;
 
 	for (uint32_t i = 0; good && i < f->n; i++)

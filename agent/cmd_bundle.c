@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tiercel bundle: looks into a rule bundle and packs one for distribution.
+ * tiercel bundle: looks into a rule bundle, packs one, moves one to and from a registry.
  */
-#include "agent/bundle_load.h"
+#include "agent/bundle_transfer.h"
 #include "agent/rules_load.h"
 
-#include <fcntl.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { OPT_NODE, OPT_OUTPUT, OPT_JSON };
+/* The common options but the bundle itself, which is an operand. */
+#define COMMON(option) ((option) - BUNDLE_OPTION_NODE)
+
+enum { OPT_OUTPUT = COMMON(BUNDLE_OPTION_COUNT), OPT_JSON, OPT_FLOATING, OPT_DIGEST };
+enum { ARCHIVE_MODE = 0644, OPERANDS_MAX = 3 };
 
 static const struct cli_option options[] = {
-	[OPT_NODE] = BUNDLE_NODE_OPTION,
-	[OPT_OUTPUT] = { 'o', "output", "FILE.tar.gz", "build: archive to write" },
+	[COMMON(BUNDLE_OPTION_NODE)] = BUNDLE_NODE_OPTION,
+	[COMMON(BUNDLE_OPTION_INDEX)] = { 0, "index", "FILE|URL", BUNDLE_INDEX_HELP },
+	[COMMON(BUNDLE_OPTION_KEY)] = { 0, "key", "FILE", BUNDLE_KEY_HELP },
+	[COMMON(BUNDLE_OPTION_CA_FILE)] = { 0, "ca-file", "FILE", BUNDLE_CA_HELP },
+	[COMMON(BUNDLE_OPTION_PLAIN_HTTP)] = { 0, "plain-http", NULL, BUNDLE_PLAIN_HELP },
+	[OPT_OUTPUT] = { 'o', "output", "FILE|DIR", "build: archive to write; pull: archive (.tar.gz) or "
+						    "new folder" },
 	[OPT_JSON] = { 0, "json", NULL, "inspect: JSON on stdout" },
+	[OPT_FLOATING] = { 0, "floating-tags", NULL, "push: of version X.Y.Z also under the tags X and "
+						     "X.Y" },
+	[OPT_DIGEST] = { 0, "digest-only", NULL, "pull: only print the digest that the name stands for" },
 	{ 0 },
 };
 
@@ -22,21 +32,25 @@ static int bundle_run(const struct command *cmd, int argc, char **argv);
 
 const struct command cmd_bundle = {
 	.name = "bundle",
-	.operands = "ACTION DIR|FILE.tar.gz",
-	.summary = "Look into a rule bundle, or pack one.",
-	.description = "inspect   layers, which of them the node selects, what they define, conflicts, "
-		       "digest\n"
-		       "build     pack the rules of a folder into a .tar.gz; the same rules give the "
-		       "same bytes\n\nExit status: 0 if the rules of the selected layers load, 1 if "
-		       "not, 2 usage.",
+	.operands = "ACTION BUNDLE [TARGET]",
+	.summary = "Look into a rule bundle, pack one, push it to a registry or pull one.",
+	.description = "inspect BUNDLE       layers, which of them the node selects, what they define, "
+		       "conflicts, digest\n"
+		       "build BUNDLE -o FILE  a .tar.gz; the same rules give the same bytes\n"
+		       "push BUNDLE TARGET    to a registry: oci://HOST/REPOSITORY:TAG\n"
+		       "pull BUNDLE -o PATH   from a registry, also rules files pushed by falcoctl\n\n"
+		       "A bundle is a folder with bundle.yaml, a .tar.gz of one, oci://HOST/REPOSITORY:TAG or\n"
+		       "...@sha256:DIGEST, or with --index oci://NAME:TAG. Credentials are those of docker login\n"
+		       "($DOCKER_CONFIG or ~/.docker, config.json).\n\nExit status: 0 if the rules of the "
+		       "selected layers load, 1 if not, 2 usage.",
 	.options = options,
 	.run = bundle_run,
 };
 
 struct bundle_command {
 	struct bundle_options bundle;
-	const char *output;
-	bool json;
+	const char *output, *target;
+	bool json, floating, digest_only;
 	struct limits limits;
 	struct diags diags;
 	struct ruleset *rs;
@@ -186,41 +200,27 @@ static int inspect(struct bundle_command *c)
 	return r == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
-/* Complete or not at all: the archive appears under its name when it is written. */
-static int write_file(const char *path, const struct buf *data)
+/* Only what loads on this node is given away. EXIT_OK or an exit code. */
+static int load_to_give(struct bundle_command *c, const char *nothing)
 {
-	_cleanup_buf_ struct buf temporary = BUF_INIT;
-	int fd, r;
-
-	buf_printf(&temporary, "%s.tmp", path);
-	if (temporary.err)
-		return -ENOMEM;
-	fd = open(temporary.p, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	r = io_write_all(fd, data->p, data->len);
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0 && rename(temporary.p, path) < 0)
-		r = -errno;
-	if (r < 0)
-		unlink(temporary.p);
-	return r;
-}
-
-static int build(struct bundle_command *c)
-{
-	_cleanup_buf_ struct buf out = BUF_INIT;
 	int r = load(c);
 
 	rules_print_diags(&c->diags, false);
 	if (r == -ENOMEM)
 		return cli_fail("out of memory");
-	if (r < 0)
-		return cli_fail("the bundle does not load: nothing is written");
+	return r < 0 ? cli_fail("the bundle does not load: nothing is %s", nothing) : EXIT_OK;
+}
+
+static int build(struct bundle_command *c)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	int e = load_to_give(c, "written"), r;
+
+	if (e != EXIT_OK)
+		return e;
 	if (bundle_tar_write(&c->content.files, &out) < 0)
 		return cli_fail("out of memory");
-	r = write_file(c->output, &out);
+	r = io_write_file(c->output, buf_str(&out), ARCHIVE_MODE);
 	if (r < 0)
 		return cli_fail("cannot write '%s': %s", c->output, strerror(-r));
 	printf("%s: %.*s %.*s, %u files, %zu bytes, %s\n", c->output,
@@ -228,6 +228,40 @@ static int build(struct bundle_command *c)
 	       c->content.files.n, out.len, c->content.digest);
 	return EXIT_OK;
 }
+
+static int push(struct bundle_command *c)
+{
+	int e = load_to_give(c, "pushed");
+	struct bundle_push p = { .remote = &c->bundle.remote, .target = c->target,
+				 .files = &c->content.files, .floating_tags = c->floating };
+
+	if (e != EXIT_OK)
+		return e;
+	p.name = c->view.bundle->name;
+	p.version = c->view.bundle->version;
+	p.required_engine = c->rs->required_engine_version;
+	return bundle_transfer_push(&p);
+}
+
+static int pull(struct bundle_command *c)
+{
+	const struct bundle_pull p = { .remote = &c->bundle.remote, .source = c->bundle.path,
+				       .output = c->output, .digest_only = c->digest_only };
+
+	return bundle_transfer_pull(&p, &c->limits);
+}
+
+static const struct action {
+	const char *name;
+	int operands;			/* with the action's own name */
+	const char *output;		/* what -o is for; NULL: nothing */
+	int (*run)(struct bundle_command *c);
+} actions[] = {
+	{ "inspect", 2, NULL, inspect },
+	{ "build", 2, "no archive to write (-o FILE.tar.gz)", build },
+	{ "push", OPERANDS_MAX, NULL, push },
+	{ "pull", 2, "no folder or archive to write (-o DIR or FILE.tar.gz)", pull },
+};
 
 static int parse_options(struct bundle_command *c, struct cli *cli)
 {
@@ -239,28 +273,38 @@ static int parse_options(struct bundle_command *c, struct cli *cli)
 			c->output = arg;
 		else if (opt == OPT_JSON)
 			c->json = true;
-		else if (bundle_options_node(&c->bundle, cli->cmd, arg) != EXIT_OK)
+		else if (opt == OPT_FLOATING)
+			c->floating = true;
+		else if (opt == OPT_DIGEST)
+			c->digest_only = true;
+		else if (bundle_options_take(&c->bundle, cli->cmd, opt + BUNDLE_OPTION_NODE, arg) != EXIT_OK)
 			return EXIT_USAGE;
 	}
 	if (opt != CLI_DONE)
 		return opt == CLI_HELP ? CLI_HELP : EXIT_USAGE;
-	if (cli->noperands != 2)
+	if (cli->noperands < 2)
 		return cli_usage(cli->cmd, "an action and a bundle are needed");
 	c->bundle.path = cli->operands[1];
+	c->target = cli->noperands == OPERANDS_MAX ? cli->operands[2] : NULL;
 	return EXIT_OK;
 }
 
 static int act(struct bundle_command *c, struct cli *cli)
 {
-	const char *action = cli->operands[0];
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+		const struct action *a = &actions[i];
 
-	if (strcmp(action, "inspect") == 0)
-		return inspect(c);
-	if (strcmp(action, "build") != 0)
-		return cli_usage(cli->cmd, "no action '%s': inspect or build", action);
-	if (!c->output)
-		return cli_usage(cli->cmd, "no archive to write (-o FILE.tar.gz)");
-	return build(c);
+		if (strcmp(cli->operands[0], a->name) != 0)
+			continue;
+		if (cli->noperands < a->operands)
+			return cli_usage(cli->cmd, "no target to push to (oci://HOST/REPOSITORY:TAG)");
+		if (cli->noperands > a->operands)
+			return cli_usage(cli->cmd, "unexpected operand '%s'", cli->operands[a->operands]);
+		if (a->output && !c->output && !(c->digest_only && a->run == pull))
+			return cli_usage(cli->cmd, "%s", a->output);
+		return a->run(c);
+	}
+	return cli_usage(cli->cmd, "no action '%s': inspect, build, push or pull", cli->operands[0]);
 }
 
 static int bundle_run(const struct command *cmd, int argc, char **argv)

@@ -8,15 +8,14 @@
 
 #include <time.h>
 
-enum { OPT_JSON, OPT_CONDITION, OPT_NO_LINT, OPT_LINT, OPT_BUNDLE, OPT_NODE };
+enum { OPT_JSON, OPT_CONDITION, OPT_NO_LINT, OPT_LINT, OPT_BUNDLE };
 
 static const struct cli_option options[] = {
 	[OPT_JSON] = { 0, "json", NULL, "JSON on stdout (shape of the falco_load_results)" },
 	[OPT_CONDITION] = { 0, "condition", "EXPR", "judge one condition instead of files" },
 	[OPT_NO_LINT] = { 0, "no-lint", NULL, "leave out the LINT_ findings" },
 	[OPT_LINT] = { 0, "lint", NULL, "with the LINT_ findings (the default)" },
-	[OPT_BUNDLE] = BUNDLE_OPTION,
-	[OPT_NODE] = BUNDLE_NODE_OPTION,
+	BUNDLE_OPTIONS(OPT_BUNDLE),
 	{ 0 },
 };
 
@@ -131,9 +130,7 @@ static int check_run(const struct command *cmd, int argc, char **argv)
 			lint = false;
 		else if (opt == OPT_LINT)
 			lint = true;
-		else if (opt == OPT_BUNDLE)
-			bundle.path = arg;
-		else if (bundle_options_node(&bundle, cmd, arg) != EXIT_OK)
+		else if (bundle_options_take(&bundle, cmd, opt - OPT_BUNDLE, arg) != EXIT_OK)
 			return EXIT_USAGE;
 	}
 	if (opt != CLI_DONE)

@@ -5,12 +5,11 @@
 #include "agent/cmd.h"
 #include "agent/rules_load.h"
 
-enum { OPT_JSON, OPT_BUNDLE, OPT_NODE };
+enum { OPT_JSON, OPT_BUNDLE };
 
 static const struct cli_option options[] = {
 	[OPT_JSON] = { 0, "json", NULL, "full description as JSON (shape of falco -L)" },
-	[OPT_BUNDLE] = BUNDLE_OPTION,
-	[OPT_NODE] = BUNDLE_NODE_OPTION,
+	BUNDLE_OPTIONS(OPT_BUNDLE),
 	{ 0 },
 };
 
@@ -71,9 +70,7 @@ static int rules_run(const struct command *cmd, int argc, char **argv)
 	while ((opt = cli_next(&cli, &arg)) >= 0) {
 		if (opt == OPT_JSON)
 			json = true;
-		else if (opt == OPT_BUNDLE)
-			bundle.path = arg;
-		else if (bundle_options_node(&bundle, cmd, arg) != EXIT_OK)
+		else if (bundle_options_take(&bundle, cmd, opt - OPT_BUNDLE, arg) != EXIT_OK)
 			return EXIT_USAGE;
 	}
 	if (opt != CLI_DONE)

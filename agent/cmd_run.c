@@ -7,7 +7,7 @@
 #include "agent/live.h"
 
 /* Options of both commands; those from OPT_WRITE on belong to record. */
-enum { OPT_CONFIG = RULE_OPTION_COUNT, OPT_OVERRIDE, OPT_HEARTBEAT, OPT_SECONDS, OPT_RING, OPT_WRITE, OPT_FILTER, OPT_EVENTS, OPT_SIZE,
+enum { OPT_CONFIG = RULE_OPTION_COUNT, OPT_OVERRIDE, OPT_HEARTBEAT, OPT_FOLLOW, OPT_SECONDS, OPT_RING, OPT_WRITE, OPT_FILTER, OPT_EVENTS, OPT_SIZE,
        OPT_FILES, OPT_REDACT };
 
 #define COMMON_OPTIONS                                                                            \
@@ -16,6 +16,8 @@ enum { OPT_CONFIG = RULE_OPTION_COUNT, OPT_OVERRIDE, OPT_HEARTBEAT, OPT_SECONDS,
 	[OPT_OVERRIDE] = { 'o', "option", "KEY=VALUE", "set an option of the configuration, "     \
 						       "repeatable" },                            \
 	[OPT_HEARTBEAT] = { 0, "heartbeat", NULL, "records of start, every minute, and stop" },   \
+	[OPT_FOLLOW] = { 0, "follow", "INTERVAL", "look at the registry of the bundle for a new one, as "  \
+						  "90s or 1h" },                                  \
 	[OPT_SECONDS] = { 'M', "seconds", "N", "stop after N seconds" },                          \
 	[OPT_RING] = { 0, "ring-size", "KIB", "data ring of each CPU, a power of two" }
 
@@ -107,6 +109,13 @@ static int keep_override(struct live_args *a, const char *text)
 		       ? cli_fail("out of memory") : EXIT_OK;
 }
 
+static int keep_follow(struct live_args *a, const char *interval)
+{
+	const char *text = arena_printf(&a->arena, "bundle.follow=%s", interval);
+
+	return text ? keep_override(a, text) : cli_fail("out of memory");
+}
+
 static int parse_option(const struct command *cmd, int opt, const char *arg, struct live_args *a)
 {
 	struct live_opts *o = &a->live;
@@ -124,6 +133,8 @@ static int parse_option(const struct command *cmd, int opt, const char *arg, str
 		return keep_override(a, arg);
 	case OPT_HEARTBEAT:
 		return keep_override(a, "heartbeat.enabled=true");
+	case OPT_FOLLOW:
+		return keep_follow(a, arg);
 	case OPT_SECONDS:
 		return parse_number(cmd, name, arg, UINT32_MAX, &o->max_seconds);
 	case OPT_RING:

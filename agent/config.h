@@ -31,6 +31,11 @@ struct config {
 	unsigned priority;		/* enum rule_priority */
 	unsigned rule_matching;		/* enum config_rule_matching */
 	struct {
+		const char *index, *public_key, *ca_file;
+		uint64_t follow, timeout;
+		bool plain_http;
+	} bundle;
+	struct {
 		struct output_append *v;
 		uint32_t n;
 		bool given;		/* else the suggested fields are appended */

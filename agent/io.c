@@ -140,3 +140,30 @@ int io_write_all(int fd, const void *p, size_t n)
 	}
 	return 0;
 }
+
+static int write_all_synced(const char *path, struct str text, unsigned mode)
+{
+	_cleanup_(io_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = io_write_all(fd, text.p, text.len);
+	return r == 0 && fsync(fd) < 0 ? -errno : r;
+}
+
+int io_write_file(const char *path, struct str text, unsigned mode)
+{
+	_cleanup_buf_ struct buf temporary = BUF_INIT;
+	int r;
+
+	buf_printf(&temporary, "%s.tmp", path);
+	if (temporary.err)
+		return -ENOMEM;
+	r = write_all_synced(temporary.p, text, mode);
+	if (r == 0 && rename(temporary.p, path) < 0)
+		r = -errno;
+	if (r < 0)
+		unlink(temporary.p);
+	return r;
+}

@@ -30,6 +30,12 @@ long io_read_fd(void *ctx, void *buf, size_t n);
 /* Write everything to a file descriptor. 0 or -errno. */
 int io_write_all(int fd, const void *p, size_t n);
 
+/*
+ * A file with this content, complete or not at all: it appears under its name (or replaces what had
+ * the name) when it is written. 0 or -errno.
+ */
+int io_write_file(const char *path, struct str text, unsigned mode);
+
 /* All of a buffer to a stdio stream; an empty buffer has no memory. */
 static inline void io_print(const struct buf *b, FILE *to)
 {

@@ -49,6 +49,8 @@ static void collect(struct live *l)
 	s->internal_alerts = l->internal.sent;
 	s->metadata_asked = l->metadata.cri;
 	metadata_wait_stats(&l->metadata, &s->metadata, &s->metadata_given_up);
+	if (l->follow)
+		bundle_follow_stats(l->follow, &s->bundle);
 }
 
 void live_health_publish(struct live *l)
@@ -69,6 +71,7 @@ void live_health_rules(struct live *l)
 	s->rules_loaded = l->rules->nrules;
 	s->rules_active = l->rules->nactive;
 	s->rules_last_good = l->rules->last_good;
+	memcpy(s->bundle.artifact, l->rules->artifact, sizeof(s->bundle.artifact));
 	snprintf(s->rules_digest, sizeof(s->rules_digest), "%s", l->rules->digest);
 }
 

@@ -7,6 +7,7 @@
 #define TIERCEL_LIVE_PRIV_H
 
 #include "agent/agent_stats.h"
+#include "agent/bundle_follow.h"
 #include "agent/clock.h"
 #include "agent/control.h"
 #include "agent/heartbeat.h"
@@ -37,6 +38,7 @@ struct live {
 
 	struct live_rules *rules;	/* in force; NULL: none */
 	struct reload *reload;		/* NULL: without rules */
+	struct bundle_follow *follow;	/* NULL: no bundle that changes by itself */
 
 	struct webserver *webserver;	/* NULL: not configured */
 	struct control *control;	/* NULL: not configured, or another sensor has the socket */

@@ -3,11 +3,13 @@
  * Making the rules of a live run, see live_rules.h.
  */
 #include "agent/live_rules.h"
+#include "agent/bundle_store.h"
 
 struct load {
 	const struct live_rules_spec *spec;
 	const struct config *config;
 	const struct tiercel *engine;
+	bool start;
 	struct limits limits;		/* of the loader: the engine's belong to another thread */
 	struct diags diags;
 	struct live_rules *rules;
@@ -22,6 +24,7 @@ void live_rules_free(struct live_rules *r)
 	io_names_done(&r->paths);
 	rule_options_done(&r->options);
 	config_free(r->config);
+	free(r->unasked);
 	free(r);
 }
 
@@ -66,6 +69,8 @@ static int take_choices(struct load *l)
 		return -ENOMEM;
 	if (rules_given(l))
 		o->bundle.path = NULL;
+	o->bundle.store = l->config->state_directory[0] ? l->config->state_directory : NULL;
+	o->bundle.stored_first = !l->start && l->config->bundle.follow;
 	for (uint32_t i = 0; i < l->spec->nchoices; i++) {
 		const struct rule_choice *c = &l->spec->choices[i];
 		int r = 0;
@@ -137,6 +142,17 @@ static int compile_bundle(struct load *l)
 	return r;
 }
 
+/* The digest in the registry, and why it could not be asked. */
+static int take_origin(struct live_rules *rules)
+{
+	const struct bundle_content *layers = &rules->bundle.layers;
+
+	memcpy(rules->artifact, layers->artifact, sizeof(rules->artifact));
+	free(rules->unasked);
+	rules->unasked = layers->stored ? strdup(layers->error.p) : NULL;
+	return layers->stored && !rules->unasked ? -ENOMEM : 0;
+}
+
 static int compile_files(struct load *l, const struct io_names *files,
 			 const struct bundle_options *bundle)
 {
@@ -144,6 +160,8 @@ static int compile_files(struct load *l, const struct io_names *files,
 
 	rules_bundle_done(&l->rules->bundle);
 	r = rules_bundle_read(files, bundle, &l->limits, &l->rules->bundle);
+	if (r == 0)
+		r = take_origin(l->rules);
 	if (r == 0)
 		r = bundle_content_folders(&l->rules->bundle.layers, &l->rules->paths);
 	return r == 0 ? compile_bundle(l) : r;
@@ -170,9 +188,8 @@ static int fall_back(struct load *l)
 int live_rules_load(const struct live_rules_spec *spec, const struct config *config,
 		    const struct tiercel *engine, struct buf *ret_problems, struct live_rules **ret)
 {
-	struct load l = { .spec = spec, .config = config, .engine = engine,
+	struct load l = { .spec = spec, .config = config, .engine = engine, .start = config != NULL,
 			  .rules = calloc(1, sizeof(struct live_rules)) };
-	bool start = config != NULL;
 	int r;
 
 	if (!l.rules)
@@ -189,7 +206,7 @@ int live_rules_load(const struct live_rules_spec *spec, const struct config *con
 	if (r == 0)
 		r = compile_files(&l, &l.rules->options.files, &l.rules->options.bundle);
 	rules_render_diags(&l.diags, l.rules->options.warnings || r < 0, ret_problems);
-	if (r == -EINVAL && start && spec->keep_last_good && config->state_directory[0] &&
+	if (r == -EINVAL && config && spec->keep_last_good && config->state_directory[0] &&
 	    fall_back(&l) == 0)
 		r = 0;
 	diags_done(&l.diags);
@@ -200,11 +217,25 @@ int live_rules_load(const struct live_rules_spec *spec, const struct config *con
 	return r;
 }
 
-void live_rules_save(struct live_rules *r, const char *state_dir)
+static void save_files(const struct live_rules *r, const char *state_dir)
 {
-	int err = r->last_good || !state_dir[0] ? 0 : rules_bundle_save(&r->bundle, state_dir);
+	int err = rules_bundle_save(&r->bundle, state_dir);
 
 	if (err < 0)
 		cli_warn("cannot remember the rules in '%s': %s", state_dir, strerror(-err));
+}
+
+void live_rules_save(struct live_rules *r, const struct live_rules_spec *spec, const char *state_dir)
+{
+	int err;
+
+	if (state_dir[0] && !r->last_good && spec->keep_last_good)
+		save_files(r, state_dir);
+	if (state_dir[0] && r->artifact[0] && !r->unasked) {
+		err = bundle_store_activate(state_dir, r->artifact);
+		if (err < 0)
+			cli_warn("cannot make the bundle the current one in '%s': %s", state_dir,
+				 strerror(-err));
+	}
 	rules_bundle_done(&r->bundle);
 }

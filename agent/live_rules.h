@@ -33,6 +33,8 @@ struct live_rules {
 	struct rules_bundle bundle;	/* empty once it was saved */
 	char digest[DIGEST_TEXT];	/* of the rules files */
 	char config_digest[DIGEST_TEXT];	/* of the options in force */
+	char artifact[DIGEST_TEXT];	/* of the bundle in its registry; "": not from one */
+	char *unasked;			/* why the registry was not asked: it is the stored one */
 	struct tiercel_plan *plan;	/* NULL once it is active */
 	uint32_t nrules, nactive;
 	bool last_good;			/* not what was asked for: that did not load */
@@ -45,7 +47,7 @@ struct live_rules {
 int live_rules_load(const struct live_rules_spec *spec, const struct config *config,
 		    const struct tiercel *engine, struct buf *ret_problems, struct live_rules **ret);
 /* Remember them in the state directory, best effort: what goes wrong is printed. */
-void live_rules_save(struct live_rules *r, const char *state_dir);
+void live_rules_save(struct live_rules *r, const struct live_rules_spec *spec, const char *state_dir);
 /* Any thread. */
 void live_rules_free(struct live_rules *r);
 

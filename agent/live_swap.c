@@ -19,6 +19,20 @@ static struct tiercel_plan *activate(struct live *l, struct live_rules *rules)
 	return old;
 }
 
+/* The bundle in force is not, or may not be, the one that its name stands for. */
+static void tell_bundle_problem(struct live *l, const char *problem)
+{
+	struct internal_builder b;
+
+	cli_warn("the bundle in force stays: %s", problem);
+	internal_alert_begin(&b, "tiercel internal: bundle update failure", PRIO_CRITICAL);
+	internal_alert_text(&b, "problem", "%s", problem);
+	internal_alert_text(&b, "bundle.name", "%s", l->rules->options.bundle.path);
+	internal_alert_text(&b, "bundle.digest", "%s", l->rules->artifact);
+	internal_alert_send(&l->internal, &b, "The rule bundle cannot be updated, the one in force stays: %s",
+			    problem);
+}
+
 int live_swap_start(struct live *l)
 {
 	_cleanup_buf_ struct buf problems = BUF_INIT;
@@ -33,8 +47,7 @@ int live_swap_start(struct live *l)
 		return cli_fail("out of memory while loading rules");
 	if (r < 0)
 		return cli_fail("the rules do not load");
-	if (l->opts->rules_spec.keep_last_good)
-		live_rules_save(rules, l->opts->config->state_directory);
+	live_rules_save(rules, &l->opts->rules_spec, l->opts->config->state_directory);
 	activate(l, rules);
 	if (rules->last_good) {
 		struct internal_builder b;
@@ -46,8 +59,31 @@ int live_swap_start(struct live *l)
 		internal_alert_text(&b, "rules.digest", "%s", rules->digest);
 		internal_alert_send(&l->internal, &b, "The configured rules do not load; running with "
 				    "the last good ones: %.*s", STR_ARG(buf_str(&problems)));
+	} else if (rules->unasked) {
+		tell_bundle_problem(l, rules->unasked);
 	}
 	return EXIT_OK;
+}
+
+static void follow_bundle(struct live *l)
+{
+	const struct bundle_options *o = &l->rules->options.bundle;
+	const struct config *c = l->opts->config;
+	int r;
+
+	if (!c->bundle.follow || !o->path)
+		return;
+	if (!oci_ref_is_url(o->path)) {
+		cli_warn("bundle.follow has no effect: '%s' is not in a registry", o->path);
+		return;
+	}
+	if (!c->state_directory[0]) {
+		cli_warn("bundle.follow has no effect: it needs a state_directory");
+		return;
+	}
+	r = bundle_follow_new(o, l->rules->artifact, c->bundle.follow, l->reload, &l->follow);
+	if (r < 0)
+		cli_warn("the registry is not followed: %s", strerror(-r));
 }
 
 void live_swap_follow(struct live *l)
@@ -59,6 +95,8 @@ void live_swap_follow(struct live *l)
 	r = reload_new(&l->opts->rules_spec, l->opts->config, l->engine, l->rules, &l->reload);
 	if (r < 0)
 		cli_warn("rules will not be loaded again: %s", strerror(-r));
+	else
+		follow_bundle(l);
 }
 
 /* Whoever asked for the reload at the control socket is told. */
@@ -101,6 +139,10 @@ static void accept(struct live *l, struct live_rules *rules, uint64_t compile_ns
 	l->stats.reloads.last_compile_ns = compile_ns;
 	l->stats.reloads.last_swap_ns = clock_mono_ns() - start;
 	reload_retire(l->reload, old);
+	if (rules->unasked)
+		tell_bundle_problem(l, rules->unasked);
+	if (l->follow)
+		bundle_follow_active(l->follow, &rules->options.bundle, rules->artifact);
 	cli_say("rules loaded: %u active, compiled in %" PRIu64 " ms, swapped in %" PRIu64 " us",
 		rules->nactive, (uint64_t)(compile_ns / NS_PER_MS),
 		l->stats.reloads.last_swap_ns / 1000);
@@ -122,11 +164,21 @@ static int widen(struct live *l, const struct live_rules *rules)
 							    tiercel_plan_events(rules->plan));
 }
 
+static void check_follow(struct live *l)
+{
+	char *problem = l->follow ? bundle_follow_problem(l->follow) : NULL;
+
+	if (problem)
+		tell_bundle_problem(l, problem);
+	free(problem);
+}
+
 void live_swap_check(struct live *l)
 {
 	struct reload_result result;
 	int r;
 
+	check_follow(l);
 	if (!l->reload || !reload_take(l->reload, &result))
 		return;
 	if (!result.rules) {
@@ -146,6 +198,8 @@ void live_swap_check(struct live *l)
 
 void live_swap_done(struct live *l)
 {
+	bundle_follow_free(l->follow);
+	l->follow = NULL;
 	reload_free(l->reload);
 	l->reload = NULL;
 }

@@ -4,6 +4,7 @@
  */
 #include "agent/metrics.h"
 #include "agent/clock.h"
+#include "agent/oci_limits.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -16,7 +17,7 @@ struct metrics_sample {
 	struct buf *out;
 	const char *hostname;
 	uint64_t now_ns, boot_ns, cpus, pss_bytes, cgroup_bytes, discarded;
-	double cpu_ratio, event_age;
+	double cpu_ratio, event_age, bundle_age;
 	struct agent_usage usage;
 	struct health health;
 };
@@ -106,6 +107,12 @@ static void rules_digest(const struct metrics_sample *m, const char *name)
 	single(m->out, name, "digest", str_from(m->s->rules_digest), 1);
 }
 
+static void bundle_digest(const struct metrics_sample *m, const char *name)
+{
+	if (m->s->bundle.artifact[0])
+		single(m->out, name, "digest", str_from(m->s->bundle.artifact), 1);
+}
+
 /* Falco's form: a tag is a label of its own, with the characters that a label can have. */
 static void tag_label(struct buf *b, struct str tag)
 {
@@ -171,6 +178,9 @@ static void limit_hits(const struct metrics_sample *m, const char *name)
 {
 	for (unsigned i = 0; i < LIMIT_COUNT; i++)
 		single(m->out, name, "limit", str_from(limit_infos[i].counter), m->s->limit_hits[i]);
+	for (unsigned i = 0; i < OCI_LIMIT_COUNT; i++)
+		single(m->out, name, "limit", str_from(oci_limit_counters[i]),
+		       atomic_load_explicit(&oci_limit_hits[i], memory_order_relaxed));
 }
 
 static void health_checks(const struct metrics_sample *m, const char *name)
@@ -227,6 +237,8 @@ static void take_sample(struct metrics_sample *m)
 	m->cpu_ratio = age > 0 ? m->usage.cpu_seconds / age : 0;
 	m->event_age = s->last_event_mono_ns ?
 			       (double)(m->now_ns - s->last_event_mono_ns) / NS_PER_S : age;
+	m->bundle_age = s->bundle.last_ok_ns ?
+				(double)(m->now_ns - s->bundle.last_ok_ns) / NS_PER_S : 0;
 	for (uint32_t i = 0; i < s->noutputs; i++)
 		m->discarded += s->outputs[i].stats.discarded;
 	health_of(s, m->now_ns, &m->health);

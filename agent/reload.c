@@ -145,8 +145,7 @@ static void compile(struct reload *r, bool forced)
 	free(r->problems);
 	r->problems = NULL;
 	follow(r, rules);
-	if (r->spec->keep_last_good)
-		live_rules_save(rules, rules->config->state_directory);
+	live_rules_save(rules, r->spec, rules->config->state_directory);
 	publish(r, (struct reload_result){ .rules = rules,
 					   .compile_ns = clock_mono_ns() - start });
 }

@@ -86,6 +86,21 @@ static int take_facts(struct rule_options *o, const struct config *c, const stru
 	return 0;
 }
 
+static const char *or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+static void take_bundle(struct bundle_options *o, const struct config *c)
+{
+	o->path = or_null(c->rules_bundle);
+	o->remote = (struct bundle_remote_opts){ .index = or_null(c->bundle.index),
+						 .public_key = or_null(c->bundle.public_key),
+						 .ca_file = or_null(c->bundle.ca_file),
+						 .plain_http = c->bundle.plain_http,
+						 .timeout_ms = (uint32_t)c->bundle.timeout };
+}
+
 /*
  * Who the node is, as fields static.NAME, which every alert has. A node that is called like the host
  * is in every alert already.
@@ -120,7 +135,7 @@ int rule_options_config(struct rule_options *o, const struct config *c, const st
 	int e = take_facts(o, c, id) < 0 || take_statics(o, id) < 0 ? cli_fail("out of memory")
 								      : EXIT_OK;
 
-	o->bundle.path = c->rules_bundle[0] ? c->rules_bundle : NULL;
+	take_bundle(&o->bundle, c);
 	o->match_all = c->rule_matching == RULE_MATCHING_ALL;
 	o->priority = (enum rule_priority)c->priority;
 	o->text = !c->json_output;
@@ -142,14 +157,11 @@ int rule_options_take(struct rule_options *o, const struct command *cmd, int opt
 {
 	struct str text = str_from(arg);
 
+	if (opt >= RULE_OPTION_BUNDLE && opt < RULE_OPTION_MATCHING)
+		return bundle_options_take(&o->bundle, cmd, opt - RULE_OPTION_BUNDLE, arg);
 	switch ((enum rule_option_id)opt) {
 	case RULE_OPTION_FILES:
 		return rules_add_path(&o->files, arg) < 0 ? EXIT_FAILED : EXIT_OK;
-	case RULE_OPTION_BUNDLE:
-		o->bundle.path = arg;
-		return EXIT_OK;
-	case RULE_OPTION_NODE:
-		return bundle_options_node(&o->bundle, cmd, arg);
 	case RULE_OPTION_MATCHING:
 		return cli_rule_matching(cmd, arg, &o->match_all);
 	case RULE_OPTION_PRIORITY:
@@ -176,6 +188,7 @@ int rule_options_take(struct rule_options *o, const struct command *cmd, int opt
 	case RULE_OPTION_WARNINGS:
 		o->warnings = true;
 		return EXIT_OK;
+	case RULE_OPTION_BUNDLE:
 	case RULE_OPTION_COUNT:
 		break;
 	}

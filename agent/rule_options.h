@@ -12,7 +12,8 @@
 #include "agent/rules_load.h"
 
 enum rule_option_id {
-	RULE_OPTION_FILES, RULE_OPTION_BUNDLE, RULE_OPTION_NODE, RULE_OPTION_MATCHING,
+	RULE_OPTION_FILES, RULE_OPTION_BUNDLE,
+	RULE_OPTION_MATCHING = RULE_OPTION_BUNDLE + BUNDLE_OPTION_COUNT,
 	RULE_OPTION_PRIORITY, RULE_OPTION_ENABLE, RULE_OPTION_DISABLE, RULE_OPTION_ENABLE_TAG,
 	RULE_OPTION_DISABLE_TAG, RULE_OPTION_APPEND,
 	RULE_OPTION_STATIC, RULE_OPTION_NO_SUGGESTED, RULE_OPTION_TEXT, RULE_OPTION_ISO8601,
@@ -22,8 +23,7 @@ enum rule_option_id {
 
 #define RULE_OPTIONS                                                                              \
 	[RULE_OPTION_FILES] = { 'r', "rules", "FILE|DIR", "rules to evaluate, repeatable" },      \
-	[RULE_OPTION_BUNDLE] = BUNDLE_OPTION,                                                     \
-	[RULE_OPTION_NODE] = BUNDLE_NODE_OPTION,                                                  \
+	BUNDLE_OPTIONS(RULE_OPTION_BUNDLE),                                                       \
 	[RULE_OPTION_MATCHING] = { 0, "rule-matching", "first|all",                               \
 				   "one alert per event (default) or one per matching rule" },    \
 	[RULE_OPTION_PRIORITY] = { 0, "priority", "NAME", "only rules at least that urgent" },    \

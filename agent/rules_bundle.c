@@ -5,13 +5,14 @@
  */
 #include "agent/rules_bundle.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define LINK_NAME "rules"
 #define ARCHIVE_NAME "bundle.tar.gz"
+
+enum { FILE_MODE = 0600 };
 
 void rules_bundle_done(struct rules_bundle *b)
 {
@@ -69,17 +70,6 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int write_file(const char *path, struct str text)
-{
-	_cleanup_(io_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = io_write_all(fd, text.p, text.len);
-	return r == 0 && fsync(fd) < 0 ? -errno : r;
-}
-
 static void remove_dir(const char *dir)
 {
 	_cleanup_buf_ struct buf archive = BUF_INIT;
@@ -105,7 +95,7 @@ static int write_archive(const struct rules_bundle *b, const char *dir)
 	r = bundle_tar_write(&b->layers.files, &archive);
 	buf_printf(&path, "%s/" ARCHIVE_NAME, dir);
 	if (r == 0)
-		r = path.err ? path.err : write_file(path.p, buf_str(&archive));
+		r = path.err ? path.err : io_write_file(path.p, buf_str(&archive), FILE_MODE);
 	return r;
 }
 
@@ -116,7 +106,7 @@ static int write_files(const struct rules_bundle *b, const char *dir)
 		int r;
 
 		buf_printf(&path, "%s/%05u-%.200s.yaml", dir, i, base_name(b->v[i].name));
-		r = path.err ? path.err : write_file(path.p, buf_str(&b->v[i].text));
+		r = path.err ? path.err : io_write_file(path.p, buf_str(&b->v[i].text), FILE_MODE);
 		if (r < 0)
 			return r;
 	}

@@ -45,7 +45,7 @@ expect "the condition of a layer is part of its rules" 0 'container.image.reposi
 expect "check of a bundle" 0 'ok, 0 errors, 0 warnings' "$tiercel" check --bundle "$b"
 expect "wrong identity" 2 "did you mean 'cluster'" "$tiercel" check --bundle "$b" --node clustr=a
 expect "identity without a value" 2 'KEY=VALUE' "$tiercel" check --bundle "$b" --node cluster
-expect "unknown action" 2 'inspect or build' "$tiercel" bundle look "$b"
+expect "unknown action" 2 'inspect, build, push or pull' "$tiercel" bundle look "$b"
 expect "build without a name" 2 'no archive to write' "$tiercel" bundle build "$b"
 expect "missing bundle" 1 'No such file' "$tiercel" check --bundle "$tmp/none"
 mkdir "$tmp/empty"
