@@ -4,6 +4,7 @@
  */
 #include "agent/host.h"
 
+#include <limits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,4 +26,16 @@ void host_alert_opts(struct alert_opts *ret_opts)
 					 .hostname = str_from(name) };
 	if (localtime_r(&now, &tm))
 		ret_opts->tz_offset_s = (int32_t)tm.tm_gmtoff;
+}
+
+const char *host_root(void)
+{
+	static char root[PATH_MAX];	/* lives as long as the process */
+	const char *env = getenv("HOST_ROOT");
+	size_t len = env ? strlen(env) : 0;
+
+	while (len > 0 && env[len - 1] == '/')
+		len--;
+	snprintf(root, sizeof(root), "%.*s", (int)MIN(len, sizeof(root) - 1), env ? env : "");
+	return root;
 }

@@ -4,6 +4,7 @@
  * outputs. Attach first, then snapshot, then drain, so nothing in between is missed.
  */
 #include "agent/cmd.h"
+#include "agent/host.h"
 #include "agent/live_priv.h"
 #include "agent/print_event.h"
 
@@ -211,6 +212,7 @@ static int start_source(struct live *l)
 	int r;
 
 	opts.events = &events;
+	opts.host_root = host_root();
 	r = source_ring_open(&opts, &error, &l->source);
 	if (r < 0)
 		return cli_fail("%.*s", STR_ARG(buf_str(&error)));
@@ -220,7 +222,8 @@ static int start_source(struct live *l)
 	if (r == 0)
 		r = l->source->ops->set_events(l->source, &events);
 	if (r < 0)
-		return cli_fail("cannot start the sensor: %s", strerror(-r));
+		return cli_fail("cannot read the start state below '%s/proc': %s", host_root(),
+				strerror(-r));
 	live_swap_follow(l);
 	start_control(l);
 	live_health_start(l);

@@ -2,6 +2,7 @@
 /* Metadata of containers for the engine, see metadata_wait.h. */
 #include "agent/metadata_wait.h"
 #include "agent/clock.h"
+#include "agent/host.h"
 
 enum { WAITING_POLL_MS = 2 };
 
@@ -25,7 +26,6 @@ static void container_new(void *ctx, struct container *c)
 int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool recording,
 		       struct state_hooks *ret_hooks)
 {
-	const char *root = getenv("HOST_ROOT");
 	int r;
 
 	*m = (struct metadata_wait){ 0 };
@@ -35,7 +35,7 @@ int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool rec
 	m->wait_ns = recording ? 0 : c->container_metadata.wait * NS_PER_MS;
 	m->opts = (struct cri_opts){ .sockets = c->container_metadata.sockets.v,
 				     .nsockets = c->container_metadata.sockets.n,
-				     .root = root ? root : "" };
+				     .root = host_root() };
 	r = cri_new(&m->opts, &m->cri);
 	if (r < 0)
 		return r;

@@ -6,7 +6,6 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/statfs.h>
@@ -317,11 +316,16 @@ static uint64_t pidns_start(const struct snap *s, const struct pidns_list *l, in
 	return s->boot_ns;
 }
 
-static int64_t fd_limit(int64_t pid)
+/* Not prlimit(): the number of a process means nothing to us in another pid namespace. */
+static int64_t fd_limit(const struct snap *s, const char *dir, struct buf *text)
 {
-	struct rlimit lim;
+	static const char row[] = "\nMax open files";
+	const char *p;
+	char path[96];
 
-	return prlimit(pid, RLIMIT_NOFILE, NULL, &lim) ? -1 : (int64_t)lim.rlim_cur;
+	snprintf(path, sizeof(path), "%s/limits", dir);
+	p = snap_read(s, path, text) ? strstr(text->p, row) : NULL;
+	return p ? line_number(p + strlen(row), 0, 10) : -1;
 }
 
 /* What the threads of a process share; strings stay in the scratch. */
@@ -345,7 +349,7 @@ static void take_shared(struct snap *s, const struct pidns_list *ns, const char 
 	r->cwd = snap_link(s, path, w->cwd, sizeof(w->cwd));
 	snprintf(path, sizeof(path), "%s/root", dir);
 	r->root = snap_link(s, path, w->root, sizeof(w->root));
-	r->fdlimit = fd_limit(pid);
+	r->fdlimit = fd_limit(s, dir, &w->text);
 	r->pidns_init_start_ts = r->flags & SNAP_MARK_IN_PIDNS ? pidns_start(s, ns, pid) : s->boot_ns;
 	take_exe(s, dir, w, r);
 }

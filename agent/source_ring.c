@@ -6,6 +6,7 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <limits.h>
 #include <linux/io_uring.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -580,6 +581,18 @@ static const struct source_ops ring_ops = {
 	.close = ring_close,
 };
 
+/* As the kernel side sees it, which knows no pid namespace but the first; /proc there is the host's. */
+static uint32_t own_tgid(const struct source_ring *s)
+{
+	char path[PATH_MAX], link[16];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/proc/self", s->host_root);
+	n = readlink(path, link, sizeof(link) - 1);
+	link[MAX(n, 0)] = '\0';
+	return n > 0 ? (uint32_t)strtoul(link, NULL, 10) : (uint32_t)getpid();
+}
+
 int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 		     struct source **ret)
 {
@@ -610,7 +623,7 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 	}
 	fill_numbers32(&s->skel->bss->config);
 	s->skel->bss->config.snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
-	s->skel->bss->config.own_tgid = opts->report_self ? 0 : getpid();
+	s->skel->bss->config.own_tgid = opts->report_self ? 0 : own_tgid(s);
 	/* Of a process that ends before the snapshot comes to it nothing is reported but its life. */
 	start = source_syscalls_state(opts->events);
 	set_interest(s, &start);
