@@ -36,7 +36,9 @@ buildah config --entrypoint '["/usr/bin/tiercel"]' --cmd 'run -c /etc/tiercel/ti
 	--label org.opencontainers.image.licenses=Apache-2.0 "$container"
 buildah commit --quiet --timestamp 0 "$container" "tiercel:$version" >/dev/null
 rm -f "$archive"
+# The whole of the name that kubelet makes of "image: tiercel:VERSION": an archive that was imported on a
+# node, without a registry, is found.
 buildah push --quiet --signature-policy "$work/policy.json" "tiercel:$version" \
-	"oci-archive:$archive:tiercel:$version" >/dev/null
+	"oci-archive:$archive:docker.io/library/tiercel:$version" >/dev/null
 buildah rm "$container" >/dev/null
 echo "$archive"
