@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 BUILD = os.environ.get("BUILD", "build")
 PATIENCE = 60
 SERVICE = "runtime.v1.RuntimeService"
+HOST_NETWORK = {1: 2, 2: 0, 3: 0}       # NamespaceOption: network of the node, pid and ipc of the pod
 
 pool = descriptor_pool.DescriptorPool()
 with open(BUILD + "/agent/proto/cri.bin", "rb") as f:
@@ -188,10 +189,15 @@ class Containerd:
         here = os.path.dirname(os.path.abspath(__file__))
         subprocess.run([here + "/../../kernel-tests/oci_image.py", shutil.which("busybox"), tar, "/bin/busybox",
                         "sleep", "100000"], check=True)
-        done = subprocess.run(["ctr", "-a", self.socket, "-n", "k8s.io", "image", "import", tar],
+        self.import_image(tar)
+
+    def import_image(self, tar):
+        """The name of the image of an archive."""
+        done = subprocess.run(["ctr", "-a", self.socket, "-n", "k8s.io", "image", "import", tar], text=True,
                               capture_output=True)
         if done.returncode:
-            raise Unusable("the image cannot be imported")
+            raise Unusable("the image cannot be imported: " + done.stderr[-200:])
+        return done.stdout.split()[1]       # unpacking NAME (DIGEST)...done
 
     def call(self, method, fields, timeout=PATIENCE):
         return self.channel.unary_unary("/%s/%s" % (SERVICE, method))(wire(fields), timeout=timeout)
@@ -202,21 +208,28 @@ class Containerd:
     def pod(self, name, namespace="default", uid="uid-1", own_labels=(), command=("sleep", "1000"), privileged=False,
             mounts=()):
         """A pod with one container that is created, not started: (sandbox id, container id)."""
-        host = {1: 2, 2: 0, 3: 0}
-        sandbox = {1: {1: name, 2: uid, 3: namespace, 4: 0}, 3: self.folder + "/logs", 6: labels(dict(own_labels)),
-                   8: {2: {1: host, 6: int(privileged)}}}
-        try:
-            pod = self._id(self.call("RunPodSandbox", {1: sandbox}))
-        except grpc.RpcError as e:
-            raise Unusable("a pod cannot be made: " + (e.details() or "")[-200:]) from None
-        self.pods.append(pod)
+        pod, sandbox = self.sandbox(name, namespace, uid, own_labels, privileged)
         config = {1: {1: "main", 2: 0}, 2: {1: "localhost/ktest/busybox:1"}, 3: ["/bin/busybox"], 4: list(command),
                   7: [{1: inside, 2: outside, 3: int(ro)} for outside, inside, ro in mounts],
                   9: labels({"io.kubernetes.container.name": "main", "io.kubernetes.pod.name": name,
                              "io.kubernetes.pod.namespace": namespace, "io.kubernetes.pod.uid": uid}),
-                  15: {2: {2: int(privileged), 3: host}}}
-        container = self._id(self.call("CreateContainer", {1: pod, 2: config, 3: sandbox}))
-        return pod, container
+                  15: {2: {2: int(privileged), 3: HOST_NETWORK}}}
+        return pod, self.create(pod, sandbox, config)
+
+    def sandbox(self, name, namespace="default", uid="uid-1", own_labels=(), privileged=False):
+        """A pod without containers: (id, its configuration)."""
+        config = {1: {1: name, 2: uid, 3: namespace, 4: 0}, 3: self.folder + "/logs", 6: labels(dict(own_labels)),
+                  8: {2: {1: HOST_NETWORK, 6: int(privileged)}}}
+        try:
+            pod = self._id(self.call("RunPodSandbox", {1: config}))
+        except grpc.RpcError as e:
+            raise Unusable("a pod cannot be made: " + (e.details() or "")[-200:]) from None
+        self.pods.append(pod)
+        return pod, config
+
+    def create(self, pod, sandbox, config):
+        """A container (runtime.v1.ContainerConfig by field numbers) in a pod: its id."""
+        return self._id(self.call("CreateContainer", {1: pod, 2: config, 3: sandbox}))
 
     def start(self, container):
         self.call("StartContainer", {1: container})

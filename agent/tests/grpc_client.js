@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A subscriber with @grpc/grpc-js. usage: grpc_client.js ADDRESS ALERTS [FOLDER-WITH-CERTIFICATES]
-// Prints "subscribed", then what it got.
+// A subscriber with @grpc/grpc-js. usage: grpc_client.js ADDRESS ALERTS|all [FOLDER-WITH-CERTIFICATES]
+// Prints "subscribed", then what it got; with "all" each alert as JSON until the server ends the stream.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -38,8 +38,12 @@ function get() {
 const numbers = [];
 const sub = client.sub();
 sub.on('metadata', () => console.log('subscribed'));
-sub.on('error', fail);
+sub.on('error', (e) => want === 'all' && e.code === grpc.status.UNAVAILABLE ? process.exit(0) : fail(e));
 sub.on('data', (alert) => {
+	if (want === 'all') {
+		console.log(JSON.stringify(alert));
+		return;
+	}
 	numbers.push(Number(alert.outputFields.number));
 	if (numbers.length < Number(want))
 		return;

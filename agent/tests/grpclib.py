@@ -2,6 +2,7 @@
 """Clients and helpers of the gRPC tests: python3-grpcio with messages from the built descriptors."""
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -13,6 +14,7 @@ import h2.connection
 import h2.events
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("BUILD", "build")
 # Generous: the machine may be busy. Nothing waits that long when all is well.
 PATIENCE = 60
@@ -140,6 +142,35 @@ def certificates(folder):
 def read(path):
     with open(path, "rb") as f:
         return f.read()
+
+
+class Skip(Exception):
+    """A test cannot run here; the text says why."""
+
+
+def node_modules():
+    """Folder with @grpc/grpc-js and @grpc/proto-loader, installed once into the build folder."""
+    folder = os.path.abspath(BUILD + "/agent/tests/node")
+    if not os.path.exists(folder + "/complete"):
+        if not shutil.which("npm"):
+            raise Skip("no npm")
+        os.makedirs(folder, exist_ok=True)
+        try:
+            done = subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder,
+                                   "@grpc/grpc-js@1", "@grpc/proto-loader@0"], timeout=150, capture_output=True)
+        except subprocess.TimeoutExpired:
+            raise Skip("npm registry does not answer") from None
+        if done.returncode:
+            raise Skip("npm registry cannot be reached")
+        with open(folder + "/complete", "w", encoding="utf-8"):
+            pass
+    return folder
+
+
+def node(address, alerts, *tls, stdout=subprocess.PIPE):
+    env = dict(os.environ, NODE_PATH=node_modules() + "/node_modules")
+    return subprocess.Popen(["node", HERE + "/grpc_client.js", address, str(alerts), *tls], env=env, text=True,
+                            stdout=stdout, stderr=subprocess.PIPE)
 
 
 def scratch():

@@ -21,14 +21,10 @@ import h2.errors
 import h2.events
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from grpclib import (BUILD, PATIENCE, Client, Feeder, Raw, certificates, framed, numbers, read, scratch,  # noqa: E402
-                     take)
+from grpclib import (BUILD, PATIENCE, Client, Feeder, Raw, Skip, certificates, framed, node, node_modules,  # noqa: E402
+                     numbers, read, scratch, take)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-class Skip(Exception):
-    pass
 
 
 class World:
@@ -509,31 +505,6 @@ def test_sensor():
             if sensor.poll() is None:
                 sensor.kill()
                 sensor.wait()
-
-
-def node_modules():
-    """Folder with @grpc/grpc-js and @grpc/proto-loader, installed once into the build folder."""
-    folder = os.path.abspath(BUILD + "/agent/tests/node")
-    if not os.path.exists(folder + "/complete"):
-        if not shutil.which("npm"):
-            raise Skip("no npm")
-        os.makedirs(folder, exist_ok=True)
-        try:
-            done = subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder,
-                                   "@grpc/grpc-js@1", "@grpc/proto-loader@0"], timeout=150, capture_output=True)
-        except subprocess.TimeoutExpired:
-            raise Skip("npm registry does not answer") from None
-        if done.returncode:
-            raise Skip("npm registry cannot be reached")
-        with open(folder + "/complete", "w", encoding="utf-8"):
-            pass
-    return folder
-
-
-def node(address, alerts, *tls):
-    env = dict(os.environ, NODE_PATH=node_modules() + "/node_modules")
-    return subprocess.Popen(["node", HERE + "/grpc_client.js", address, str(alerts), *tls], env=env, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def node_result(process):

@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from livelib import Box, Sensor, report, require, run
+from livelib import Box, Mount, Sensor, report, require, run, write
 
 SWAPS = 20
 
@@ -40,32 +40,6 @@ RULE = """- rule: version %s
 
 def rule(version, work):
     return RULE % (version, work)
-
-
-def write(path, text):
-    """As editors and kubelet do: the file is complete before it has its name."""
-    with open(path + ".new", "w") as f:
-        f.write(text)
-    os.rename(path + ".new", path)
-
-
-class Mount:
-    """A mounted ConfigMap: rules.yaml -> ..data/rules.yaml, ..data -> a directory that is exchanged."""
-
-    def __init__(self, work):
-        self.dir, self.n = os.path.join(work, "rules.d"), 0
-        os.mkdir(self.dir)
-
-    def update(self, text):
-        self.n += 1
-        name = "..v%d" % self.n
-        os.mkdir(os.path.join(self.dir, name))
-        with open(os.path.join(self.dir, name, "rules.yaml"), "w") as f:
-            f.write(text)
-        os.symlink(name, os.path.join(self.dir, "..data_tmp"))
-        os.rename(os.path.join(self.dir, "..data_tmp"), os.path.join(self.dir, "..data"))
-        if self.n == 1:
-            os.symlink("..data/rules.yaml", os.path.join(self.dir, "rules.yaml"))
 
 
 def sensor_of(work, path, name, *args):
@@ -104,7 +78,7 @@ def wait_version(sensor, work, version, tag):
 
 
 def test_mount(work, results):
-    mount = Mount(work)
+    mount = Mount(os.path.join(work, "rules.d"))
     mount.update(rule(1, work))
     sensor = sensor_of(work, mount.dir, "mount", "--heartbeat")
     try:
