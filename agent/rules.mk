@@ -48,4 +48,11 @@ deploy-check: deploy-deps ## build package and image, check them, the manifests 
 	$(Q)$(MAKE) --no-print-directory all man
 	$(Q)agent/deploy/check.sh $(BUILD)
 
-.PHONY: man deploy-deps deb image deploy-check
+# Programs and descriptors that the test needs beside the image.
+E2E_PARTS := $(BUILD)/agent/proto/cri.bin $(BUILD)/agent/proto/descriptors.bin $(BUILD)/agent/tests/output_feeder
+
+e2e: deps ## run the image on containerd and follow alerts of real containers to every output (root)
+	$(Q)$(MAKE) --no-print-directory all man $(E2E_PARTS)
+	$(Q)BUILD=$(BUILD) agent/tests/e2e/e2e.sh
+
+.PHONY: e2e man deploy-deps deb image deploy-check
