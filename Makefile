@@ -35,7 +35,7 @@ AGENT_SRC := $(wildcard agent/*.c)
 PROTO_C   := health version reflection cri
 PROTO_OBJ := $(PROTO_C:%=$(BUILD)/agent/proto/%.pb-c.o)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o) $(PROTO_OBJ)
-AGENT_LIBS := -lbpf -lelf -ljansson -lcurl -lmicrohttpd -lcrypto -larchive -lpthread $(if $(SAN),,-ljemalloc)
+AGENT_LIBS := -lbpf -lelf -ljansson -lcurl -lmicrohttpd -lseccomp -lcrypto -larchive -lpthread $(if $(SAN),,-ljemalloc)
 
 all: $(BUILD)/tiercel ## build the program (default)
 

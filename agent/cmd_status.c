@@ -6,7 +6,8 @@
 
 #include <inttypes.h>
 
-enum { MS_PER_S = 1000, S_PER_MINUTE = 60, S_PER_HOUR = 3600, S_PER_DAY = 86400 };
+enum { MS_PER_S = 1000, S_PER_MINUTE = 60, S_PER_HOUR = 3600, S_PER_DAY = 86400,
+       MANY_CAPABILITIES = 12 };
 
 static const struct cli_option options[] = {
 	CONTROL_OPTIONS,
@@ -139,6 +140,25 @@ static void print_resources(json_t *a)
 	printf("\n");
 }
 
+static void print_hardening(json_t *a)
+{
+	json_t *caps = json_object_get(json_object_get(a, "hardening"), "capabilities"), *v;
+	const char *why = control_text(a, "hardening.no_seccomp_why");
+	size_t i;
+
+	line("hardening");
+	printf("seccomp %s%s%s%s, %" PRIu64 " calls refused, no-new-privs %s, capabilities",
+	       control_number(a, "hardening.seccomp") ? "on" : "off", *why ? " (" : "", why,
+	       *why ? ")" : "", control_number(a, "hardening.refused_calls"),
+	       control_number(a, "hardening.no_new_privs") ? "on" : "off");
+	if (json_array_size(caps) > MANY_CAPABILITIES)
+		printf(" %zu", json_array_size(caps));
+	else
+		json_array_foreach(caps, i, v)
+			printf(" %s", json_string_value(v));
+	printf("\n");
+}
+
 static int ask(struct control_link *l, bool json)
 {
 	_cleanup_json_ json_t *answer = NULL;
@@ -154,6 +174,7 @@ static int ask(struct control_link *l, bool json)
 		print_events(answer);
 		print_outputs(answer);
 		print_resources(answer);
+		print_hardening(answer);
 	}
 	return control_number(answer, "health.ready") ? EXIT_OK : EXIT_FAILED;
 }

@@ -119,6 +119,9 @@ struct config {
 		const char *socket;
 	} control;
 	struct {
+		bool seccomp, drop_capabilities;
+	} hardening;
+	struct {
 		uint64_t ring_kb;
 	} sensor;
 	struct {

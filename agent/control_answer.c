@@ -7,6 +7,7 @@
  */
 #include "agent/clock.h"
 #include "agent/control_priv.h"
+#include "agent/harden.h"
 #include "agent/health.h"
 
 #include <jansson.h>
@@ -198,6 +199,29 @@ static void add_limits(struct json *j, const struct agent_stats *s)
 	json_obj_end(j);
 }
 
+static void add_hardening(struct json *j)
+{
+	struct harden_state h;
+
+	harden_get(&h);
+	object(j, "hardening");
+	flag(j, "seccomp", h.seccomp);
+	if (!h.seccomp)
+		text(j, "no_seccomp_why", h.no_seccomp_why);
+	number(j, "refused_calls", h.refused_calls);
+	flag(j, "no_new_privs", h.no_new_privs);
+	flag(j, "no_core_dumps", h.no_core);
+	array(j, "capabilities");
+	for (unsigned bit = 0; bit < 64; bit++) {
+		const char *name = harden_capability(bit);
+
+		if (h.capabilities >> bit & 1)
+			json_cstr(j, name ? name : "others");
+	}
+	json_arr_end(j);
+	json_obj_end(j);
+}
+
 static void add_identity(struct json *j, const struct identity *id)
 {
 	object(j, "identity");
@@ -228,6 +252,7 @@ static void status(struct control *c, struct control_client *client, json_t *req
 	add_outputs(&j, &s);
 	add_resources(&j, &s);
 	add_limits(&j, &s);
+	add_hardening(&j);
 	finish(client, &j);
 	agent_stats_done(&s);
 }

@@ -8,10 +8,9 @@
 #include "agent/clock.h"
 #include "agent/cri_lookup.h"
 #include "agent/cri_memory.h"
+#include "agent/thread.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -428,18 +427,6 @@ static void cri_done(struct cri *c)
 	free(c);
 }
 
-static int start_thread(struct cri *c)
-{
-	sigset_t all, old;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	r = pthread_create(&c->thread, NULL, cri_thread, c);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -r;
-}
-
 int cri_new(const struct cri_opts *opts, struct cri **ret)
 {
 	struct cri *c = calloc(1, sizeof(*c));
@@ -455,7 +442,7 @@ int cri_new(const struct cri_opts *opts, struct cri **ret)
 	pthread_mutex_init(&c->lock, NULL);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->answers_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = c->wake_fd < 0 || c->answers_fd < 0 ? -errno : start_thread(c);
+	r = c->wake_fd < 0 || c->answers_fd < 0 ? -errno : thread_start(&c->thread, cri_thread, c);
 	if (r < 0)
 		cri_done(c);
 	else

@@ -41,7 +41,8 @@ static void make_folders(const char *path)
 			continue;
 		memcpy(folder, path, i);
 		folder[i] = '\0';
-		mkdir(folder, FOLDER_MODE);	/* what is wrong with it, bind() says */
+		if (mkdir(folder, FOLDER_MODE) == 0)	/* what is wrong with it, bind() says */
+			chmod(folder, FOLDER_MODE);	/* whatever the umask */
 	}
 }
 

@@ -4,6 +4,7 @@
  * outputs. Attach first, then snapshot, then drain, so nothing in between is missed.
  */
 #include "agent/cmd.h"
+#include "agent/harden.h"
 #include "agent/host.h"
 #include "agent/live_priv.h"
 #include "agent/print_event.h"
@@ -226,6 +227,7 @@ static int start_source(struct live *l)
 				strerror(-r));
 	live_swap_follow(l);
 	start_control(l);
+	harden_seal(l->opts->config);
 	live_health_start(l);
 	return EXIT_OK;
 }
@@ -330,6 +332,7 @@ int live_run(const struct live_opts *opts)
 	limits_init(&l.limits);
 	arena_init(&l.arena, 4096, 0);
 	catch_signals();
+	harden_start(opts->config, opts->record_path != NULL);
 	e = activity_init(&l.activity) < 0 ? cli_fail("out of memory") : run(&l);
 	stop_control(&l);
 	webserver_stop(l.webserver);

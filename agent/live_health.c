@@ -3,6 +3,7 @@
  * How the session is: counters collected and published, losses told, heartbeats, and the summary.
  */
 #include "agent/cmd.h"
+#include "agent/harden.h"
 #include "agent/live_priv.h"
 #include "agent/source_coverage.h"
 #include "agent/summary.h"
@@ -117,6 +118,7 @@ bool live_health_polled(struct live *l)
 	agent_stats_publish(&l->stats);
 	if (check) {
 		l->next_check_ns = now + CHECK_MS * NS_PER_MS;
+		harden_report();
 		stop = losses_check(&l->losses, &l->stats, &l->internal);
 	}
 	if (beat)
@@ -130,6 +132,7 @@ void live_health_stop(struct live *l, const char *why)
 {
 	collect_source(l);
 	collect(l);
+	harden_report();
 	losses_last(&l->losses, &l->stats, &l->internal);
 	heartbeat_stop(&l->heartbeat, &l->stats, why, &l->internal);
 }

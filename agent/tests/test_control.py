@@ -249,6 +249,31 @@ def test_bad_clients(c, results):
           "control_clients_idle"} <= set(c.status()["limits"]), c.status()["limits"])
 
 
+def test_hardening(c, results):
+    """The sensor has dropped what it does not need; programs that it starts have not."""
+    s = c.status()["hardening"]
+    sanitized = "sanitizers" in s.get("no_seccomp_why", "")
+    check(results, "system calls are filtered, none was missed", (s["seccomp"] or sanitized) and
+          s["refused_calls"] == 0 and s["no_new_privs"] and s["no_core_dumps"], s)
+    check(results, "capabilities are dropped", {"CAP_SYS_PTRACE"} <= set(s["capabilities"]) and not
+          {"others", "CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"} & set(s["capabilities"]), s)
+    tasks = "/proc/%d/task/" % c.sensor.process.pid
+    effective = {open(tasks + t + "/status").read().split("CapEff:\t")[1].split()[0] for t in os.listdir(tasks)}
+    check(results, "in every thread", len(effective) == 1, effective)
+    check(results, "status says it in words", "hardening   seccomp" in c.run("status").stdout)
+    out = os.path.join(c.work, "program.out")
+    program = Control(c.work, "program", "-o", "program_output.enabled=true", "-o",
+                      "program_output.program=cat > %s.new; grep -c . /proc/self/status && mv %s.new %s" % (out, out, out))
+    ready = program.sensor.wait_ready()
+    unlink(c.work + "/red-program")
+    check(results, "programs of program_output work", ready and wait(lambda: os.path.exists(out)) and
+          "red-program" in open(out).read(), program.sensor.messages())
+    s = program.status()["hardening"]
+    check(results, "with them there is no filter, and status says why", not s["seccomp"] and
+          ("program_output" in s["no_seccomp_why"] or sanitized) and "CAP_SYS_ADMIN" not in s["capabilities"], s)
+    program.sensor.stop()
+
+
 def test_second(c, results):
     """One socket, two sensors; and the socket file of a sensor that was killed."""
     second = Sensor(c.work, "run", "-r", c.rules, "-o", "control.socket=" + c.path, name="second")
@@ -281,7 +306,7 @@ def main():
         c = Control(work, "control")
         try:
             for test in (test_status, test_reload, test_tail, test_top, test_slow_reader, test_bad_clients,
-                         test_second):
+                         test_hardening, test_second):
                 test(c, results)
         finally:
             if c.sensor.process.poll() is None:
