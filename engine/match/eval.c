@@ -281,8 +281,8 @@ static bool guard_pays(struct guard *g)
 
 /* `words` is l->words; a constant where it is 1, so that the loops over masks vanish. */
 static inline __attribute__((always_inline)) bool
-guards_pass(struct matcher *m, const struct rule_list *l, uint64_t *live, struct event_ctx *ctx,
-	    uint32_t words)
+try_guards(struct matcher *m, const struct rule_list *l, uint64_t *live, struct event_ctx *ctx,
+	   uint32_t words)
 {
 	for (uint32_t i = 0; i < l->nguards; i++) {
 		struct guard *g = &l->guards[i];
@@ -299,6 +299,12 @@ guards_pass(struct matcher *m, const struct rule_list *l, uint64_t *live, struct
 			return false;
 	}
 	return true;
+}
+
+static bool guards_pass(struct matcher *m, const struct rule_list *l, struct event_ctx *ctx)
+{
+	return l->words == 1 ? try_guards(m, l, m->live, ctx, 1) :
+			       try_guards(m, l, m->live, ctx, l->words);
 }
 
 /* ---- texts and processes ---- */
@@ -328,6 +334,20 @@ static enum truth process_truth(void *ctx, uint32_t atom)
 	if (a->fact == NO_BIT)
 		return TRUTH_UNKNOWN;
 	return has_bit(w->truth, a->fact) ? TRUTH_TRUE : TRUTH_FALSE;
+}
+
+/* Likewise, but the text was only looked at with its filter. */
+static enum truth filter_truth(void *ctx, uint32_t atom)
+{
+	const struct known_walk *w = ctx;
+	const struct atom *a = &w->m->atoms[atom];
+	const struct slot *key = &w->m->slots[w->key];
+
+	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->key)
+		return TRUTH_UNKNOWN;
+	if (!has_bit(w->truth, a->memo_bit))
+		return TRUTH_FALSE;
+	return has_bit(w->truth + key->filter->words, a->memo_bit) ? TRUTH_UNKNOWN : TRUTH_TRUE;
 }
 
 /*
@@ -444,30 +464,57 @@ static uint32_t stored_class(struct matcher *m, uint32_t key, const struct istr 
 	return class;
 }
 
-/* The class of an event's text. 0 with *ret_missing: there is none. */
-static uint32_t event_text_class(struct matcher *m, uint32_t key, struct event_ctx *ctx,
-				 bool *ret_missing)
-{
-	const struct field_info *info = m->slots[key].operand->field.info;
-	const struct istr *stored = info->stored ? info->stored(ctx) : NULL;
 
-	if (stored)
-		return stored_class(m, key, stored, ctx);
-	*ret_missing = !slot_get(m, key, ctx)->have;
-	return *ret_missing ? 0 : value_class(m, key, ctx);
+/* The rules that the filter of a text leaves; NULL: it says nothing. */
+static const uint64_t *filter_mask(struct matcher *m, const struct rule_list *l,
+				   const struct text_guard *t, struct str text)
+{
+	struct text_filter *f = m->slots[t->slot].filter;
+	uint32_t class = text_filter_class(f, text);
+
+	if (!class)
+		return NULL;
+	if (unlikely(classes_judged(&f->classes, t->filter_list, class) == CLASS_NEW) &&
+	    judge(m, &f->classes, t->filter_list, class, l, t->decides, filter_truth,
+		  t->slot) == CLASS_NEW)
+		return NULL;
+	return classes_mask(&f->classes, t->filter_list, class);
+}
+
+/* Likewise of the list's first text, before anything else is known about the event. */
+static inline const uint64_t *early_mask(struct matcher *m, const struct rule_list *l,
+					 struct event_ctx *ctx)
+{
+	const struct text_guard *t = l->early;
+	const struct istr *text;
+
+	if (!t)
+		return NULL;
+	text = m->slots[t->slot].operand->field.info->stored(ctx);
+	return text ? filter_mask(m, l, t, istr_str(text)) : NULL;
 }
 
 static bool text_pass(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
 		      struct event_ctx *ctx)
 {
 	struct slot *s = &m->slots[t->slot];
+	const struct field_info *info = s->operand->field.info;
+	const struct istr *stored = info->stored ? info->stored(ctx) : NULL;
 	struct classes *c = &s->memo->classes;
 	enum class_judged judged;
-	bool missing = false;
-	uint32_t class = event_text_class(m, t->slot, ctx, &missing);
+	const uint64_t *mask;
+	uint32_t class;
 
-	if (missing)
+	if (!stored && !slot_get(m, t->slot, ctx)->have)
 		return mask_and(m->live, t->if_missing, l->words);
+	if (s->filter && (!stored || t != l->early)) {
+		mask = filter_mask(m, l, t, stored ? istr_str(stored) : s->one.s);
+		if (mask && !mask_and(m->live, mask, l->words))
+			return false;
+		if (!mask_any(m->live, t->decides, l->words))
+			return true;
+	}
+	class = stored ? stored_class(m, t->slot, stored, ctx) : value_class(m, t->slot, ctx);
 	if (!class)
 		return true;
 	s->truth = classes_truth(c, class);
@@ -539,6 +586,18 @@ static uint32_t class_of_process(struct matcher *m, struct event_ctx *ctx)
 	return f->class;
 }
 
+/* The process of the event, whose results checks use from now on; its class, 0: none. */
+static uint32_t find_process(struct matcher *m, struct event_ctx *ctx)
+{
+	uint32_t class;
+
+	m->process = NULL;
+	class = class_of_process(m, ctx);
+	if (class)
+		m->process = classes_truth(&m->processes, class);
+	return class;
+}
+
 /* Sets m->live to the rules that the process leaves; false: none. */
 static bool process_pass(struct matcher *m, const struct rule_list *l, uint32_t class)
 {
@@ -587,17 +646,26 @@ static uint32_t eval_all(struct matcher *m, const struct rule_list *l, struct ev
 	return n;
 }
 
-static uint32_t eval_live(struct matcher *m, const struct rule_list *l, uint32_t class,
+/* Leaves the rules that can match in m->live; false: none. */
+static bool find_live(struct matcher *m, const struct rule_list *l, const uint64_t *early,
+		      struct event_ctx *ctx)
+{
+	if (!process_pass(m, l, find_process(m, ctx)))
+		return false;
+	/* What the filter left of a stored text is worth checks of numbers before a look-up. */
+	if (early)
+		return mask_and(m->live, early, l->words) && guards_pass(m, l, ctx) &&
+		       texts_pass(m, l, 0, l->ntexts, ctx);
+	return texts_pass(m, l, 0, l->nstored, ctx) && guards_pass(m, l, ctx) &&
+	       texts_pass(m, l, l->nstored, l->ntexts, ctx);
+}
+
+static uint32_t eval_live(struct matcher *m, const struct rule_list *l, const uint64_t *early,
 			  struct event_ctx *ctx, const struct rule **rules, uint32_t max)
 {
 	uint32_t n = 0;
-	bool any;
 
-	if (!process_pass(m, l, class) || !texts_pass(m, l, 0, l->nstored, ctx))
-		return 0;
-	any = l->words == 1 ? guards_pass(m, l, m->live, ctx, 1) :
-			      guards_pass(m, l, m->live, ctx, l->words);
-	if (!any || !texts_pass(m, l, l->nstored, l->ntexts, ctx))
+	if (!find_live(m, l, early, ctx))
 		return 0;
 	for (uint32_t i = 0; i < l->words; i++)
 		for (uint64_t left = m->live[i]; left && n < max; left &= left - 1) {
@@ -613,7 +681,7 @@ uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rul
 		      uint32_t max)
 {
 	const struct rule_list *l;
-	uint32_t class;
+	const uint64_t *early;
 
 	if (!m->opts.all)
 		max = MIN(max, 1U);
@@ -623,9 +691,11 @@ uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rul
 	if (!l)
 		return 0;
 	m->epoch++;
-	m->process = NULL;
-	class = class_of_process(m, ctx);
-	m->process = class ? classes_truth(&m->processes, class) : NULL;
-	return l->words ? eval_live(m, l, class, ctx, rules, max) :
-			  eval_all(m, l, ctx, rules, max);
+	if (!l->words) {
+		find_process(m, ctx);
+		return eval_all(m, l, ctx, rules, max);
+	}
+	early = early_mask(m, l, ctx);
+	return early && !mask_any(early, early, l->words) ? 0 :
+	       eval_live(m, l, early, ctx, rules, max);
 }

@@ -79,9 +79,10 @@ static bool is_text_check(const struct matcher *m, const struct atom *a)
  */
 static const struct {
 	const char *field, *key;
+	bool begins;		/* the value is the beginning of the key's */
 } derived[] = {
-	{ "fd.directory", "fd.name" },
-	{ "fd.filename", "fd.name" },
+	{ "fd.directory", "fd.name", true },
+	{ "fd.filename", "fd.name", false },
 };
 
 /* ---- which atoms a rule list looks at ---- */
@@ -294,6 +295,7 @@ static uint64_t *users_of(const struct use *u, atom_filter_fn filter, bool *ret_
 static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 		      struct text_guard *ret)
 {
+	const struct slot *slot = &u->m->slots[key];
 	bool any;
 
 	u->key = key;
@@ -306,14 +308,41 @@ static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 	}
 	ret->if_missing = mask_if(u, l, ret->decides, assume_missing);
 	ret->slot = key;
-	if (!ret->if_missing)
+	ret->filter_list = NO_SLOT;
+	if (!ret->if_missing || (slot->filter && classes_add_list(&slot->filter->classes,
+								     u->words, &ret->filter_list)))
 		return -ENOMEM;
-	return classes_add_list(&u->m->slots[key].memo->classes, u->words, &ret->list);
+	return classes_add_list(&slot->memo->classes, u->words, &ret->list);
 }
 
 static bool is_stored(const struct slot *s)
 {
 	return s->operand->field.info->stored;
+}
+
+static unsigned nset(const uint64_t *mask, uint32_t words)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		n += (unsigned)__builtin_popcountll(mask[i]);
+	return n;
+}
+
+/* The filter of the text that most rules look at is asked before everything else. */
+static void find_early(struct rule_list *l)
+{
+	unsigned most = 0;
+
+	for (uint32_t i = 0; i < l->nstored; i++) {
+		const struct text_guard *t = &l->texts[i];
+		unsigned n = t->filter_list == NO_SLOT ? 0 : nset(t->decides, l->words);
+
+		if (n > most) {
+			most = n;
+			l->early = t;
+		}
+	}
 }
 
 /* Texts that the state has are cheap to look up: they come first. */
@@ -333,8 +362,10 @@ static int find_texts(struct use *u, struct rule_list *l, bool stored)
 			return r;
 		l->ntexts += l->texts[l->ntexts].decides != NULL;
 	}
-	if (stored)
+	if (stored) {
 		l->nstored = l->ntexts;
+		find_early(l);
+	}
 	return 0;
 }
 
@@ -433,6 +464,7 @@ static void join_derived(struct matcher *m)
 		memo_free(slot->memo);
 		slot->memo = key->memo;
 		slot->key = (uint32_t)(key - m->slots);
+		slot->begins = derived[i].begins;
 		slot->next = key->next;
 		key->next = (uint32_t)(slot - m->slots);
 	}
@@ -488,7 +520,7 @@ static bool is_plain_path(struct str s)
 	return text_is_path(s) && s.len > 1 && s.p[s.len - 1] != '/' && !glob_special(s);
 }
 
-static bool is_plain_pmatch(const struct atom *a)
+bool guard_plain_pmatch(const struct atom *a)
 {
 	if (a->check->op != OP_PMATCH || a->check->modifier != MOD_NONE)
 		return false;
@@ -510,7 +542,7 @@ static bool add_keys(struct text_keys *k, const struct atom *a)
 		add_key(k, (enum text_key_kind)(kind - 1), a->consts.v->s, a->memo_bit);
 		return true;
 	}
-	if (is_plain_pmatch(a))
+	if (guard_plain_pmatch(a))
 		kind = TEXT_ABOVE;
 	else if (a->kind == ATOM_TEXT_EQ || a->kind == ATOM_TEXT_SET)
 		kind = TEXT_EQUAL;
@@ -629,6 +661,9 @@ int guard_prepare(struct matcher *m)
 	for (uint32_t s = 0; s < m->nslots && !r; s++)
 		if (m->slots[s].memo)
 			r = find_index(m, s);
+	for (uint32_t s = 0; s < m->nslots && !r; s++)
+		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]))
+			r = text_filter_prepare(m, s);
 	if (!r)
 		r = number_facts(m);
 	for (uint32_t i = 0; i < m->nsources && !r; i++) {

@@ -32,9 +32,12 @@ void matcher_free(struct matcher *m)
 {
 	if (!m)
 		return;
-	for (uint32_t i = 0; i < m->nslots; i++)
+	for (uint32_t i = 0; i < m->nslots; i++) {
 		if (m->slots[i].key == i)
 			memo_free(m->slots[i].memo);
+		if (m->slots[i].filter)
+			text_filter_done(m->slots[i].filter);
+	}
 	classes_done(&m->processes);
 	facts_done(&m->facts);
 	arena_done(&m->arena);

@@ -21,6 +21,7 @@
 #include "engine/match/classes.h"
 #include "engine/match/facts.h"
 #include "engine/match/match.h"
+#include "engine/match/text_filter.h"
 #include "engine/match/text_index.h"
 #include "engine/match/value_set.h"
 
@@ -86,6 +87,8 @@ struct slot {
 	const uint32_t *paths;		/* those of TEXT_ABOVE, for texts that are no plain paths */
 	uint32_t npaths;
 	const uint64_t *unequal;	/* bits of != */
+	bool begins;			/* the value is the beginning of the key's, or "/", or none */
+	struct text_filter *filter;	/* of stored texts; NULL: none */
 };
 
 /*
@@ -132,6 +135,7 @@ struct text_guard {
 	uint32_t list;			/* number of the rule list in the memo's classes */
 	const uint64_t *decides;	/* rules that look at the text */
 	const uint64_t *if_missing;	/* rules that can match when there is none */
+	uint32_t filter_list;		/* number of the list in slot.filter, or NO_SLOT */
 };
 
 #define RULE_WORDS_MAX 1024		/* longer lists are evaluated without masks */
@@ -148,6 +152,7 @@ struct rule_list {
 	uint32_t nguards;
 	struct text_guard *texts;		/* of the event, stored ones first */
 	uint32_t ntexts, nstored;
+	const struct text_guard *early;	/* stored text whose filter is asked first, or NULL */
 	uint32_t process_list;		/* number in the classes of processes, or NO_SLOT */
 	const uint64_t *process_rules;	/* rules that look at the process */
 };
@@ -221,6 +226,10 @@ void matcher_dump_check(const struct matcher *m, uint32_t atom, struct buf *out)
 int compile_rules(struct matcher *m);
 /* Guards and memos of all lists; after compile_rules(). 0 or -ENOMEM. */
 int guard_prepare(struct matcher *m);
+/* pmatch with paths that have no patterns: true for these and everything below. */
+bool guard_plain_pmatch(const struct atom *a);
+/* slot.filter of a memo's key. 0 or -ENOMEM. */
+int text_filter_prepare(struct matcher *m, uint32_t slot);
 
 /* What a walk over the code of a rule knows about an atom. */
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first look at texts, see text_filter.h. The tree is a table of bounded size: of what does not
+ * fit only the beginning is there, and checks below stay open. Literals are found as by Wu and
+ * Manber, but a possible one is not looked at further.
+ */
+#include "engine/match/glob.h"
+#include "engine/match/memo.h"
+#include "engine/match/program.h"
+
+#define NODES_MAX 4096
+#define DEPTH_MAX 32		/* bytes of a key that are in the tree */
+#define LITERAL_SPAN 32
+#define NO_KEY UINT32_MAX
+
+static void set_bit(uint64_t *bits, uint32_t bit)
+{
+	bits[bit / 64] |= 1ULL << (bit % 64);
+}
+
+static void clear_bit(uint64_t *bits, uint32_t bit)
+{
+	bits[bit / 64] &= ~(1ULL << (bit % 64));
+}
+
+static bool in_tree(const struct filter_key *key)
+{
+	return key->kind < FILTER_TOP;
+}
+
+/* Also counts the nodes that are needed at most. */
+static void find_classes(struct text_filter *f, const struct filter_key *keys, uint32_t n,
+			 uint32_t *ret_nodes)
+{
+	uint64_t nodes = 1;
+
+	f->nclasses = 1;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t len = MIN(keys[i].text.len, (uint32_t)DEPTH_MAX);
+
+		if (!in_tree(&keys[i]))
+			continue;
+		nodes += len;
+		for (uint32_t k = 0; k < len; k++) {
+			uint16_t *class = &f->class[(unsigned char)keys[i].text.p[k]];
+
+			if (!*class)
+				*class = (uint16_t)f->nclasses++;
+		}
+	}
+	*ret_nodes = (uint32_t)MIN(nodes, (uint64_t)NODES_MAX);
+}
+
+static void add_key(struct text_filter *f, struct filter_key *keys, uint32_t key, uint32_t max)
+{
+	struct filter_key *k = &keys[key];
+	uint32_t at = 0, i = 0;
+
+	for (; i < k->text.len && i < DEPTH_MAX; i++) {
+		uint16_t *next = &f->next[at * f->nclasses +
+					  f->class[(unsigned char)k->text.p[i]]];
+
+		if (!*next) {
+			if (f->nnodes == max)
+				break;
+			f->nodes[f->nnodes] = (struct filter_node){
+				at, NO_KEY, f->nodes[at].deep || (i && k->text.p[i] == '/') };
+			*next = (uint16_t)f->nnodes++;
+		}
+		at = *next;
+	}
+	k->cut = i < k->text.len;
+	k->next = f->nodes[at].key;
+	f->nodes[at].key = key;
+}
+
+static void add_hash(uint64_t *set, const char *p)
+{
+	set_bit(set, text_filter_hash(p));
+}
+
+static void add_literal(struct text_filter *f, struct str text)
+{
+	add_hash(f->starts, text.p);
+	for (uint32_t k = 0; k + 2 <= f->span; k++) {
+		uint8_t *skip = &f->skip[text_filter_pair(text.p + k)];
+
+		*skip = (uint8_t)MIN(*skip, f->span - 2 - k);
+	}
+}
+
+static void add_literals(struct text_filter *f, const struct filter_key *keys, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (keys[i].kind == FILTER_INSIDE)
+			f->span = MIN(f->span ? f->span : LITERAL_SPAN, keys[i].text.len);
+	if (f->span)
+		memset(f->skip, (int)(f->span - 1), sizeof(f->skip));
+	for (uint32_t i = 0; i < n; i++) {
+		struct str text = keys[i].text;
+
+		if (keys[i].kind == FILTER_INSIDE)
+			add_literal(f, text);
+		else if (keys[i].kind == FILTER_END)
+			add_hash(f->ends, text.p + text.len - FILTER_LITERAL_MIN);
+	}
+}
+
+static int make_tables(struct text_filter *f, struct arena *a, uint32_t nodes)
+{
+	f->next = arena_array(a, nodes * (size_t)f->nclasses, sizeof(*f->next));
+	f->nodes = arena_array(a, nodes, sizeof(*f->nodes));
+	f->numbers = arena_array(a, FILTER_PLACES * (size_t)nodes, sizeof(*f->numbers));
+	f->open = arena_array(a, f->words, sizeof(*f->open));
+	f->unequal = arena_array(a, f->words, sizeof(*f->unequal));
+	f->inside = arena_array(a, f->words, sizeof(*f->inside));
+	f->top = arena_array(a, f->words, sizeof(*f->top));
+	f->truth = arena_array(a, 2 * (size_t)f->words, sizeof(*f->truth));
+	return f->next && f->nodes && f->numbers && f->open && f->unequal && f->inside &&
+	       f->top && f->truth ? 0 : -ENOMEM;
+}
+
+int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limits,
+		       struct filter_key *keys, uint32_t nkeys, uint32_t nbits)
+{
+	uint32_t nodes;
+
+	*f = (struct text_filter){ .words = MAX((nbits + 63) / 64, 1U), .keys = keys };
+	find_classes(f, keys, nkeys, &nodes);
+	if (make_tables(f, a, nodes))
+		return -ENOMEM;
+	classes_init(&f->classes, limits);
+	f->classes.words = 2 * f->words;
+	f->nodes[0].key = NO_KEY;
+	f->nnodes = 1;
+	memset(f->open, 0xff, f->words * sizeof(*f->open));
+	for (uint32_t i = 0; i < nkeys; i++) {
+		clear_bit(f->open, keys[i].bit);
+		if (in_tree(&keys[i]))
+			add_key(f, keys, i, nodes);
+		else
+			set_bit(keys[i].kind == FILTER_TOP ? f->top : f->inside, keys[i].bit);
+		if (keys[i].kind == FILTER_UNEQUAL)
+			set_bit(f->unequal, keys[i].bit);
+	}
+	add_literals(f, keys, nkeys);
+	return 0;
+}
+
+void text_filter_done(struct text_filter *f)
+{
+	classes_done(&f->classes);
+}
+
+/* What a key at the end of the text's way says, or, `above`, one that the text has gone past. */
+static void apply_key(const struct text_filter *f, const struct filter_key *k, bool above,
+		      bool goes_on)
+{
+	uint64_t *can_true = f->truth, *can_false = f->truth + f->words;
+	bool equal = k->kind == FILTER_EQUAL || k->kind == FILTER_UNEQUAL;
+
+	if (k->cut) {
+		if (above || !goes_on)
+			return;
+		set_bit(can_true, k->bit);
+		set_bit(can_false, k->bit);
+		return;
+	}
+	if (equal && (above || goes_on))
+		return;
+	if (k->kind == FILTER_UNEQUAL) {
+		clear_bit(can_true, k->bit);
+		set_bit(can_false, k->bit);
+		return;
+	}
+	set_bit(can_true, k->bit);
+	if (k->kind != FILTER_NEED)
+		clear_bit(can_false, k->bit);
+}
+
+uint32_t text_filter_number(struct text_filter *f, uint32_t place)
+{
+	uint32_t end = place / FILTER_PLACES, generation = f->classes.generation, number;
+
+	for (uint32_t i = 0; i < f->words; i++) {
+		f->truth[i] = f->open[i] | f->unequal[i];
+		if (place & FILTER_LITERAL)
+			f->truth[i] |= f->inside[i];
+		if (!(place & FILTER_DEEP))
+			f->truth[i] |= f->top[i];
+		f->truth[f->words + i] = ~f->unequal[i];
+	}
+	for (uint32_t at = end;; at = f->nodes[at].parent) {
+		for (uint32_t k = f->nodes[at].key; k != NO_KEY; k = f->keys[k].next)
+			apply_key(f, &f->keys[k], at != end, place & FILTER_GOES_ON);
+		if (!at)
+			break;
+	}
+	number = classes_number(&f->classes, f->truth);
+	if (f->classes.generation != generation)
+		memset(f->numbers, 0, FILTER_PLACES * (size_t)f->nnodes * sizeof(*f->numbers));
+	f->numbers[place] = number;
+	return number;
+}
+
+/* ---- the keys of a slot ---- */
+
+struct key_list {
+	struct filter_key *v;
+	uint32_t n;
+};
+
+/* The plain characters from `at` on. */
+static struct str plain_run(struct str pattern, uint32_t at)
+{
+	uint32_t n = at;
+
+	while (n < pattern.len && !strchr("*?[]\\", pattern.p[n]))
+		n++;
+	return str_sub(pattern, at, n - at);
+}
+
+/* The longest run of plain characters that a text with this pattern must have. */
+static struct str plain_part(struct str pattern)
+{
+	struct str best = { 0 };
+
+	/* What is in brackets is no such run, nor is what follows a backslash. */
+	for (uint32_t i = 0; i < pattern.len; i++)
+		if (pattern.p[i] == '[' || pattern.p[i] == '\\')
+			return best;
+	for (uint32_t i = 0; i < pattern.len; i++) {
+		struct str run = plain_run(pattern, i);
+
+		if (run.len > best.len)
+			best = run;
+		i += run.len;
+	}
+	return best;
+}
+
+static bool has_odd_key(const struct atom *a)
+{
+	for (uint32_t i = 0; i < a->consts.n; i++)
+		if (str_has_pair(a->consts.v[i].s, '/'))
+			return true;
+	return false;
+}
+
+static bool is_op(const struct atom *a, enum op_id op)
+{
+	return a->kind == ATOM_TEXT_OP && a->check->op == op;
+}
+
+/* How the text of a memo's key decides the check of it. */
+static enum filter_key_kind kind_of(const struct atom *a)
+{
+	if (a->kind == ATOM_TEXT_EQ)
+		return a->negate ? FILTER_UNEQUAL : FILTER_EQUAL;
+	if (a->kind == ATOM_TEXT_SET)
+		return FILTER_EQUAL;
+	if (is_op(a, OP_STARTSWITH))
+		return FILTER_BEGIN;
+	if (is_op(a, OP_GLOB))
+		return plain_run(a->consts.v->s, 0).len ? FILTER_NEED : FILTER_INSIDE;
+	if (is_op(a, OP_CONTAINS))
+		return FILTER_INSIDE;
+	if (is_op(a, OP_ENDSWITH))
+		return FILTER_END;
+	/* Whether a path is below another is more than its first bytes say. */
+	return guard_plain_pmatch(a) && !has_odd_key(a) ? FILTER_NEED : FILTER_OPEN;
+}
+
+/* Likewise for a check of a piece of the text: what it begins with, or (`begins` false) ends with. */
+static enum filter_key_kind kind_of_piece(const struct atom *a, bool begins)
+{
+	enum filter_key_kind kind = kind_of(a);
+
+	switch (kind) {
+	case FILTER_EQUAL:
+		return begins ? FILTER_NEED : FILTER_END;
+	case FILTER_BEGIN:
+		return begins ? FILTER_NEED : FILTER_INSIDE;
+	case FILTER_NEED:
+		return begins ? FILTER_NEED : FILTER_OPEN;
+	case FILTER_END:
+		return begins ? FILTER_INSIDE : FILTER_END;
+	case FILTER_INSIDE:
+		return FILTER_INSIDE;
+	default:
+		return FILTER_OPEN;
+	}
+}
+
+/* The part of a constant that the filter looks for. */
+static struct str text_of(const struct atom *a, const struct value *constant,
+			  enum filter_key_kind kind)
+{
+	if (!is_op(a, OP_GLOB))
+		return constant->s;
+	return kind == FILTER_INSIDE ? plain_part(constant->s) : plain_run(constant->s, 0);
+}
+
+/* `directory`: the check is of the directory of the text. */
+static void put_keys(struct key_list *l, const struct atom *a, enum filter_key_kind kind,
+		     bool directory)
+{
+	bool is_top = directory && (a->kind == ATOM_TEXT_EQ || a->kind == ATOM_TEXT_SET);
+	uint32_t start = l->n;
+
+	if (kind == FILTER_OPEN)
+		return;
+	for (uint32_t i = 0; i < a->consts.n; i++) {
+		struct str text = text_of(a, &a->consts.v[i], kind);
+
+		if ((kind == FILTER_INSIDE || kind == FILTER_END) &&
+		    text.len < FILTER_LITERAL_MIN) {
+			/* One that stays open leaves the check open. */
+			l->n = start;
+			return;
+		}
+		l->v[l->n++] = (struct filter_key){
+			.text = text, .bit = a->memo_bit,
+			.kind = (uint8_t)(is_top && str_is(text, "/") ? FILTER_TOP : kind) };
+	}
+}
+
+int text_filter_prepare(struct matcher *m, uint32_t slot)
+{
+	struct slot *s = &m->slots[slot];
+	struct key_list l = { 0 };
+	size_t max = 1;
+
+	for (uint32_t a = 0; a < m->natoms; a++)
+		if (m->atoms[a].memo_bit != NO_BIT && m->slots[m->atoms[a].left].key == slot)
+			max += m->atoms[a].consts.n;
+	l.v = arena_array(&m->arena, max, sizeof(*l.v));
+	s->filter = arena_new(&m->arena, struct text_filter);
+	if (!l.v || !s->filter)
+		return -ENOMEM;
+	for (uint32_t a = 0; a < m->natoms; a++) {
+		const struct atom *atom = &m->atoms[a];
+		const struct slot *of = &m->slots[atom->left];
+
+		if (atom->memo_bit != NO_BIT && of->key == slot)
+			put_keys(&l, atom, of == s ? kind_of(atom) :
+				 kind_of_piece(atom, of->begins), of->begins);
+	}
+	return text_filter_init(s->filter, &m->arena, m->limits, l.v, l.n, s->memo->nbits);
+}

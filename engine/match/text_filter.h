@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A first look at a text that decides most checks of it for little: how far it goes along the tree
+ * of all constants that texts are compared with or begin with, which most paths leave after a few
+ * bytes, and whether it may have any of the literals that texts are searched for, with long skips.
+ * Where no rule is left that could match, the text is neither hashed nor looked up nor searched.
+ * Checks that this does not decide stay open. Built by guard.c with the program, asked by eval.c
+ * once per event. Tables are in the program's arena, classes are freed by text_filter_done().
+ */
+#ifndef TIERCEL_TEXT_FILTER_H
+#define TIERCEL_TEXT_FILTER_H
+
+#include "engine/base/arena.h"
+#include "engine/match/classes.h"
+
+enum filter_key_kind {
+	FILTER_EQUAL,		/* true when the text is the key, else false */
+	FILTER_UNEQUAL,		/* the other way round */
+	FILTER_BEGIN,		/* true when the text begins with the key, else false */
+	FILTER_NEED,		/* false unless the text begins with the key */
+	FILTER_TOP,		/* false when the text has a slash behind its first byte */
+	FILTER_INSIDE,		/* false unless the key is somewhere in the text */
+	FILTER_END,		/* false unless the text ends with the key */
+	FILTER_OPEN		/* not decided here */
+};
+
+/* A constant of a check; `bit` is the number of the check. */
+struct filter_key {
+	struct str text;
+	uint32_t bit;
+	uint8_t kind;		/* enum filter_key_kind */
+	bool cut;		/* private: the tree has no more than its beginning */
+	uint32_t next;		/* private: of the same node, UINT32_MAX: none */
+};
+
+#define FILTER_HASHES 4096
+#define FILTER_LITERAL_MIN 4	/* bytes of a literal; shorter ones would make the skips short */
+
+struct text_filter {
+	uint16_t class[256];	/* of bytes; 0: no key has it */
+	uint32_t nclasses;
+	uint16_t *next;		/* node * nclasses + class -> node, 0: none; 0 is the root */
+	struct filter_node {
+		uint32_t parent, key;
+		bool deep;	/* there is a slash on the way, behind the first byte */
+	} *nodes;
+	uint32_t nnodes;
+	/* Literals: so many bytes of each, 0: there are none. */
+	uint32_t span;
+	uint8_t skip[FILTER_HASHES];	/* bytes to go on, by the last two bytes of a span */
+	uint64_t starts[FILTER_HASHES / 64];	/* set of hashes of the first four bytes */
+	uint64_t ends[FILTER_HASHES / 64];	/* of the last four bytes of keys of FILTER_END */
+	const struct filter_key *keys;
+	uint32_t words;		/* of one set of checks */
+	uint64_t *open;		/* checks that no key decides */
+	uint64_t *unequal;	/* checks of FILTER_UNEQUAL */
+	uint64_t *inside;	/* checks of FILTER_INSIDE and FILTER_END */
+	uint64_t *top;		/* checks of FILTER_TOP */
+	uint64_t *truth;	/* of a new place */
+	/* Their class, 0: not known, by place: see text_filter_place(). */
+	uint32_t *numbers;
+	/* Truths: checks that can be true, then checks that can be false, `words` each. */
+	struct classes classes;
+};
+
+/* What is added to a node's first place. */
+enum { FILTER_GOES_ON = 1, FILTER_LITERAL = 2, FILTER_DEEP = 4, FILTER_PLACES = 8 };
+
+/* For checks 0..nbits); the keys must stay. 0 or -ENOMEM. */
+int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limits,
+		     struct filter_key *keys, uint32_t nkeys, uint32_t nbits);
+void text_filter_done(struct text_filter *f);
+/* The class of a place that was not seen before; 0: no memory. */
+uint32_t text_filter_number(struct text_filter *f, uint32_t place);
+
+static inline uint32_t text_filter_hash(const char *p)
+{
+	return load_u32(p) * 0x9e3779b1U >> 20;
+}
+
+static inline uint32_t text_filter_pair(const char *p)
+{
+	return ((unsigned char)p[0] ^ (uint32_t)(unsigned char)p[1] << 5) % FILTER_HASHES;
+}
+
+/* Is the hash of these four bytes in the set? */
+static inline bool text_filter_has(const uint64_t *set, const char *p)
+{
+	uint32_t hash = text_filter_hash(p);
+
+	return set[hash / 64] >> (hash % 64) & 1;
+}
+
+/* May one of the literals be in the text, or at its end? */
+static inline bool text_filter_literal(const struct text_filter *f, struct str text)
+{
+	uint32_t last = f->span - 1;
+
+	if (text.len >= FILTER_LITERAL_MIN &&
+	    text_filter_has(f->ends, text.p + text.len - FILTER_LITERAL_MIN))
+		return true;
+	if (!f->span)
+		return false;
+	while (last < text.len) {
+		uint32_t skip = f->skip[text_filter_pair(text.p + last - 1)];
+
+		if (!skip) {
+			if (text_filter_has(f->starts, text.p + last + 1 - f->span))
+				return true;
+			skip = 1;
+		}
+		last += skip;
+	}
+	return false;
+}
+
+/* Is there a slash from byte `at` on? */
+static inline bool text_filter_slash(struct str text, uint32_t at)
+{
+	while (at < text.len && text.p[at] != '/')
+		at++;
+	return at < text.len;
+}
+
+/*
+ * Node where the text leaves the tree * FILTER_PLACES, + FILTER_GOES_ON if it has more bytes,
+ * + FILTER_LITERAL, + FILTER_DEEP if it has a slash behind the first byte. 0: not a path that is
+ * plain to read, nothing can be said.
+ */
+static inline uint32_t text_filter_place(const struct text_filter *f, struct str text)
+{
+	uint32_t node = 0, i = 0, place;
+
+	if (!text.len || text.p[0] != '/')
+		return 0;
+	while (i < text.len) {
+		uint32_t next = f->next[node * f->nclasses + f->class[(unsigned char)text.p[i]]];
+
+		if (!next)
+			break;
+		node = next;
+		i++;
+	}
+	place = node * FILTER_PLACES;
+	if (i < text.len) {
+		/* Empty components: for pmatch they are not there. */
+		if (i && text.p[i] == '/' && text.p[i - 1] == '/')
+			return 0;
+		place += FILTER_GOES_ON;
+	}
+	if (f->nodes[node].deep || text_filter_slash(text, MAX(i, 1U)))
+		place += FILTER_DEEP;
+	return place + (text_filter_literal(f, text) ? FILTER_LITERAL : 0);
+}
+
+static inline uint32_t text_filter_class(struct text_filter *f, struct str text)
+{
+	uint32_t place = text_filter_place(f, text);
+
+	if (!place)
+		return 0;
+	return likely(f->numbers[place]) ? f->numbers[place] : text_filter_number(f, place);
+}
+
+#endif

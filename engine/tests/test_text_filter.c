@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first look at texts: what it says about a check must be what the check says, for keys of all
+ * kinds and texts made of the same few pieces.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/match/text_filter.h"
+#include "engine/tests/test.h"
+
+#define KEYS 48
+#define TEXTS 2000
+
+static const char *const pieces[] = { "/", "/etc", "/etc/", "ssh", ".ssh/", "/usr/", "cron", "log",
+				      "a", "//", "/home/dev/project/src/build", "id_rsa", "/bin" };
+
+static uint64_t seed = 1;
+
+static uint32_t rnd(uint32_t n)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)(seed >> 33) % n;
+}
+
+static struct str make_text(char *buf, size_t size, uint32_t max)
+{
+	uint32_t n = rnd(max) + 1, len = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const char *piece = pieces[rnd(ARRAY_SIZE(pieces))];
+
+		len += (uint32_t)snprintf(buf + len, size - len, "%s", piece);
+	}
+	return (struct str){ buf, len };
+}
+
+/* May the check of this key be `truth` for the text? What the kinds promise, said plainly. */
+static bool possible(const struct filter_key *k, struct str text, bool truth)
+{
+	switch (k->kind) {
+	case FILTER_EQUAL:
+		return str_eq(text, k->text) == truth;
+	case FILTER_UNEQUAL:
+		return str_eq(text, k->text) != truth;
+	case FILTER_BEGIN:
+		return str_starts(text, k->text) == truth;
+	case FILTER_NEED:
+		return !truth || str_starts(text, k->text);
+	case FILTER_INSIDE:
+		return !truth || str_contains(text, k->text);
+	case FILTER_END:
+		return !truth || str_ends(text, k->text);
+	default:
+		return !truth || text.len < 2 || !memchr(text.p + 1, '/', text.len - 1);
+	}
+}
+
+static void make_keys(struct arena *a, struct filter_key *keys)
+{
+	char buf[512];
+
+	for (uint32_t i = 0; i < KEYS; i++) {
+		struct str text = arena_str(a, make_text(buf, sizeof(buf), 4));
+		uint8_t kind = (uint8_t)rnd(FILTER_END + 1);
+
+		if ((kind == FILTER_INSIDE || kind == FILTER_END) && text.len < FILTER_LITERAL_MIN)
+			kind = FILTER_NEED;
+		keys[i] = (struct filter_key){ .text = text, .bit = i, .kind = kind };
+	}
+}
+
+static void check_text(struct text_filter *f, const struct filter_key *keys, struct str text,
+		       unsigned *decided)
+{
+	uint32_t class = text_filter_class(f, text);
+	const uint64_t *truth;
+
+	if (!class)
+		return;
+	truth = classes_truth(&f->classes, class);
+	for (uint32_t i = 0; i < KEYS; i++) {
+		bool can_true = truth[i / 64] >> (i % 64) & 1;
+		bool can_false = truth[f->words + i / 64] >> (i % 64) & 1;
+
+		*decided += !can_true || !can_false;
+		ck_assert_msg((can_true || !possible(&keys[i], text, true)) &&
+			      (can_false || !possible(&keys[i], text, false)),
+			      "'%.*s', key '%.*s' of kind %u", STR_ARG(text),
+			      STR_ARG(keys[i].text), keys[i].kind);
+	}
+}
+
+START_TEST(test_never_wrong)
+{
+	struct limits limits;
+	unsigned decided = 0;
+
+	limits_init(&limits);
+	/* Few classes: they are forgotten now and then. */
+	limits.max[LIMIT_MEMO_CLASSES] = 20;
+	for (unsigned round = 0; round < 20; round++) {
+		struct filter_key keys[KEYS];
+		struct text_filter f;
+		struct arena arena;
+		char buf[512];
+
+		arena_init(&arena, 64 << 10, 0);
+		make_keys(&arena, keys);
+		ck_assert_int_eq(text_filter_init(&f, &arena, &limits, keys, KEYS, KEYS), 0);
+		for (unsigned i = 0; i < TEXTS; i++)
+			check_text(&f, keys, make_text(buf, sizeof(buf), 5), &decided);
+		text_filter_done(&f);
+		arena_done(&arena);
+	}
+	/* One check in four at least, of all texts: a filter that decides nothing is no filter. */
+	ck_assert_uint_gt(decided, 20 * TEXTS / 4);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *s = suite_create("text_filter");
+	TCase *t = tcase_create("text_filter");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, test_never_wrong);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+TEST_MAIN(make_suite)
