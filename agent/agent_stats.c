@@ -34,6 +34,26 @@ static bool copy_rule(struct arena *a, const struct rule *from, struct agent_rul
 	return to->name.p && to->source.p;
 }
 
+/* Those of exception files: somebody owns them and wants to know whether they are still needed. */
+static bool copy_exceptions(struct agent_rules *r, const struct rule *rule)
+{
+	for (uint32_t i = 0; i < rule->nexceptions; i++) {
+		const struct rule_exception *e = &rule->exceptions[i];
+		struct agent_exception *to = &r->exceptions[r->nexceptions];
+
+		if (!e->owner.p || !e->ast)
+			continue;
+		*to = (struct agent_exception){ .rule = arena_str(&r->arena, rule->name.s),
+						.name = arena_str(&r->arena, e->name.s),
+						.owner = arena_str(&r->arena, e->owner),
+						.index = e->index };
+		if (!to->rule.p || !to->name.p || !to->owner.p)
+			return false;
+		r->nexceptions++;
+	}
+	return true;
+}
+
 struct agent_rules *agent_rules_new(const struct ruleset *rs)
 {
 	struct agent_rules *r = calloc(1, sizeof(*r));
@@ -43,8 +63,10 @@ struct agent_rules *agent_rules_new(const struct ruleset *rs)
 	atomic_init(&r->refs, 1);
 	arena_init(&r->arena, 16384, 0);
 	r->v = arena_array(&r->arena, MAX(rs->nrules, 1U), sizeof(*r->v));
-	for (uint32_t i = 0; r->v && i < rs->nrules; i++)
-		if (copy_rule(&r->arena, rs->rules[i], &r->v[i]))
+	r->exceptions = arena_array(&r->arena, MAX(rs->nexceptions, 1U), sizeof(*r->exceptions));
+	for (uint32_t i = 0; r->v && r->exceptions && i < rs->nrules; i++)
+		if (copy_rule(&r->arena, rs->rules[i], &r->v[i]) &&
+		    copy_exceptions(r, rs->rules[i]))
 			r->n++;
 		else
 			break;
@@ -58,19 +80,19 @@ struct agent_rules *agent_rules_new(const struct ruleset *rs)
 void agent_stats_done(struct agent_stats *s)
 {
 	agent_rules_put(s->rules);
-	free(s->rule_hits);
+	free(s->hits);
 	s->rules = NULL;
-	s->rule_hits = NULL;
-	s->nrule_hits = 0;
+	s->hits = NULL;
+	s->nhits = 0;
 }
 
 /* `room` hits are at `hits`; both texts and rules of `from` are counted, not copied. */
 static void copy_stats(struct agent_stats *to, const struct agent_stats *from, uint64_t *hits)
 {
 	*to = *from;
-	to->rule_hits = hits;
-	if (from->nrule_hits)
-		memcpy(hits, from->rule_hits, from->nrule_hits * sizeof(*hits));
+	to->hits = hits;
+	if (from->nhits)
+		memcpy(hits, from->hits, from->nhits * sizeof(*hits));
 	if (to->rules)
 		atomic_fetch_add(&to->rules->refs, 1);
 }
@@ -81,10 +103,10 @@ int agent_stats_read(struct agent_stats *ret)
 	uint32_t room = 0;
 
 	pthread_mutex_lock(&lock);
-	while (is_published && room < published.nrule_hits) {	/* rare: grew meanwhile */
+	while (is_published && room < published.nhits) {	/* rare: grew meanwhile */
 		uint64_t *more;
 
-		room = published.nrule_hits;
+		room = published.nhits;
 		pthread_mutex_unlock(&lock);
 		more = realloc(hits, room * sizeof(*hits));
 		if (!more) {
@@ -109,8 +131,8 @@ void agent_stats_publish(const struct agent_stats *s)
 	struct agent_stats old;
 	uint64_t *hits;
 
-	hits = s->nrule_hits ? malloc(s->nrule_hits * sizeof(*hits)) : NULL;
-	if (s->nrule_hits && !hits)
+	hits = s->nhits ? malloc(s->nhits * sizeof(*hits)) : NULL;
+	if (s->nhits && !hits)
 		return;		/* the old one gets older, which is what health looks at */
 	pthread_mutex_lock(&lock);
 	old = published;

@@ -25,11 +25,19 @@ struct agent_rule {
 	uint32_t ntags;
 };
 
+/* An exception of an exception file: those are counted. */
+struct agent_exception {
+	struct str rule, name, owner;
+	uint32_t index;			/* rule_exception.index */
+};
+
 struct agent_rules {
 	atomic_uint refs;
 	struct arena arena;
 	struct agent_rule *v;
 	uint32_t n;
+	struct agent_exception *exceptions;
+	uint32_t nexceptions;
 };
 
 struct agent_output {
@@ -82,10 +90,25 @@ struct agent_stats {
 	uint32_t rules_loaded, rules_active;
 	bool rules_last_good;		/* the configured rules did not load */
 	struct agent_rules *rules;	/* NULL: none */
-	uint64_t *rule_hits;		/* of rules->v; lives as long as the snapshot */
-	uint32_t nrule_hits;
+	/* Of rules->v, then hits and last time of each of rules->exceptions; 0 or all of them. */
+	uint64_t *hits;
+	uint32_t nhits;
 	uint64_t internal_alerts;	/* of the sensor itself */
 };
+
+static inline uint64_t agent_rule_hits(const struct agent_stats *s, uint32_t rule)
+{
+	return rule < s->nhits ? s->hits[rule] : 0;
+}
+
+/* By place in rules->exceptions, which are there only where s->rules is. */
+static inline struct exception_count agent_exception_count(const struct agent_stats *s, uint32_t i)
+{
+	uint32_t at = s->rules->n + 2 * i;
+
+	return at < s->nhits ? (struct exception_count){ s->hits[at], s->hits[at + 1] } :
+			       (struct exception_count){ 0 };
+}
 
 /* A copy of what was published last; give it back with agent_stats_done(). 0, -EAGAIN: nothing was
  * published yet, -ENOMEM. */

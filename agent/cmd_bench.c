@@ -119,7 +119,7 @@ static int start_engine(struct bench *b, enum phase phase)
 	if (phase == PHASE_PROFILE) {
 		opts.profile_clock_ns = clock_ns;
 		opts.profile_every = PROFILE_EVERY;
-		opts.count_exceptions = true;
+		opts.count_exceptions = TIERCEL_COUNT_ALL;
 	}
 	b->engine = tiercel_new(&opts, &b->limits);
 	if (!b->engine)
@@ -240,7 +240,7 @@ static void json_exceptions(struct json *j, const struct tiercel *t, const struc
 		json_obj(j);
 		json_key(j, "name");
 		json_str(j, rule->exceptions[i].name.s);
-		json_number(j, "hits", tiercel_exception_hits(t, rule, i));
+		json_number(j, "hits", tiercel_exception_count(t, rule->exceptions[i].index).hits);
 		json_obj_end(j);
 	}
 	json_arr_end(j);
@@ -398,7 +398,8 @@ static void print_top(const struct bench *b)
 static void print_exceptions(const struct bench *b, const struct rule *rule)
 {
 	for (uint32_t i = 0; i < rule->nexceptions; i++) {
-		uint64_t hits = tiercel_exception_hits(b->engine, rule, i);
+		uint64_t hits = tiercel_exception_count(b->engine,
+							rule->exceptions[i].index).hits;
 
 		if (hits)
 			printf("  %8llu  kept from %.*s by %.*s\n", (unsigned long long)hits,

@@ -283,14 +283,14 @@ static void add_rows(struct json *j, const char *key, const struct activity_tabl
 static void add_rule_hits(struct json *j, const struct agent_stats *s)
 {
 	array(j, "rules");
-	for (uint32_t i = 0; i < s->nrule_hits; i++) {
-		if (!s->rule_hits[i])
+	for (uint32_t i = 0; s->rules && i < s->rules->n; i++) {
+		if (!agent_rule_hits(s, i))
 			continue;
 		json_obj(j);
 		json_key(j, "name");
 		json_str(j, s->rules->v[i].name);
 		text(j, "priority", priority_names[s->rules->v[i].priority]);
-		number(j, "alerts", s->rule_hits[i]);
+		number(j, "alerts", agent_rule_hits(s, i));
 		json_obj_end(j);
 	}
 	json_arr_end(j);

@@ -64,6 +64,22 @@ static void add_rules(struct internal_builder *b, const struct agent_stats *now)
 	internal_alert_number(b, "rules.loaded_at", now->reloads.last_ns);
 }
 
+/* "exception.RULE.NAME.hits" and ".last_hit" for those of exception files. */
+static void add_exceptions(struct internal_builder *b, const struct agent_stats *now)
+{
+	for (uint32_t i = 0; now->rules && i < now->rules->nexceptions; i++) {
+		const struct agent_exception *e = &now->rules->exceptions[i];
+		struct exception_count c = agent_exception_count(now, i);
+		_cleanup_buf_ struct buf key = BUF_INIT;
+
+		buf_printf(&key, "exception.%.*s.%.*s", STR_ARG(e->rule), STR_ARG(e->name));
+		if (key.err)
+			continue;
+		internal_alert_number_of(b, key.p, "hits", c.hits);
+		internal_alert_number_of(b, key.p, "last_hit", c.last_ts);
+	}
+}
+
 static void add_losses(struct internal_builder *b, const struct agent_stats *now)
 {
 	internal_alert_number(b, "events.produced", now->source.produced);
@@ -139,6 +155,7 @@ static void begin(struct heartbeat *h, const struct agent_stats *now, const char
 	internal_alert_number(b, "heartbeat.interval_ms", h->config->heartbeat.interval);
 	internal_alert_number(b, "heartbeat.started_at", now->start_ns);
 	add_rules(b, now);
+	add_exceptions(b, now);
 	add_losses(b, now);
 	add_outputs(b, now);
 	add_metadata(b, now);

@@ -81,7 +81,7 @@ static int start_engine(struct live *l)
 {
 	const struct config *c = l->opts->config;
 	struct tiercel_opts opts = { .match_all = l->opts->rules.match_all, .on_alert = on_alert,
-				     .ctx = l };
+				     .ctx = l, .count_exceptions = TIERCEL_COUNT_FILES };
 	int r;
 
 	l->limits.max[LIMIT_THREADS] = c->falco_libs.thread_table_size;

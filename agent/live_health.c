@@ -28,6 +28,24 @@ static void collect_source(struct live *l)
 	l->source->ops->counters(l->source, take_counter, &l->stats);
 }
 
+static void collect_hits(struct live *l)
+{
+	const struct agent_rules *rules = l->stats.rules;
+	uint64_t *at = l->stats.hits;
+
+	if (!l->stats.nhits)
+		return;
+	for (uint32_t i = 0; i < rules->n; i++)
+		*at++ = tiercel_rule_hits(l->engine, i);
+	for (uint32_t i = 0; i < rules->nexceptions; i++) {
+		struct exception_count c = tiercel_exception_count(l->engine,
+								   rules->exceptions[i].index);
+
+		*at++ = c.hits;
+		*at++ = c.last_ts;
+	}
+}
+
 static void collect(struct live *l)
 {
 	struct agent_stats *s = &l->stats;
@@ -45,8 +63,7 @@ static void collect(struct live *l)
 		s->outputs[i].name = l->outputs.v[i]->ops->name;
 		l->outputs.v[i]->ops->stats(l->outputs.v[i], &s->outputs[i].stats);
 	}
-	for (uint32_t i = 0; i < s->nrule_hits; i++)
-		s->rule_hits[i] = tiercel_rule_hits(l->engine, i);
+	collect_hits(l);
 	s->internal_alerts = l->internal.sent;
 	s->metadata_asked = l->metadata.cri;
 	metadata_wait_stats(&l->metadata, &s->metadata, &s->metadata_given_up);
@@ -64,11 +81,13 @@ void live_health_rules(struct live *l)
 {
 	struct agent_stats *s = &l->stats;
 	const struct ruleset *rs = tiercel_rules(l->engine);
+	uint32_t n;
 
 	agent_stats_done(s);
 	s->rules = agent_rules_new(rs);
-	s->rule_hits = s->rules ? calloc(MAX(rs->nrules, 1U), sizeof(*s->rule_hits)) : NULL;
-	s->nrule_hits = s->rule_hits ? rs->nrules : 0;
+	n = s->rules ? s->rules->n + 2 * s->rules->nexceptions : 0;
+	s->hits = n ? calloc(n, sizeof(*s->hits)) : NULL;
+	s->nhits = s->hits ? n : 0;
 	s->rules_loaded = l->rules->nrules;
 	s->rules_active = l->rules->nactive;
 	s->rules_last_good = l->rules->last_good;

@@ -129,7 +129,7 @@ static void rule_matches(const struct metrics_sample *m, const char *name)
 {
 	const struct agent_rules *rules = m->s->rules;
 
-	for (uint32_t i = 0; rules && i < rules->n && i < m->s->nrule_hits; i++) {
+	for (uint32_t i = 0; rules && i < rules->n; i++) {
 		const struct agent_rule *r = &rules->v[i];
 
 		if (!r->active)
@@ -140,8 +140,31 @@ static void rule_matches(const struct metrics_sample *m, const char *name)
 		label(m->out, "source", r->source);
 		for (uint32_t t = 0; t < r->ntags; t++)
 			tag_label(m->out, r->tags[t]);
-		end(m->out, m->s->rule_hits[i]);
+		end(m->out, agent_rule_hits(m->s, i));
 	}
+}
+
+static void exception_sample(const struct metrics_sample *m, const char *name, uint32_t i, uint64_t value)
+{
+	const struct agent_exception *e = &m->s->rules->exceptions[i];
+
+	begin(m->out, name);
+	label(m->out, "rule_name", e->rule);
+	label(m->out, "exception", e->name);
+	label(m->out, "owner", e->owner);
+	end(m->out, value);
+}
+
+static void exception_hits(const struct metrics_sample *m, const char *name)
+{
+	for (uint32_t i = 0; m->s->rules && i < m->s->rules->nexceptions; i++)
+		exception_sample(m, name, i, agent_exception_count(m->s, i).hits);
+}
+
+static void exception_last(const struct metrics_sample *m, const char *name)
+{
+	for (uint32_t i = 0; m->s->rules && i < m->s->rules->nexceptions; i++)
+		exception_sample(m, name, i, agent_exception_count(m->s, i).last_ts);
 }
 
 static void losses(const struct metrics_sample *m, const char *name)

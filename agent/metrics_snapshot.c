@@ -87,13 +87,13 @@ static void add_rules(struct metrics_snapshot *m, const struct agent_stats *now,
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; now->rules && i < now->nrule_hits; i++) {
+	for (uint32_t i = 0; now->rules && i < now->rules->n; i++) {
 		_cleanup_buf_ struct buf key = BUF_INIT;
 
-		sum += now->rule_hits[i];
+		sum += agent_rule_hits(now, i);
 		rule_key(now->rules->v[i].name, &key);
 		if (!key.err)
-			number(m, b, key.p, now->rule_hits[i]);
+			number(m, b, key.p, agent_rule_hits(now, i));
 	}
 	number(m, b, "falco.rules.matches_total", sum);
 }

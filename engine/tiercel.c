@@ -232,9 +232,11 @@ static int plan_fill(struct tiercel_plan *g, const struct tiercel *t, struct rul
 	if (r)
 		return r;
 	g->matcher = matcher_new(rs, &match, t->limits);
-	if (t->opts.count_exceptions)
-		g->exceptions = exceptions_new(rs, t->limits);
-	return g->matcher && (g->exceptions || !t->opts.count_exceptions) ? 0 : -ENOMEM;
+	if (!g->matcher)
+		return -ENOMEM;
+	return t->opts.count_exceptions == TIERCEL_COUNT_NONE ? 0 :
+		       exceptions_new(rs, t->opts.count_exceptions == TIERCEL_COUNT_FILES, t->limits,
+				      &g->exceptions);
 }
 
 int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret)
@@ -268,13 +270,37 @@ const struct ruleset *tiercel_plan_rules(const struct tiercel_plan *p)
 	return p->rules;
 }
 
+static const struct rule_exception *same_exception(const struct rule *r,
+						   const struct rule_exception *e)
+{
+	for (uint32_t i = 0; i < r->nexceptions; i++)
+		if (str_eq(r->exceptions[i].name.s, e->name.s) &&
+		    str_eq(r->exceptions[i].owner, e->owner))
+			return &r->exceptions[i];
+	return NULL;
+}
+
+static void carry_exceptions(const struct tiercel_plan *from, const struct rule *old,
+			     struct tiercel_plan *to, const struct rule *rule)
+{
+	for (uint32_t i = 0; from->exceptions && to->exceptions && i < rule->nexceptions; i++) {
+		const struct rule_exception *e = &rule->exceptions[i], *same = same_exception(old, e);
+
+		if (same)
+			*exceptions_count(to->exceptions, e->index) =
+				*exceptions_count(from->exceptions, same->index);
+	}
+}
+
 static void carry_hits(const struct tiercel_plan *from, struct tiercel_plan *to)
 {
 	for (uint32_t i = 0; from && i < to->rules->nrules; i++) {
 		const struct rule *same = ruleset_find(from->rules, to->rules->rules[i]->name.s);
 
-		if (same)
-			to->hits[i] = from->hits[same->index];
+		if (!same)
+			continue;
+		to->hits[i] = from->hits[same->index];
+		carry_exceptions(from, same, to, to->rules->rules[i]);
 	}
 }
 
@@ -477,11 +503,11 @@ uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index)
 	return t->plan && rule_index < t->plan->rules->nrules ? t->plan->hits[rule_index] : 0;
 }
 
-uint64_t tiercel_exception_hits(const struct tiercel *t, const struct rule *rule,
-				uint32_t exception)
+struct exception_count tiercel_exception_count(const struct tiercel *t, uint32_t index)
 {
-	return t->plan && t->plan->exceptions ?
-		       exceptions_hits(t->plan->exceptions, rule, exception) : 0;
+	return t->plan && t->plan->exceptions && index < t->plan->rules->nexceptions ?
+		       *exceptions_count(t->plan->exceptions, index) :
+		       (struct exception_count){ 0 };
 }
 
 void tiercel_add_counts(struct tiercel *t, const struct tiercel *other)

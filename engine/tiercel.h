@@ -13,6 +13,7 @@
 #include "engine/event/event.h"
 #include "engine/event/scap.h"
 #include "engine/match/glob.h"
+#include "engine/match/exceptions.h"
 #include "engine/match/match.h"
 #include "engine/out/alert.h"
 #include "engine/out/internal.h"
@@ -45,7 +46,9 @@ struct tiercel_opts {
 	 * of its share of the thread groups. shards < 2: all.
 	 */
 	unsigned shard, shards;
-	bool count_exceptions;	/* tiercel_exception_hits(); about doubles the cost of matching */
+	/* tiercel_exception_count(): of none, of those in exception files, of all. A rule with such an
+	 * exception costs about twice as much to match. */
+	enum tiercel_count { TIERCEL_COUNT_NONE, TIERCEL_COUNT_FILES, TIERCEL_COUNT_ALL } count_exceptions;
 	/* With both: of one event in so many, note what each rule costs (tiercel_rule_cost). */
 	uint64_t (*profile_clock_ns)(void);
 	unsigned profile_every;
@@ -122,9 +125,8 @@ const struct tiercel_stats *tiercel_stats(const struct tiercel *t);
 struct state *tiercel_state(struct tiercel *t);
 /* Alerts of a rule so far (index = rule->index). */
 uint64_t tiercel_rule_hits(const struct tiercel *t, uint32_t rule_index);
-/* How often an exception (position in rule->exceptions) kept its rule from matching. */
-uint64_t tiercel_exception_hits(const struct tiercel *t, const struct rule *rule,
-				uint32_t exception);
+/* How often an exception (rule_exception.index) kept its rule from matching, and when last. */
+struct exception_count tiercel_exception_count(const struct tiercel *t, uint32_t index);
 /* Count alerts and hits of another engine with the same rules as if they were of this one. */
 void tiercel_add_counts(struct tiercel *t, const struct tiercel *other);
 /* Sampled cost of a rule, of check `i` (its text appended to `name`; false: no more). */

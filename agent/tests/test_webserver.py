@@ -27,6 +27,14 @@ RULES = """- rule: mark
   output: never
   priority: ERROR
 """
+EXCEPTIONS = """- rule: mark
+  name: known
+  fields: [evt.arg.path]
+  values:
+    - [%s/m-known]
+  owner: somebody
+  reason: test
+"""
 SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\.)*",?)*\})? (\S+)$')
 
 
@@ -79,7 +87,7 @@ def wait(condition):
 class Web:
     def __init__(self, work, rules, *options, name="web"):
         self.port = free_port()
-        args = []
+        args = ["-r", os.path.join(work, "test.exceptions.yaml")]
         for option in ("webserver.enabled=true", "webserver.listen_address=127.0.0.1",
                        "webserver.listen_port=%d" % self.port, *options):
             args += ["-o", option]
@@ -114,6 +122,12 @@ def test_pages(work, rules, results):
     unlink(work + "/m-1")
     key = next(k for k in matches if 'rule_name="mark"' in k)
     check(results, "an alert is counted", wait(lambda: web.metrics()[key] == 1), web.metrics().get(key))
+    before = time.time_ns()
+    unlink(work + "/m-known")
+    known = '{rule_name="mark",exception="known",owner="somebody"}'
+    check(results, "a hit of an exception is counted, not reported",
+          wait(lambda: web.metrics()["tiercel_exception_hits_total" + known] == 1) and web.metrics()[key] == 1, web.metrics())
+    check(results, "with its time", web.metrics()["tiercel_exception_last_hit_timestamp_nanoseconds" + known] > before - 1e9)
     now = web.metrics()
     check(results, "counters of outputs add up", wait(lambda: (lambda m: m['tiercel_output_taken_total{output="stdout"}'] ==
           m['tiercel_output_delivered_total{output="stdout"}'])(web.metrics())), now)
@@ -205,6 +219,8 @@ def main():
         rules = os.path.join(work, "rules.yaml")
         with open(rules, "w") as f:
             f.write(RULES % work)
+        with open(os.path.join(work, "test.exceptions.yaml"), "w") as f:
+            f.write(EXCEPTIONS % work)
         for test in (test_pages, test_not_ready, test_port_in_use, test_tls):
             test(work, rules, results)
     report(results)

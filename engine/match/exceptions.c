@@ -7,34 +7,21 @@
 struct exceptions {
 	struct arena arena;
 	struct ruleset rules;		/* only what a matcher looks at */
-	struct counted {
-		const struct rule *rule;
-		uint32_t exception;
-		uint64_t hits;
-	} *counted;			/* by index of the made rules */
-	uint32_t cap_rules, cap_counted;
+	uint32_t *of_rule;		/* index of the exception, by index of the made rules */
+	struct exception_count *counts;	/* by index of the exception */
+	uint32_t cap_rules, cap_of_rule;
 	struct matcher *matcher;
 	const struct rule **found;
 };
 
-static uint32_t with_values(const struct rule *rule)
+/* The loader puts "and not (...)" per exception in force at the end of the condition. */
+static uint32_t in_force(const struct rule *rule)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < rule->nexceptions; i++)
-		n += rule->exceptions[i].nrows > 0;
+		n += rule->exceptions[i].ast != NULL;
 	return n;
-}
-
-/* The loader appends "and not (...)" per exception with values: the last operands of the AND. */
-static bool ends_in_exceptions(const struct ast *ast, uint32_t n)
-{
-	if (ast->kind != AST_AND || ast->nkids <= n)
-		return false;
-	for (uint32_t i = ast->nkids - n; i < ast->nkids; i++)
-		if (ast->kids[i]->kind != AST_NOT)
-			return false;
-	return true;
 }
 
 /* The condition without its n exceptions, and operand `at`, which is one of them, as it is. */
@@ -60,57 +47,71 @@ static int add_rule(struct exceptions *e, const struct rule *rule, uint32_t exce
 	uint32_t i = e->rules.nrules;
 	struct rule **rules = arena_grow(&e->arena, e->rules.rules, &e->cap_rules, i + 1,
 					 sizeof(*rules));
-	struct counted *counted = arena_grow(&e->arena, e->counted, &e->cap_counted, i + 1,
-					     sizeof(*counted));
+	uint32_t *of_rule = arena_grow(&e->arena, e->of_rule, &e->cap_of_rule, i + 1,
+				       sizeof(*of_rule));
 	struct rule *made = arena_new(&e->arena, struct rule);
 
-	if (!rules || !counted || !made)
+	if (!rules || !of_rule || !made)
 		return -ENOMEM;
 	e->rules.rules = rules;
-	e->counted = counted;
+	e->of_rule = of_rule;
 	*made = *rule;
 	made->index = i;
 	made->ast = condition_of(&e->arena, rule->ast, n, at);
 	if (!made->ast)
 		return -ENOMEM;
 	rules[i] = made;
-	counted[i] = (struct counted){ rule, exception, 0 };
+	of_rule[i] = exception;
 	e->rules.nrules++;
 	return 0;
 }
 
-static int add_rules(struct exceptions *e, const struct rule *rule)
+static int add_rules(struct exceptions *e, const struct rule *rule, bool files_only)
 {
-	uint32_t n = with_values(rule), at;
+	uint32_t n = in_force(rule), at;
 	int r = 0;
 
-	if (!n || !rule->active || !rule->ast || !ends_in_exceptions(rule->ast, n))
+	if (!n || !rule->active || !rule->ast || rule->ast->kind != AST_AND ||
+	    rule->ast->nkids <= n)
 		return 0;
 	at = rule->ast->nkids - n;
-	for (uint32_t i = 0; i < rule->nexceptions && !r; i++)
-		if (rule->exceptions[i].nrows)
-			r = add_rule(e, rule, i, n, at++);
+	for (uint32_t i = 0; i < rule->nexceptions && !r; i++) {
+		const struct rule_exception *x = &rule->exceptions[i];
+
+		if (x->ast && (x->owner.p || !files_only))
+			r = add_rule(e, rule, x->index, n, at);
+		at += x->ast != NULL;
+	}
 	return r;
 }
 
-struct exceptions *exceptions_new(const struct ruleset *rs, struct limits *limits)
+int exceptions_new(const struct ruleset *rs, bool files_only, struct limits *limits,
+		   struct exceptions **ret)
 {
 	const struct match_opts opts = { .all = true, .guest = true };
 	struct exceptions *e = calloc(1, sizeof(*e));
 	int r = 0;
 
 	if (!e)
-		return NULL;
+		return -ENOMEM;
 	arena_init(&e->arena, 4096, 0);
 	for (uint32_t i = 0; i < rs->nrules && !r; i++)
-		r = add_rules(e, rs->rules[i]);
-	e->found = arena_array(&e->arena, MAX(e->rules.nrules, 1U), sizeof(*e->found));
-	if (!r && e->found)
-		e->matcher = matcher_new(&e->rules, &opts, limits);
+		r = add_rules(e, rs->rules[i], files_only);
+	if (!r && e->rules.nrules) {
+		e->found = arena_array(&e->arena, e->rules.nrules, sizeof(*e->found));
+		e->counts = arena_array(&e->arena, rs->nexceptions, sizeof(*e->counts));
+		e->matcher = e->found && e->counts ? matcher_new(&e->rules, &opts, limits) : NULL;
+		r = e->matcher ? 0 : -ENOMEM;
+	}
 	if (e->matcher)
-		return e;
-	exceptions_free(e);
-	return NULL;
+		memset(e->counts, 0, rs->nexceptions * sizeof(*e->counts));
+	if (!e->matcher) {
+		exceptions_free(e);
+		e = NULL;
+	}
+	if (!r)
+		*ret = e;
+	return r;
 }
 
 void exceptions_free(struct exceptions *e)
@@ -126,14 +127,15 @@ void exceptions_event(struct exceptions *e, struct event_ctx *ctx)
 {
 	uint32_t n = matcher_eval(e->matcher, ctx, e->found, e->rules.nrules);
 
-	for (uint32_t i = 0; i < n; i++)
-		e->counted[e->found[i]->index].hits++;
+	for (uint32_t i = 0; i < n; i++) {
+		struct exception_count *c = &e->counts[e->of_rule[e->found[i]->index]];
+
+		c->hits++;
+		c->last_ts = ctx->ev->ts;
+	}
 }
 
-uint64_t exceptions_hits(const struct exceptions *e, const struct rule *rule, uint32_t exception)
+struct exception_count *exceptions_count(const struct exceptions *e, uint32_t index)
 {
-	for (uint32_t i = 0; i < e->rules.nrules; i++)
-		if (e->counted[i].rule == rule && e->counted[i].exception == exception)
-			return e->counted[i].hits;
-	return 0;
+	return &e->counts[index];
 }

@@ -11,12 +11,21 @@
 
 struct exceptions;
 
-/* For the active rules of `rs`, which is borrowed. NULL: out of memory. */
-struct exceptions *exceptions_new(const struct ruleset *rs, struct limits *limits);
+struct exception_count {
+	uint64_t hits;		/* events that the exception kept its rule from matching */
+	uint64_t last_ts;	/* of the last one; 0: none */
+};
+
+/*
+ * For the active rules of `rs`, which is borrowed. files_only: just the exceptions that came from
+ * exception files. *ret is NULL when there is nothing to count. 0 or -ENOMEM.
+ */
+int exceptions_new(const struct ruleset *rs, bool files_only, struct limits *limits,
+		   struct exceptions **ret);
 void exceptions_free(struct exceptions *e);
 /* Count for one event. */
 void exceptions_event(struct exceptions *e, struct event_ctx *ctx);
-/* By position in rule->exceptions; several may have counted the same event. */
-uint64_t exceptions_hits(const struct exceptions *e, const struct rule *rule, uint32_t exception);
+/* By rule_exception.index; several may have counted the same event. */
+struct exception_count *exceptions_count(const struct exceptions *e, uint32_t index);
 
 #endif
