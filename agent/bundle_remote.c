@@ -30,6 +30,14 @@ static void find_docker_config(struct buf *out)
 		buf_printf(out, "%s/.docker/config.json", home);
 }
 
+bool bundle_remote_has_helpers(void)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+
+	find_docker_config(&path);
+	return path.len && !path.err && oci_uses_helpers(path.p);
+}
+
 static int failed(const struct session *s, const char *name, int r, struct buf *error)
 {
 	buf_printf(error, "%s: %s", name, s->oci ? oci_error(s->oci) : "out of memory");

@@ -20,6 +20,8 @@ struct bundle_remote_opts {
 	void *ctx;
 };
 
+/* Are there programs (credential helpers) that a request to a registry may start? */
+bool bundle_remote_has_helpers(void);
 /* All: 0, or -errno with what is wrong in `error`. */
 int bundle_remote_resolve(const struct bundle_remote_opts *opts, const char *name,
 			  char ret_digest[DIGEST_TEXT], struct buf *error);

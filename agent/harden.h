@@ -15,8 +15,9 @@
 /* At the start of a live session, before there is a second thread: capabilities are of threads. What
  * does not work is a warning. */
 void harden_start(const struct config *c, bool recording);
-/* When everything is attached and all threads run: from now on only the calls of harden_calls.def. */
-void harden_seal(const struct config *c);
+/* When everything is attached and all threads run: from now on only the calls of harden_calls.def.
+ * `programs`: why other programs will be started, a literal, then there is no filter; NULL: none. */
+void harden_seal(const struct config *c, const char *programs);
 /* Tell on stderr which calls were refused since the last time. */
 void harden_report(void);
 

@@ -121,7 +121,7 @@ static int load(void)
 	return r;
 }
 
-void harden_seal(const struct config *c)
+void harden_seal(const struct config *c, const char *programs)
 {
 	const struct sigaction trap = { .sa_sigaction = on_refused, .sa_flags = SA_SIGINFO };
 	int r;
@@ -129,8 +129,7 @@ void harden_seal(const struct config *c)
 #ifdef TIERCEL_ASAN
 	why_not = "a build with sanitizers";
 #else
-	why_not = !c->hardening.seccomp	       ? "hardening.seccomp is false"
-		  : c->program_output.enabled ? "program_output starts programs" : "";
+	why_not = !c->hardening.seccomp ? "hardening.seccomp is false" : programs ? programs : "";
 #endif
 	if (why_not[0])
 		return;

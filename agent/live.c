@@ -3,6 +3,7 @@
  * The loop of the live sensor. One thread: poll the source, feed the engine, hand alerts to the
  * outputs. Attach first, then snapshot, then drain, so nothing in between is missed.
  */
+#include "agent/bundle_remote.h"
 #include "agent/cmd.h"
 #include "agent/harden.h"
 #include "agent/host.h"
@@ -205,6 +206,18 @@ static void stop_control(struct live *l)
 	l->control = NULL;
 }
 
+/* Why this sensor starts other programs; NULL: it does not. */
+static const char *starts_programs(const struct live *l)
+{
+	const char *bundle = l->rules ? l->rules->options.bundle.path : NULL;
+
+	if (l->opts->config->program_output.enabled)
+		return "program_output starts programs";
+	if (bundle && oci_ref_is_url(bundle) && bundle_remote_has_helpers())
+		return "credential helpers of the registry are programs";
+	return NULL;
+}
+
 static int start_source(struct live *l)
 {
 	_cleanup_buf_ struct buf error = BUF_INIT;
@@ -227,7 +240,7 @@ static int start_source(struct live *l)
 				strerror(-r));
 	live_swap_follow(l);
 	start_control(l);
-	harden_seal(l->opts->config);
+	harden_seal(l->opts->config, starts_programs(l));
 	live_health_start(l);
 	return EXIT_OK;
 }

@@ -53,6 +53,8 @@ int oci_catalog_find(struct oci *o, const char *catalog, const char *name, struc
 /* Upload config, layer and a manifest made of them (title named). Tags: ref->tag and `more`. */
 int oci_push(struct oci *o, const struct oci_ref *ref, const char *const *more, uint32_t nmore,
 	     struct oci_artifact *a);
+/* Does the config.json name programs that give credentials? (oci_credentials.c) */
+bool oci_uses_helpers(const char *docker_config);
 void oci_artifact_done(struct oci_artifact *a);
 
 #endif

@@ -259,3 +259,16 @@ int oci_credentials_get(struct oci *o, const char *host, struct oci_credentials 
 	json_decref(root);
 	return r;
 }
+
+bool oci_uses_helpers(const char *docker_config)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	json_t *root = NULL;
+	bool uses;
+
+	if (io_read_file(docker_config, OCI_MAX_CREDENTIAL_BYTES, &text) == 0 && text.len)
+		root = json_loadb(text.p, text.len, 0, NULL);
+	uses = json_object_get(root, "credsStore") || json_object_size(json_object_get(root, "credHelpers"));
+	json_decref(root);
+	return uses;
+}

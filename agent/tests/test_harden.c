@@ -40,7 +40,7 @@ static bool harden(const struct config *c)
 	struct harden_state s;
 
 	harden_start(c, false);
-	harden_seal(c);
+	harden_seal(c, NULL);
 	harden_get(&s);
 	if (!s.seccomp)
 		printf("# no filter here: %s\n", s.no_seccomp_why);
@@ -142,7 +142,7 @@ START_TEST(test_off)
 
 	c.hardening.seccomp = false;
 	harden_start(&c, false);
-	harden_seal(&c);
+	harden_seal(&c, NULL);
 	harden_get(&s);
 	ck_assert(!s.seccomp && s.no_seccomp_why[0]);
 }
@@ -207,7 +207,7 @@ START_TEST(test_program)
 
 	c.program_output.enabled = true;
 	harden_start(&c, false);
-	harden_seal(&c);
+	harden_seal(&c, "programs");
 	harden_get(&s);
 	ck_assert(!s.seccomp && s.no_seccomp_why[0]);
 	ck_assert(!s.no_new_privs);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of artifacts: what is accepted, what is refused and why.
+ * Names of artifacts: what is accepted, what is refused and why; what starts programs.
  */
-#include "agent/oci_ref.h"
+#include "agent/io.h"
+#include "agent/oci.h"
 #include "engine/tests/test.h"
+
+#include <unistd.h>
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
@@ -81,6 +84,28 @@ START_TEST(test_long)
 }
 END_TEST
 
+START_TEST(test_helpers)
+{
+	static const struct {
+		const char *text;
+		bool uses;
+	} cases[] = { { "{\"auths\": {\"a\": {}}}", false }, { "{\"credHelpers\": {}}", false },
+		      { "{\"credHelpers\": {\"a\": \"gcr\"}}", true }, { "{\"credsStore\": \"x\"}", true },
+		      { "rubbish", false }, { "", false } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char path[] = "/tmp/tiercel-docker-XXXXXX";
+		int fd = mkstemp(path);
+
+		ck_assert_int_eq(io_write_all(fd, cases[i].text, strlen(cases[i].text)), 0);
+		close(fd);
+		ck_assert_int_eq(oci_uses_helpers(path), cases[i].uses);
+		unlink(path);
+	}
+	ck_assert(!oci_uses_helpers("/nowhere"));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("oci_ref");
@@ -89,6 +114,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(t, test_good, 0, ARRAY_SIZE(good));
 	tcase_add_loop_test(t, test_bad, 0, ARRAY_SIZE(bad));
 	tcase_add_test(t, test_long);
+	tcase_add_test(t, test_helpers);
 	suite_add_tcase(s, t);
 	return s;
 }
