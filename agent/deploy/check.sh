@@ -111,5 +111,19 @@ if (cd "$out" && npm install --silent --no-audit --no-fund typescript@5 kubernet
 else
 	skip "manifests fit the types of the Kubernetes API" "npm: $(tail -n 1 "$out/log")"
 fi
+
+"$build/tiercel" metrics >"$out/metrics"
+grep -v '^tiercel_health' "$out/metrics" >"$out/fewer-metrics"
+ok "alert rules and dashboard name metrics that there are" ./monitoring/check.py "$out/metrics"
+ok "the check finds a metric that is not there" bash -c "! ./monitoring/check.py '$out/fewer-metrics'"
+if (cd "$out" && npm install --silent --no-audit --no-fund @prometheus-io/lezer-promql@0.53 @lezer/common@1 @lezer/lr@1 \
+	@lezer/highlight@1) >"$out/log" 2>&1; then
+	cp monitoring/promql.cjs "$out"
+	./monitoring/check.py --expressions >"$out/expressions"
+	ok "their expressions are PromQL" bash -c "cd '$out' && node promql.cjs <expressions"
+	ok "the check finds an expression that is not" bash -c "cd '$out' && ! echo '\"sum(x\"' | node promql.cjs"
+else
+	skip "their expressions are PromQL" "npm: $(tail -n 1 "$out/log")"
+fi
 echo "1..$n"
 exit $failed
