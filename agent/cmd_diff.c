@@ -157,12 +157,12 @@ static int report(const struct diff_command *c, struct alert_diff *d)
 
 /* ---- options ------------------------------------------------------------------------------- */
 
-/* A folder with bundle.yaml, or an archive of one. */
+/* A folder with bundle.yaml, an archive of one, or one in a registry. */
 static bool is_bundle(const char *path)
 {
 	_cleanup_buf_ struct buf name = BUF_INIT;
 
-	if (str_ends(str_from(path), STR(".tar.gz")))
+	if (oci_ref_is_url(path) || str_ends(str_from(path), STR(".tar.gz")))
 		return true;
 	buf_printf(&name, "%s/%s", path, BUNDLE_FILE_NAME);
 	return !name.err && access(name.p, R_OK) == 0;

@@ -73,13 +73,31 @@ void oci_artifact_done(struct oci_artifact *a)
 	a->title = NULL;
 }
 
+/* 127.0.0.1, not 127.example.com. */
+static bool is_loopback(struct str host)
+{
+	if (str_is(host, "localhost") || str_is(host, "[::1]"))
+		return true;
+	for (uint32_t i = 0; i < host.len; i++)
+		if (!strchr("0123456789.", host.p[i]))
+			return false;
+	return str_starts(host, STR("127."));
+}
+
 /* As docker does it: registries of the machine itself need no TLS. */
 bool oci_plain_http(const struct oci *o, const char *host)
 {
-	struct str s = str_from(host);
+	struct str name = str_from(host);
+	const char *colon = strrchr(host, ':');
 
-	return o->opts.plain_http || str_starts(s, STR("127.")) || str_starts(s, STR("[::1]")) ||
-	       str_is(s, "localhost") || str_starts(s, STR("localhost:"));
+	if (colon && !strchr(colon, ']'))
+		name = str_sub(name, 0, (uint32_t)(colon - host));
+	return o->opts.plain_http || is_loopback(name);
+}
+
+const char *oci_host(const struct oci_ref *ref)
+{
+	return strcmp(ref->host, OCI_HUB) == 0 ? "registry-1.docker.io" : ref->host;
 }
 
 void oci_url(struct oci *o, const struct oci_ref *ref, const char *fmt, ...)
@@ -88,7 +106,7 @@ void oci_url(struct oci *o, const struct oci_ref *ref, const char *fmt, ...)
 
 	buf_clear(&o->url);
 	buf_printf(&o->url, "%s://%s/v2/%s/", oci_plain_http(o, ref->host) ? "http" : "https",
-		   ref->host, ref->repo);
+		   oci_host(ref), ref->repo);
 	va_start(ap, fmt);
 	buf_vprintf(&o->url, fmt, ap);
 	va_end(ap);

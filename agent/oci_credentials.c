@@ -210,6 +210,12 @@ static int ask_helper(struct oci *o, const char *helper, const char *host, struc
 
 /* ---- config.json --------------------------------------------------------------------------- */
 
+/* The name that docker stores the hub's credentials under. */
+static const char *stored_name(const char *host)
+{
+	return strcmp(host, OCI_HUB) == 0 ? "index.docker.io" : host;
+}
+
 static int take_entry(const json_t *root, const char *host, struct oci_credentials *c)
 {
 	const json_t *entry = find_host(json_object_get(root, "auths"), host);
@@ -255,7 +261,7 @@ int oci_credentials_get(struct oci *o, const char *host, struct oci_credentials 
 	root = json_loadb(text.p ? text.p : "", text.len, 0, &error);
 	if (!root)
 		return oci_fail(o, -EINVAL, "%s:%d: %s", path, error.line, error.text);
-	r = take_config(o, root, host, ret);
+	r = take_config(o, root, stored_name(host), ret);
 	json_decref(root);
 	return r;
 }

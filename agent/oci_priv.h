@@ -12,6 +12,8 @@
 
 #define OCI_MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
 #define OCI_INDEX_TYPE "application/vnd.oci.image.index.v1+json"
+/* Docker's own registry, by the name that references have. */
+#define OCI_HUB "docker.io"
 #define OCI_TITLE "org.opencontainers.image.title"
 
 struct oci {
@@ -46,6 +48,8 @@ int oci_http(struct oci *o, struct http_request *rq, const struct oci_call *call
 int oci_send(struct oci *o, const struct oci_call *call);
 /* The answer's status as an error of the user's words. 0 for 2xx. */
 int oci_status(struct oci *o, const struct oci_ref *ref);
+/* The host to ask; the hub's name is not that of its registry. */
+const char *oci_host(const struct oci_ref *ref);
 bool oci_plain_http(const struct oci *o, const char *host);
 
 /* Answer the challenge of a 401: o->authorization is set. 0 or -errno. */

@@ -20,7 +20,7 @@ static int upload_url(struct oci *o, const struct oci_ref *ref, const char *dige
 	buf_add_str(&location, http_header(&o->response, "Location"));
 	if (!location.len)
 		return oci_fail(o, -EBADMSG, "%s does not say where to upload to", ref->host);
-	buf_printf(&host, "%s://%s", oci_plain_http(o, ref->host) ? "http" : "https", ref->host);
+	buf_printf(&host, "%s://%s", oci_plain_http(o, ref->host) ? "http" : "https", oci_host(ref));
 	buf_clear(&o->url);
 	if (location.p[0] == '/')
 		buf_add_str(&o->url, buf_str(&host));

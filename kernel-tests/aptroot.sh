@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by fetch.sh and sysroot.sh: an apt of our own for other suites and architectures. Nothing of
+# Sourced by fetch.sh, sysroot.sh and apttool.sh: an apt of our own for other suites and architectures. Nothing of
 # the machine's apt or dpkg is changed.
 
 CACHE=${KT_CACHE:-build/kernels}

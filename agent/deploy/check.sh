@@ -86,7 +86,7 @@ ok "systemd unit has no option that is unknown" ./unit.sh tiercel.service
 ok "chart renders with every value set" ./manifests.py helm helm/tiercel 'rules={"a.yaml": "- list: a\n  items: []"}' \
 	'podAnnotations={"a": "b"}' 'imagePullSecrets=[{"name": "x"}]' 'extraEnv=[{"name": "A", "value": "b"}]'
 cp "$out/log" "$out/helm-full.yaml"
-if kustomize=$(./kustomize.sh "$build/kustomize" 2>"$out/log"); then
+if kustomize=$(../../kernel-tests/apttool.sh kustomize "$build/kustomize" 2>"$out/log"); then
 	"$kustomize" build kubernetes/base >"$out/base.yaml"
 	ok "overlay for GKE renders" "$kustomize" build kubernetes/gke
 	cp "$out/log" "$out/gke.yaml"

@@ -190,6 +190,23 @@ def test_restart(f):
         sensor.stop()
 
 
+def test_damaged(f):
+    """Nothing can be used but the last good rules."""
+    path = os.path.join(f.state, "bundles", "current", "layer.tar.gz")
+    os.truncate(path, os.path.getsize(path) - 1)
+    f.reg.stop()
+    sensor = f.sensor("damaged")
+    f.seen = 0
+    try:
+        f.ok("a damaged store: the last good rules", sensor.wait_ready() and f.in_force(sensor, 6), sensor.messages())
+        f.ok("which is told", f.told(sensor, "tiercel internal: last good rules", "127.0.0.1"), sensor.messages())
+        f.reg.start()
+        f.ok("until the registry is back", sensor.wait_message("rules loaded:"), sensor.messages())
+        f.ok("the pulled ones are in force", f.wait_metric("tiercel_rules_last_good ", lambda line: line.endswith(" 0")))
+    finally:
+        sensor.stop()
+
+
 def test_signed(f):
     key, pub = os.path.join(f.work, "key"), os.path.join(f.work, "pub")
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key], check=True)
@@ -211,11 +228,15 @@ def main():
     require(community=False, cgroup=False)
     if not ocilib.have("docker-registry"):
         skip("docker-registry is not installed")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        os.environ.pop(name, None)
     with Box() as work:
+        os.environ["DOCKER_CONFIG"] = work
         f = Follow(work, Registry(work, "registry"))
         try:
             test_swaps(f)
             test_restart(f)
+            test_damaged(f)
             test_signed(f)
         except Exception:
             f.ok("the test runs to its end", False, traceback.format_exc())

@@ -104,6 +104,7 @@ def test_push_pull(t, reg):
     t.expect("the node's layers", 0, "this node: ok, 2 rules", "bundle", "inspect", ref, "--node", "environment=prod")
     t.expect("check", 0, "0 errors", "check", "--bundle", ref)
     t.expect("rules of the layers", 0, "Production", "rules", "--bundle", ref, "--node", "environment=prod")
+    t.expect("replay", 1, "not a .scap capture", "replay", "--bundle", ref, t.write("no.scap", "no trace"))
     t.write("bad/bundle.yaml", BUNDLE)
     t.write("bad/base/a.yaml", "- rule: [\n")
     t.expect("a bundle that does not load is not pushed", 1, "nothing is pushed", "bundle", "push", t.path("bad"), ref)
@@ -174,6 +175,32 @@ def test_skopeo(t, reg, pinned):
                ref + "rules:1.4.2", ref + "copied:1")
     t.ok("skopeo copies it", p.returncode == 0, p.stdout)
     t.expect("what skopeo copied", 0, pinned, "bundle", "pull", reg.ref("team/copied"), "-o", t.path("skopeo.tar.gz"))
+
+
+def test_oras(t, reg, pinned):
+    """Debian has it from trixie on."""
+    try:
+        p = subprocess.run(["kernel-tests/apttool.sh", "oras", os.path.join(os.environ.get("BUILD", "build"), "oras")],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        p = None
+    if not p or p.returncode:
+        t.ok("oras # SKIP no mirror has it", True)
+        return
+
+    def oras(*args):
+        return subprocess.run([p.stdout.strip(), *args], env=t.env, cwd=t.work, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+    host = "127.0.0.1:%d/" % reg.port
+    q = oras("pull", "--plain-http", "-o", "oras", host + "team/rules@" + pinned)
+    t.ok("oras pulls it", q.returncode == 0 and
+         subprocess.run(["cmp", t.path("oras/shop.tar.gz"), t.path("shop.tar.gz")]).returncode == 0, q.stdout)
+    t.write("config", '{"name":"oras-rules","version":"2.0.0"}')
+    t.write("theirs.tar.gz", archive({"theirs.yaml": RULE % "By oras"}))
+    q = oras("push", "--plain-http", "--config", "config:" + ocilib.CONFIG, host + "oras/rules:2",
+             "theirs.tar.gz:" + ocilib.LAYER)
+    t.ok("oras pushes", q.returncode == 0, q.stdout)
+    t.expect("what oras pushed", 0, "bundle oras-rules 2.0.0", "bundle", "inspect", reg.ref("oras/rules", "2"))
 
 
 def test_basic(t, work):
@@ -425,6 +452,7 @@ def everything(t, work):
             pinned = test_push_pull(t, reg)
             test_falcoctl(t, reg)
             test_signature(t, reg, pinned)
+            test_oras(t, reg, pinned)
             if ocilib.have("skopeo"):
                 test_skopeo(t, reg, pinned)
             else:
