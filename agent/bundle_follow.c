@@ -50,11 +50,12 @@ static bool copy(char **to, const char *from)
 	return !from || *to;
 }
 
-static int target_init(struct target *t, const struct bundle_options *o)
+static int target_init(struct target *t, const char *name, const char *store,
+		       const struct bundle_remote_opts *remote)
 {
-	*t = (struct target){ .remote = o->remote };
-	if (!copy(&t->name, o->path) || !copy(&t->store, o->store) || !copy(&t->index, o->remote.index) ||
-	    !copy(&t->public_key, o->remote.public_key) || !copy(&t->ca_file, o->remote.ca_file)) {
+	*t = (struct target){ .remote = *remote };
+	if (!copy(&t->name, name) || !copy(&t->store, store) || !copy(&t->index, remote->index) ||
+	    !copy(&t->public_key, remote->public_key) || !copy(&t->ca_file, remote->ca_file)) {
 		target_done(t);
 		return -ENOMEM;
 	}
@@ -153,17 +154,11 @@ static void take_result(struct look *l, int r)
 
 static void look(struct bundle_follow *f)
 {
-	const struct bundle_options none = { 0 };
 	struct look l = { .f = f };
 	int r;
 
 	pthread_mutex_lock(&f->lock);
-	{
-		const struct target *t = &f->target;
-		const struct bundle_options o = { .path = t->name, .remote = t->remote, .store = t->store };
-
-		r = target_init(&l.target, t->name ? &o : &none);
-	}
+	r = target_init(&l.target, f->target.name, f->target.store, &f->target.remote);
 	memcpy(l.active, f->active, sizeof(l.active));
 	memcpy(l.tried, f->tried, sizeof(l.tried));
 	pthread_mutex_unlock(&f->lock);
@@ -240,7 +235,7 @@ int bundle_follow_new(const struct bundle_options *options, const char *artifact
 	pthread_cond_init(&f->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	snprintf(f->active, sizeof(f->active), "%s", artifact);
-	r = target_init(&f->target, options);
+	r = target_init(&f->target, options->path, options->store, &options->remote);
 	if (r == 0)
 		r = thread_start(&f->thread, work, f);
 	if (r < 0)
@@ -268,7 +263,8 @@ void bundle_follow_active(struct bundle_follow *f, const struct bundle_options *
 	struct target t;
 
 	pthread_mutex_lock(&f->lock);
-	if (options->path && oci_ref_is_url(options->path) && target_init(&t, options) == 0) {
+	if (options->path && oci_ref_is_url(options->path) &&
+	    target_init(&t, options->path, options->store, &options->remote) == 0) {
 		target_done(&f->target);
 		f->target = t;
 	}
