@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files of a bundle in a folder, and what folder and archive have in common. Hidden files are left
- * out; links to files are followed (a mounted ConfigMap consists of them), links to folders are not.
+ * out; links to files are followed (a mounted ConfigMap consists of them), links to folders are
+ * not.
  */
 #include "agent/bundle_files.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See bundle_follow.h. The thread never touches the rules: what it pulled becomes `next` of the store,
- * and the reload thread compiles it beside the rules in force.
+ * See bundle_follow.h. The thread never touches the rules: what it pulled becomes `next` of the
+ * store, and the reload thread compiles it beside the rules in force.
  */
 #include "agent/bundle_follow.h"
 #include "agent/bundle_store.h"
@@ -217,8 +217,8 @@ static void follow_done(struct bundle_follow *f)
 	free(f);
 }
 
-int bundle_follow_new(const struct bundle_options *options, const char *artifact, uint64_t interval_ms,
-		      struct reload *reload, struct bundle_follow **ret)
+int bundle_follow_new(const struct bundle_options *options, const char *artifact,
+		      uint64_t interval_ms, struct reload *reload, struct bundle_follow **ret)
 {
 	struct bundle_follow *f = calloc(1, sizeof(*f));
 	pthread_condattr_t attr;

@@ -98,7 +98,9 @@ static int take_stored(const struct bundle_options *o, bool newest, struct oci_a
 		return r;
 	if (newest)
 		r = bundle_store_get(o->store, BUNDLE_NEXT, o->path, o->remote.public_key, ret);
-	return r == 0 ? r : bundle_store_get(o->store, BUNDLE_CURRENT, o->path, o->remote.public_key, ret);
+	return r == 0 ? r
+		      : bundle_store_get(o->store, BUNDLE_CURRENT, o->path, o->remote.public_key,
+					 ret);
 }
 
 static void keep(const struct bundle_options *o, const struct oci_artifact *a)
@@ -124,7 +126,8 @@ static int fetch(const struct bundle_options *o, struct bundle_content *c, struc
 	return c->stored ? 0 : r;
 }
 
-static int read_remote(const struct bundle_options *o, struct limits *limits, struct bundle_content *c)
+static int read_remote(const struct bundle_options *o, struct limits *limits,
+		       struct bundle_content *c)
 {
 	struct oci_artifact a = { 0 };
 	int r = fetch(o, c, &a);
@@ -240,7 +243,8 @@ int bundle_add(const struct bundle_content *c, const struct bundle_view *view, s
 			continue;
 		if (full_name(c, c->files.paths[step->file], &name) < 0)
 			return -ENOMEM;
-		e = ruleset_add_layer(rs, step->layer, name.p, buf_str(&c->files.texts[step->file]));
+		e = ruleset_add_layer(rs, step->layer, name.p,
+				      buf_str(&c->files.texts[step->file]));
 		r = e < 0 ? e : r;
 	}
 	return r;

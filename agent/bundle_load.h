@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A rule bundle for this node: --bundle and --node of the commands that load rules, and the way from
- * the bundle's files into a rule set.
+ * A rule bundle for this node: --bundle and --node of the commands that load rules, and the way
+ * from the bundle's files into a rule set.
  */
 #ifndef TIERCEL_BUNDLE_LOAD_H
 #define TIERCEL_BUNDLE_LOAD_H

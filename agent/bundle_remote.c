@@ -149,9 +149,9 @@ static char *describe(const struct oci_artifact *a, const struct bundle_files *f
 	char *text;
 
 	for (uint32_t i = 0; i < files->n; i++)
-		json_array_append_new(layers, json_pack("{s:s, s:s, s:s}", "name", files->paths[i], "level",
-							bundle_level_names[BUNDLE_SYSTEM], "path",
-							files->paths[i]));
+		json_array_append_new(layers, json_pack("{s:s, s:s, s:s}", "name", files->paths[i],
+							"level", bundle_level_names[BUNDLE_SYSTEM],
+							"path", files->paths[i]));
 	root = json_pack("{s:s, s:s, s:o}", "name", config_text(config, "name", "rules"), "version",
 			 config_text(config, "version", "0.0.0"), "layers", layers);
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;

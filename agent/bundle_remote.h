@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rule bundles in registries: a name (oci://HOST/REPOSITORY:TAG, or oci://NAME with an index) to the
- * artifact, and the artifact to files. Each call has a connection of its own; any thread.
+ * Rule bundles in registries: a name (oci://HOST/REPOSITORY:TAG, or oci://NAME with an index) to
+ * the artifact, and the artifact to files. Each call has a connection of its own; any thread.
  */
 #ifndef TIERCEL_BUNDLE_REMOTE_H
 #define TIERCEL_BUNDLE_REMOTE_H
@@ -37,8 +37,8 @@ int bundle_remote_push(const struct bundle_remote_opts *opts, const char *name,
 int bundle_remote_files(const char *name, const struct oci_artifact *a, struct limits *limits,
 			struct bundle_files *ret, struct buf *error);
 /*
- * The same as a bundle: an artifact without bundle.yaml, as the incumbent's tool makes them, gets one
- * with a layer per file.
+ * The same as a bundle: an artifact without bundle.yaml, as the incumbent's tool makes them, gets
+ * one with a layer per file.
  */
 int bundle_remote_bundle(const char *name, const struct oci_artifact *a, struct limits *limits,
 			 struct bundle_files *ret, struct buf *error);

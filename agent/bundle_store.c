@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See bundle_store.h. Digests are checked when a bundle is read: a file that lost bytes is no bundle.
+ * See bundle_store.h. Digests are checked when a bundle is read: a file that lost bytes is no
+ * bundle.
  */
 #include "agent/bundle_store.h"
 #include "agent/io.h"
@@ -129,7 +130,8 @@ static void prune(const char *store)
 
 /* ---- bundles ------------------------------------------------------------------------------- */
 
-static int write_record(const char *dir, const char *name, const char *key, const struct oci_artifact *a)
+static int write_record(const char *dir, const char *name, const char *key,
+			const struct oci_artifact *a)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	char config[DIGEST_TEXT], layer[DIGEST_TEXT];
@@ -141,8 +143,8 @@ static int write_record(const char *dir, const char *name, const char *key, cons
 		r = digest_of(a->layer.p ? a->layer.p : "", a->layer.len, layer);
 	if (r < 0)
 		return r;
-	root = json_pack("{s:s, s:s, s:s, s:s, s:s}", "reference", name, "digest", a->digest, "key", key,
-			 "config", config, "layer", layer);
+	root = json_pack("{s:s, s:s, s:s, s:s, s:s}", "reference", name, "digest", a->digest, "key",
+			 key, "config", config, "layer", layer);
 	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
 	json_decref(root);
 	join(&path, dir, RECORD_NAME);
@@ -151,7 +153,8 @@ static int write_record(const char *dir, const char *name, const char *key, cons
 	return r;
 }
 
-static int write_folder(const char *dir, const char *name, const char *key, const struct oci_artifact *a)
+static int write_folder(const char *dir, const char *name, const char *key,
+			const struct oci_artifact *a)
 {
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	int r = make_dir(dir);
@@ -199,7 +202,8 @@ static bool is_intact(const json_t *record, const char *key, const struct buf *d
 {
 	char digest[DIGEST_TEXT];
 
-	return digest_of(data->p ? data->p : "", data->len, digest) == 0 && has(record, key, digest);
+	return digest_of(data->p ? data->p : "", data->len, digest) == 0 &&
+	       has(record, key, digest);
 }
 
 static int read_parts(const char *dir, const json_t *record, struct oci_artifact *a)
@@ -212,7 +216,8 @@ static int read_parts(const char *dir, const json_t *record, struct oci_artifact
 	join(&path, dir, CONFIG_NAME);
 	if (r == 0)
 		r = path.err ? path.err : io_read_file(path.p, OCI_MAX_CONFIG_BYTES, &a->config);
-	if (r == 0 && (!is_intact(record, "layer", &a->layer) || !is_intact(record, "config", &a->config)))
+	if (r == 0 &&
+	    (!is_intact(record, "layer", &a->layer) || !is_intact(record, "config", &a->config)))
 		r = -EBADMSG;
 	return r;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rule bundles from registries that are kept in the state directory: STATE/bundles/HEX/ with the layer
- * as it was pulled, and the links `next` (pulled, not tried yet), `current` (in force) and `previous`.
- * Links are exchanged in one step; what none of them names is removed. Any thread of one process.
+ * Rule bundles from registries that are kept in the state directory: STATE/bundles/HEX/ with the
+ * layer as it was pulled, and the links `next` (pulled, not tried yet), `current` (in force) and
+ * `previous`. Links are exchanged in one step; what none of them names is removed. Any thread of
+ * one process.
  */
 #ifndef TIERCEL_BUNDLE_STORE_H
 #define TIERCEL_BUNDLE_STORE_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bundles as .tar.gz. Reading trusts nothing: regular files only, paths stay inside, sizes are
- * bounded after decompression, and checksums are checked, which libarchive's gzip does not do. Nothing
- * is written to disk. Writing gives the same bytes for the same
- * files: no times, no owners, sorted.
+ * bounded after decompression, and checksums are checked, which libarchive's gzip does not do.
+ * Nothing is written to disk. Writing gives the same bytes for the same files: no times, no
+ * owners, sorted.
  */
 #include "agent/bundle_files.h"
 
@@ -130,8 +130,9 @@ static int take_entry(struct reader *r, struct archive_entry *entry)
 	} else {
 		e = read_data(r, &text);
 		if (e == 0)
-			e = text.err ? -ENOMEM
-				     : bundle_files_add(r->files, clean, &text, r->limits, r->error);
+			e = text.err
+				    ? -ENOMEM
+				    : bundle_files_add(r->files, clean, &text, r->limits, r->error);
 	}
 	free(clean);
 	return e;

@@ -29,8 +29,9 @@ static int make_config(const struct bundle_push *p, struct buf *out)
 
 	if (root && p->required_engine.len)
 		json_object_set_new(root, "requirements",
-				    json_pack("[{s:s, s:s%}]", "name", "engine_version_semver", "version",
-					      p->required_engine.p, (size_t)p->required_engine.len));
+				    json_pack("[{s:s, s:s%}]", "name", "engine_version_semver",
+					      "version", p->required_engine.p,
+					      (size_t)p->required_engine.len));
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	json_decref(root);
 	if (text)
@@ -66,7 +67,8 @@ int bundle_transfer_push(const struct bundle_push *p)
 	int r;
 
 	if (p->floating_tags && !floating_tags(p->version, major, minor))
-		return cli_fail("--floating-tags needs a version X.Y.Z, not '%.*s'", STR_ARG(p->version));
+		return cli_fail("--floating-tags needs a version X.Y.Z, not '%.*s'",
+				STR_ARG(p->version));
 	buf_printf(&title, "%.*s.tar.gz", STR_ARG(p->name));
 	a.title = title.err ? NULL : strdup(title.p);
 	r = a.title ? make_config(p, &a.config) : -ENOMEM;
@@ -116,7 +118,8 @@ static int write_files(const struct bundle_files *files, const char *dir)
 /* Into a folder that is not there yet, or is empty. */
 static int write_folder(const struct bundle_files *files, const char *dir)
 {
-	if (mkdir(dir, DIR_MODE) < 0 && (errno != EEXIST || rmdir(dir) < 0 || mkdir(dir, DIR_MODE) < 0))
+	if (mkdir(dir, DIR_MODE) < 0 &&
+	    (errno != EEXIST || rmdir(dir) < 0 || mkdir(dir, DIR_MODE) < 0))
 		return -errno;
 	return write_files(files, dir);
 }
@@ -128,7 +131,8 @@ static bool is_archive(const char *path)
 	return str_ends(s, STR(".tar.gz")) || str_ends(s, STR(".tgz"));
 }
 
-static int write_output(const struct bundle_pull *p, const struct oci_artifact *a, struct limits *limits)
+static int write_output(const struct bundle_pull *p, const struct oci_artifact *a,
+			struct limits *limits)
 {
 	_cleanup_(bundle_files_done) struct bundle_files files = { 0 };
 	_cleanup_buf_ struct buf error = BUF_INIT;

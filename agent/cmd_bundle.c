@@ -19,12 +19,13 @@ static const struct cli_option options[] = {
 	[COMMON(BUNDLE_OPTION_KEY)] = { 0, "key", "FILE", BUNDLE_KEY_HELP },
 	[COMMON(BUNDLE_OPTION_CA_FILE)] = { 0, "ca-file", "FILE", BUNDLE_CA_HELP },
 	[COMMON(BUNDLE_OPTION_PLAIN_HTTP)] = { 0, "plain-http", NULL, BUNDLE_PLAIN_HELP },
-	[OPT_OUTPUT] = { 'o', "output", "FILE|DIR", "build: archive to write; pull: archive (.tar.gz) or "
-						    "new folder" },
+	[OPT_OUTPUT] = { 'o', "output", "FILE|DIR",
+			 "build: archive to write; pull: archive (.tar.gz) or new folder" },
 	[OPT_JSON] = { 0, "json", NULL, "inspect: JSON on stdout" },
-	[OPT_FLOATING] = { 0, "floating-tags", NULL, "push: of version X.Y.Z also under the tags X and "
-						     "X.Y" },
-	[OPT_DIGEST] = { 0, "digest-only", NULL, "pull: only print the digest that the name stands for" },
+	[OPT_FLOATING] = { 0, "floating-tags", NULL,
+			   "push: of version X.Y.Z also under the tags X and X.Y" },
+	[OPT_DIGEST] = { 0, "digest-only", NULL,
+			 "pull: only print the digest that the name stands for" },
 	{ 0 },
 };
 
@@ -34,15 +35,16 @@ const struct command cmd_bundle = {
 	.name = "bundle",
 	.operands = "ACTION BUNDLE [TARGET]",
 	.summary = "Look into a rule bundle, pack one, push it to a registry or pull one.",
-	.description = "inspect BUNDLE       layers, which of them the node selects, what they define, "
-		       "conflicts, digest\n"
-		       "build BUNDLE -o FILE  a .tar.gz; the same rules give the same bytes\n"
-		       "push BUNDLE TARGET    to a registry: oci://HOST/REPOSITORY:TAG\n"
-		       "pull BUNDLE -o PATH   from a registry, also rules files pushed by falcoctl\n\n"
-		       "A bundle is a folder with bundle.yaml, a .tar.gz of one, oci://HOST/REPOSITORY:TAG or\n"
-		       "...@sha256:DIGEST, or with --index oci://NAME:TAG. Credentials are those of docker login\n"
-		       "($DOCKER_CONFIG or ~/.docker, config.json).\n\nExit status: 0 if the rules of the "
-		       "selected layers load, 1 if not, 2 usage.",
+	.description =
+		"inspect BUNDLE        layers, which of them the node selects, what they define,\n"
+		"                      conflicts, digest\n"
+		"build BUNDLE -o FILE  a .tar.gz; the same rules give the same bytes\n"
+		"push BUNDLE TARGET    to a registry: oci://HOST/REPOSITORY:TAG\n"
+		"pull BUNDLE -o PATH   from a registry, also rules files pushed by falcoctl\n\n"
+		"A bundle is a folder with bundle.yaml, a .tar.gz of one, or in a registry\n"
+		"oci://HOST/REPOSITORY:TAG, ...@sha256:DIGEST, with --index oci://NAME:TAG.\n"
+		"Credentials are those of docker login ($DOCKER_CONFIG or ~/.docker, config.json).\n\n"
+		"Exit status: 0 if the rules of the selected layers load, 1 if not, 2 usage.",
 	.options = options,
 	.run = bundle_run,
 };
@@ -111,8 +113,8 @@ static void print_text(const struct bundle_command *c, const struct layer_sum *s
 	printf("bundle %.*s %.*s\ndigest %s\nfiles  %u, %llu bytes\n", STR_ARG(b->name),
 	       STR_ARG(b->version), c->content.digest, c->content.files.n,
 	       (unsigned long long)c->content.files.bytes);
-	printf("\n%-12s %-20s %-9s %5s %6s %6s %6s %9s %10s\n", "level", "layer", "selected", "files",
-	       "rules", "macros", "lists", "overrides", "exceptions");
+	printf("\n%-12s %-20s %-9s %5s %6s %6s %6s %9s %10s\n", "level", "layer", "selected",
+	       "files", "rules", "macros", "lists", "overrides", "exceptions");
 	for (uint32_t i = 0; i < b->nlayers; i++) {
 		const struct bundle_layer *layer = b->layers[i];
 		const struct bundle_counts *n = &sums[i].counts;
@@ -133,7 +135,8 @@ static void json_count(struct json *j, const char *key, uint64_t n)
 	json_u64(j, n);
 }
 
-static void json_layer(struct json *j, const struct bundle_layer *layer, const struct layer_sum *sum)
+static void json_layer(struct json *j, const struct bundle_layer *layer,
+		       const struct layer_sum *sum)
 {
 	json_obj(j);
 	json_key(j, "name");
@@ -277,7 +280,8 @@ static int parse_options(struct bundle_command *c, struct cli *cli)
 			c->floating = true;
 		else if (opt == OPT_DIGEST)
 			c->digest_only = true;
-		else if (bundle_options_take(&c->bundle, cli->cmd, opt + BUNDLE_OPTION_NODE, arg) != EXIT_OK)
+		else if (bundle_options_take(&c->bundle, cli->cmd, opt + BUNDLE_OPTION_NODE, arg) !=
+			 EXIT_OK)
 			return EXIT_USAGE;
 	}
 	if (opt != CLI_DONE)
@@ -297,14 +301,17 @@ static int act(struct bundle_command *c, struct cli *cli)
 		if (strcmp(cli->operands[0], a->name) != 0)
 			continue;
 		if (cli->noperands < a->operands)
-			return cli_usage(cli->cmd, "no target to push to (oci://HOST/REPOSITORY:TAG)");
+			return cli_usage(cli->cmd,
+					 "no target to push to (oci://HOST/REPOSITORY:TAG)");
 		if (cli->noperands > a->operands)
-			return cli_usage(cli->cmd, "unexpected operand '%s'", cli->operands[a->operands]);
+			return cli_usage(cli->cmd, "unexpected operand '%s'",
+					 cli->operands[a->operands]);
 		if (a->output && !c->output && !(c->digest_only && a->run == pull))
 			return cli_usage(cli->cmd, "%s", a->output);
 		return a->run(c);
 	}
-	return cli_usage(cli->cmd, "no action '%s': inspect, build, push or pull", cli->operands[0]);
+	return cli_usage(cli->cmd, "no action '%s': inspect, build, push or pull",
+			 cli->operands[0]);
 }
 
 static int bundle_run(const struct command *cmd, int argc, char **argv)

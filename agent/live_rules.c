@@ -109,7 +109,8 @@ static int list_files(struct load *l)
 		result = given ? -EINVAL : result;
 	}
 	if (result == 0 && files->n == 0 && !l->rules->options.bundle.path) {
-		diag_add(&l->diags, DIAG_ERR_FILE_READ, "no rules file is left of those that were named");
+		diag_add(&l->diags, DIAG_ERR_FILE_READ,
+			 "no rules file is left of those that were named");
 		result = -EINVAL;
 	}
 	return result;
@@ -225,7 +226,8 @@ static void save_files(const struct live_rules *r, const char *state_dir)
 		cli_warn("cannot remember the rules in '%s': %s", state_dir, strerror(-err));
 }
 
-void live_rules_save(struct live_rules *r, const struct live_rules_spec *spec, const char *state_dir)
+void live_rules_save(struct live_rules *r, const struct live_rules_spec *spec,
+		     const char *state_dir)
 {
 	int err;
 

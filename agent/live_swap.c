@@ -29,7 +29,8 @@ static void tell_bundle_problem(struct live *l, const char *problem)
 	internal_alert_text(&b, "problem", "%s", problem);
 	internal_alert_text(&b, "bundle.name", "%s", l->rules->options.bundle.path);
 	internal_alert_text(&b, "bundle.digest", "%s", l->rules->artifact);
-	internal_alert_send(&l->internal, &b, "The rule bundle cannot be updated, the one in force stays: %s",
+	internal_alert_send(&l->internal, &b,
+			    "The rule bundle cannot be updated, the one in force stays: %s",
 			    problem);
 }
 
@@ -57,8 +58,10 @@ int live_swap_start(struct live *l)
 		internal_alert_begin(&b, "tiercel internal: last good rules", PRIO_CRITICAL);
 		internal_alert_text(&b, "problems", "%.*s", STR_ARG(buf_str(&problems)));
 		internal_alert_text(&b, "rules.digest", "%s", rules->digest);
-		internal_alert_send(&l->internal, &b, "The configured rules do not load; running with "
-				    "the last good ones: %.*s", STR_ARG(buf_str(&problems)));
+		internal_alert_send(&l->internal, &b,
+				    "The configured rules do not load; running with "
+				    "the last good ones: %.*s",
+				    STR_ARG(buf_str(&problems)));
 	} else if (rules->unasked) {
 		tell_bundle_problem(l, rules->unasked);
 	}

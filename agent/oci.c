@@ -34,9 +34,12 @@ const char *oci_error(const struct oci *o)
 
 struct oci *oci_new(const struct oci_opts *opts)
 {
-	struct http_opts http = { .user_agent = "tiercel", .ca_file = opts->ca_file,
-				  .follow_redirects = true, .stall_s = OCI_MAX_STALL_S,
-				  .timeout_ms = opts->timeout_ms ? opts->timeout_ms : OCI_MAX_REQUEST_MS,
+	struct http_opts http = { .user_agent = "tiercel",
+				  .ca_file = opts->ca_file,
+				  .follow_redirects = true,
+				  .stall_s = OCI_MAX_STALL_S,
+				  .timeout_ms =
+					  opts->timeout_ms ? opts->timeout_ms : OCI_MAX_REQUEST_MS,
 				  .max_body = OCI_MAX_MANIFEST_BYTES };
 	struct oci *o = calloc(1, sizeof(*o));
 
@@ -164,8 +167,9 @@ static int send_once(struct oci *o, const struct oci_call *call)
 	if (accept.err || type.err || o->url.err)
 		return -ENOMEM;
 	r = oci_http(o, &rq, call, &o->response);
-	return r < 0 && !o->error.len ? oci_fail(o, r, "%s: %s", call->ref->host, http_error(o->http))
-				      : r;
+	return r < 0 && !o->error.len
+		       ? oci_fail(o, r, "%s: %s", call->ref->host, http_error(o->http))
+		       : r;
 }
 
 int oci_send(struct oci *o, const struct oci_call *call)
@@ -196,7 +200,8 @@ int oci_status(struct oci *o, const struct oci_ref *ref)
 	switch (status) {
 	case 401:
 	case 403:
-		return oci_fail(o, -EACCES, "%s refuses access to %s (HTTP %ld): check the credentials",
+		return oci_fail(o, -EACCES,
+				"%s refuses access to %s (HTTP %ld): check the credentials",
 				ref->host, ref->repo, status);
 	case 404:
 		return oci_fail(o, -ENOENT, "%s has no %s:%s", ref->host, ref->repo,
@@ -204,7 +209,8 @@ int oci_status(struct oci *o, const struct oci_ref *ref)
 	case 429:
 		return oci_fail(o, -EAGAIN, "%s: too many requests (HTTP 429)", ref->host);
 	default:
-		return oci_fail(o, -EIO, "%s answers HTTP %ld for %s", ref->host, status, ref->repo);
+		return oci_fail(o, -EIO, "%s answers HTTP %ld for %s", ref->host, status,
+				ref->repo);
 	}
 }
 
@@ -239,8 +245,8 @@ int oci_resolve(struct oci *o, const struct oci_ref *ref, char ret_digest[DIGEST
 
 /* ---- pull --------------------------------------------------------------------------------- */
 
-
-int oci_read_descriptor(struct oci *o, const json_t *j, const char *what, struct oci_descriptor *ret)
+int oci_read_descriptor(struct oci *o, const json_t *j, const char *what,
+			struct oci_descriptor *ret)
 {
 	json_int_t size = json_integer_value(json_object_get(j, "size"));
 
@@ -281,7 +287,8 @@ int oci_fetch_blob(struct oci *o, const struct oci_ref *ref, const struct oci_de
 	if (d->size > limit_values[limit]) {
 		oci_limit_hit(limit);
 		return oci_fail(o, -EFBIG, "the %s has %llu bytes, the bound is %llu", what,
-				(unsigned long long)d->size, (unsigned long long)limit_values[limit]);
+				(unsigned long long)d->size,
+				(unsigned long long)limit_values[limit]);
 	}
 	buf_clear(out);
 	oci_url(o, ref, "blobs/%s", d->digest);
@@ -296,8 +303,8 @@ int oci_fetch_blob(struct oci *o, const struct oci_ref *ref, const struct oci_de
 	if (r < 0)
 		return r;
 	if (out->len != d->size || strcmp(digest, d->digest) != 0)
-		return oci_fail(o, -EBADMSG, "the %s is not what its digest says (%s, %llu bytes)", what,
-				d->digest, (unsigned long long)d->size);
+		return oci_fail(o, -EBADMSG, "the %s is not what its digest says (%s, %llu bytes)",
+				what, d->digest, (unsigned long long)d->size);
 	return 0;
 }
 
@@ -317,7 +324,8 @@ static int fetch_manifest_text(struct oci *o, const struct oci_ref *ref, struct 
 	buf_add_str(text, buf_str(&o->response.body));
 	r = text->err ? text->err : digest_of(text->p, text->len, ret_digest);
 	if (r == 0 && ref->digest[0] && strcmp(ref->digest, ret_digest) != 0)
-		return oci_fail(o, -EBADMSG, "the manifest is not what the digest %s says", ref->digest);
+		return oci_fail(o, -EBADMSG, "the manifest is not what the digest %s says",
+				ref->digest);
 	return r;
 }
 
@@ -332,8 +340,8 @@ json_t *oci_fetch_manifest(struct oci *o, const struct oci_ref *ref, struct buf 
 		return NULL;
 	root = json_loadb(text->p ? text->p : "", text->len, JSON_REJECT_DUPLICATES, &error);
 	if (!root)
-		*ret_err = oci_fail(o, -EBADMSG, "the manifest of %s is no JSON: line %d: %s", ref->repo,
-				    error.line, error.text);
+		*ret_err = oci_fail(o, -EBADMSG, "the manifest of %s is no JSON: line %d: %s",
+				    ref->repo, error.line, error.text);
 	return root;
 }
 
@@ -346,8 +354,8 @@ static int pull_parts(struct oci *o, const struct oci_ref *ref, const json_t *ma
 	int r;
 
 	if (json_array_size(layers) != 1)
-		return oci_fail(o, -EBADMSG, "%s is no rules artifact: it has %zu layers", ref->repo,
-				json_array_size(layers));
+		return oci_fail(o, -EBADMSG, "%s is no rules artifact: it has %zu layers",
+				ref->repo, json_array_size(layers));
 	r = oci_read_descriptor(o, json_object_get(manifest, "config"), "config", &config);
 	if (r == 0)
 		r = oci_read_descriptor(o, json_array_get(layers, 0), "layer", &layer);
@@ -363,14 +371,16 @@ static int pull_parts(struct oci *o, const struct oci_ref *ref, const json_t *ma
 			return -ENOMEM;
 	}
 	r = oci_fetch_blob(o, ref, &config, "config", OCI_LIMIT_CONFIG_BYTES, &a->config);
-	return r < 0 ? r : oci_fetch_blob(o, ref, &layer, "layer", OCI_LIMIT_LAYER_BYTES, &a->layer);
+	return r < 0 ? r
+		     : oci_fetch_blob(o, ref, &layer, "layer", OCI_LIMIT_LAYER_BYTES, &a->layer);
 }
 
-static int pull_from(struct oci *o, const struct oci_ref *ref, uint32_t depth, struct oci_artifact *a);
+static int pull_from(struct oci *o, const struct oci_ref *ref, uint32_t depth,
+		     struct oci_artifact *a);
 
 /* An index of manifests: rules are the same for every platform, so the first one is taken. */
-static int pull_index(struct oci *o, const struct oci_ref *ref, const json_t *manifests, uint32_t depth,
-		      struct oci_artifact *a)
+static int pull_index(struct oci *o, const struct oci_ref *ref, const json_t *manifests,
+		      uint32_t depth, struct oci_artifact *a)
 {
 	struct oci_ref child = *ref;
 	struct oci_descriptor d;
@@ -387,7 +397,8 @@ static int pull_index(struct oci *o, const struct oci_ref *ref, const json_t *ma
 	return pull_from(o, &child, depth + 1, a);
 }
 
-static int pull_from(struct oci *o, const struct oci_ref *ref, uint32_t depth, struct oci_artifact *a)
+static int pull_from(struct oci *o, const struct oci_ref *ref, uint32_t depth,
+		     struct oci_artifact *a)
 {
 	char digest[DIGEST_TEXT];
 	int r;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Client of OCI registries for rule bundles: an image manifest with one configuration and one layer,
- * media types as the incumbent's tool uses them, so that either side reads what the other pushed.
- * What a registry sends is believed only as far as its digests and sizes hold. One struct oci is
- * used by one thread at a time.
+ * Client of OCI registries for rule bundles: an image manifest with one configuration and one
+ * layer, media types as the incumbent's tool uses them, so that either side reads what the other
+ * pushed. What a registry sends is believed only as far as its digests and sizes hold. One struct
+ * oci is used by one thread at a time.
  */
 #ifndef TIERCEL_OCI_H
 #define TIERCEL_OCI_H
@@ -33,7 +33,8 @@ struct oci_artifact {
 
 struct oci;
 
-struct oci *oci_new(const struct oci_opts *opts);	/* NULL: out of memory; texts are borrowed */
+/* NULL: out of memory; texts are borrowed. */
+struct oci *oci_new(const struct oci_opts *opts);
 void oci_free(struct oci *o);
 /* What went wrong last, for the user. */
 const char *oci_error(const struct oci *o);

@@ -55,7 +55,8 @@ static void add_query(struct buf *url, const char *name, struct str value)
 static int take_token(struct oci *o, const struct http_response *response)
 {
 	json_error_t error;
-	json_t *root = json_loadb(response->body.p ? response->body.p : "", response->body.len, 0, &error);
+	json_t *root =
+		json_loadb(response->body.p ? response->body.p : "", response->body.len, 0, &error);
 	const char *token = json_string_value(json_object_get(root, "token"));
 	int r = 0;
 
@@ -159,7 +160,8 @@ int oci_authorize(struct oci *o, const struct oci_call *call)
 	if (r < 0)
 		return r;
 	if (challenge.len > 7 && strncasecmp(challenge.p, "Bearer ", 7) == 0)
-		return fetch_token(o, call, str_sub(buf_str(&challenge), 7, (uint32_t)challenge.len), &c);
+		return fetch_token(o, call,
+				   str_sub(buf_str(&challenge), 7, (uint32_t)challenge.len), &c);
 	if (!c.basic.len)
 		return oci_fail(o, -EACCES, "%s wants a login: no credentials for it are known",
 				call->ref->host);

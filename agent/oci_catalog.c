@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * index.yaml of the incumbent's tool: names of artifacts and the repositories that have them. A file,
- * or an address.
+ * index.yaml of the incumbent's tool: names of artifacts and the repositories that have them. A
+ * file, or an address.
  */
 #include "agent/io.h"
 #include "agent/oci_priv.h"
@@ -25,7 +25,9 @@ static int read_catalog(struct oci *o, const char *catalog, struct buf *out)
 		r = io_read_file(catalog, OCI_MAX_CATALOG_BYTES, out);
 		if (r == -EFBIG)
 			oci_limit_hit(OCI_LIMIT_CATALOG_BYTES);
-		return r < 0 ? oci_fail(o, r, "cannot read the index '%s': %s", catalog, strerror(-r)) : 0;
+		return r < 0 ? oci_fail(o, r, "cannot read the index '%s': %s", catalog,
+					strerror(-r))
+			     : 0;
 	}
 	r = oci_http(o, &rq, NULL, &o->response);
 	if (r < 0)
@@ -53,8 +55,8 @@ static struct str text_of(const struct yaml_node *entry, const char *key)
 }
 
 /* NAME[:TAG][@DIGEST] -> repository of the entry, with the same tag and digest. */
-static int make_ref(struct oci *o, const char *catalog, struct str text, const struct yaml_node *entry,
-		    const char *version, struct oci_ref *ret)
+static int make_ref(struct oci *o, const char *catalog, struct str text,
+		    const struct yaml_node *entry, const char *version, struct oci_ref *ret)
 {
 	struct str registry = text_of(entry, "registry"), repository = text_of(entry, "repository");
 	struct str type = text_of(entry, "type");
@@ -63,8 +65,8 @@ static int make_ref(struct oci *o, const char *catalog, struct str text, const s
 	const char *why;
 
 	if (!str_is(type, "rulesfile"))
-		return oci_fail(o, -EBADMSG, "%s:%u: the artifact is of type '%.*s', not rulesfile", catalog,
-				line, STR_ARG(type));
+		return oci_fail(o, -EBADMSG, "%s:%u: the artifact is of type '%.*s', not rulesfile",
+				catalog, line, STR_ARG(type));
 	buf_printf(&full, "%.*s/%.*s%s", STR_ARG(registry), STR_ARG(repository), version);
 	if (full.err)
 		return -ENOMEM;

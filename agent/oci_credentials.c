@@ -177,7 +177,8 @@ static void take_pair(struct oci_credentials *c, const char *user, const char *s
 }
 
 /* Helpers that have nothing fail, too: -ENOKEY. */
-static int ask_helper(struct oci *o, const char *helper, const char *host, struct oci_credentials *c)
+static int ask_helper(struct oci *o, const char *helper, const char *host,
+		      struct oci_credentials *c)
 {
 	_cleanup_buf_ struct buf program = BUF_INIT, answer = BUF_INIT;
 	const char *user, *secret;
@@ -202,8 +203,8 @@ static int ask_helper(struct oci *o, const char *helper, const char *host, struc
 	if (user && secret)
 		take_pair(c, user, secret);
 	else
-		r = oci_fail(o, -EBADMSG, "credentials of %s: the answer of %s is not understood", host,
-			     program.p);
+		r = oci_fail(o, -EBADMSG, "credentials of %s: the answer of %s is not understood",
+			     host, program.p);
 	json_decref(root);
 	return r;
 }
@@ -229,9 +230,11 @@ static int take_entry(const json_t *root, const char *host, struct oci_credentia
 	return c->basic.err || c->identity.err ? -ENOMEM : 0;
 }
 
-static int take_config(struct oci *o, const json_t *root, const char *host, struct oci_credentials *c)
+static int take_config(struct oci *o, const json_t *root, const char *host,
+		       struct oci_credentials *c)
 {
-	const char *helper = json_string_value(find_host(json_object_get(root, "credHelpers"), host));
+	const char *helper =
+		json_string_value(find_host(json_object_get(root, "credHelpers"), host));
 	int r;
 
 	if (!helper)

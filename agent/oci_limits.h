@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bounds of oci_limits.def. The counters are those of the process, written and read by any thread.
+ * The bounds of oci_limits.def. The counters are those of the process, written and read by any
+ * thread.
  */
 #ifndef TIERCEL_OCI_LIMITS_H
 #define TIERCEL_OCI_LIMITS_H

@@ -44,7 +44,7 @@ void oci_url(struct oci *o, const struct oci_ref *ref, const char *fmt, ...) _pr
 /* http_send() with the bounds of `o`; call: whose on_body takes the body, or NULL. */
 int oci_http(struct oci *o, struct http_request *rq, const struct oci_call *call,
 	     struct http_response *ret);
-/* One request to o->url, with a token when the registry asks for one. o->response has the answer. */
+/* One request to o->url, with a token when the registry asks for one; the answer: o->response. */
 int oci_send(struct oci *o, const struct oci_call *call);
 /* The answer's status as an error of the user's words. 0 for 2xx. */
 int oci_status(struct oci *o, const struct oci_ref *ref);
@@ -70,7 +70,8 @@ struct oci_descriptor {
 	const json_t *annotations;	/* NULL: none */
 };
 /* -EBADMSG: "the manifest has no proper WHAT". */
-int oci_read_descriptor(struct oci *o, const json_t *j, const char *what, struct oci_descriptor *ret);
+int oci_read_descriptor(struct oci *o, const json_t *j, const char *what,
+			struct oci_descriptor *ret);
 /* What the descriptor stands for, held against its size and digest; over the bound -EFBIG. */
 int oci_fetch_blob(struct oci *o, const struct oci_ref *ref, const struct oci_descriptor *d,
 		   const char *what, enum oci_limit_id limit, struct buf *out);

@@ -13,20 +13,23 @@ static int call_for(struct oci *o, const struct oci_call *call)
 }
 
 /* Where the blob goes: the Location of the answer, absolute or of this host, plus the digest. */
-static int upload_url(struct oci *o, const struct oci_ref *ref, const char *digest, bool *ret_foreign)
+static int upload_url(struct oci *o, const struct oci_ref *ref, const char *digest,
+		      bool *ret_foreign)
 {
 	_cleanup_buf_ struct buf location = BUF_INIT, host = BUF_INIT;
 
 	buf_add_str(&location, http_header(&o->response, "Location"));
 	if (!location.len)
 		return oci_fail(o, -EBADMSG, "%s does not say where to upload to", ref->host);
-	buf_printf(&host, "%s://%s", oci_plain_http(o, ref->host) ? "http" : "https", oci_host(ref));
+	buf_printf(&host, "%s://%s", oci_plain_http(o, ref->host) ? "http" : "https",
+		   oci_host(ref));
 	buf_clear(&o->url);
 	if (location.p[0] == '/')
 		buf_add_str(&o->url, buf_str(&host));
 	buf_add_char(&host, '/');
 	*ret_foreign = location.p[0] != '/' && !str_starts(buf_str(&location), buf_str(&host));
-	buf_printf(&o->url, "%s%cdigest=%s", location.p, strchr(location.p, '?') ? '&' : '?', digest);
+	buf_printf(&o->url, "%s%cdigest=%s", location.p, strchr(location.p, '?') ? '&' : '?',
+		   digest);
 	return o->url.err;
 }
 
@@ -67,8 +70,9 @@ static int make_manifest(struct oci_artifact *a, const char *config, const char 
 
 	if (l && a->title)
 		json_object_set_new(l, "annotations", json_pack("{s:s}", OCI_TITLE, a->title));
-	root = json_pack("{s:i, s:s, s:o, s:[o]}", "schemaVersion", 2, "mediaType", OCI_MANIFEST_TYPE,
-			 "config", descriptor(OCI_RULES_CONFIG_TYPE, config, a->config.len), "layers", l);
+	root = json_pack("{s:i, s:s, s:o, s:[o]}", "schemaVersion", 2, "mediaType",
+			 OCI_MANIFEST_TYPE, "config",
+			 descriptor(OCI_RULES_CONFIG_TYPE, config, a->config.len), "layers", l);
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	json_decref(root);
 	if (!text)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signatures by a key pair in cosign's layout: a manifest under the tag sha256-HEX.sig, each layer of
- * it a JSON text that names the digest of what is signed, with the signature of this text (base64) in
- * an annotation. Nothing but the registry is asked.
+ * Signatures by a key pair in cosign's layout: a manifest under the tag sha256-HEX.sig, each layer
+ * of it a JSON text that names the digest of what is signed, with the signature of this text
+ * (base64) in an annotation. Nothing but the registry is asked.
  */
 #include "agent/oci_priv.h"
 
@@ -30,7 +30,8 @@ static EVP_PKEY *read_key(struct oci *o)
 
 static bool is_signature_of(EVP_PKEY *key, struct str text, const char *base64)
 {
-	size_t n = strlen(base64), padding = n > 2 ? (base64[n - 1] == '=') + (base64[n - 2] == '=') : 0;
+	size_t n = strlen(base64),
+	       padding = n > 2 ? (base64[n - 1] == '=') + (base64[n - 2] == '=') : 0;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	unsigned char *raw = malloc(n + 1);
 	int len = raw ? EVP_DecodeBlock(raw, (const unsigned char *)base64, (int)n) : -1;
@@ -39,10 +40,10 @@ static bool is_signature_of(EVP_PKEY *key, struct str text, const char *base64)
 	/* Keys of some kinds, Ed25519, hash by themselves. */
 	if (md && len > (int)padding)
 		good = EVP_DigestVerifyInit(md, NULL,
-					    EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256(), NULL,
-					    key) == 1 &&
-		       EVP_DigestVerify(md, raw, (size_t)len - padding, (const unsigned char *)text.p,
-					text.len) == 1;
+					    EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256(),
+					    NULL, key) == 1 &&
+		       EVP_DigestVerify(md, raw, (size_t)len - padding,
+					(const unsigned char *)text.p, text.len) == 1;
 	EVP_MD_CTX_free(md);
 	free(raw);
 	return good;
@@ -77,7 +78,9 @@ static int try_layer(struct oci *o, const struct oci_ref *ref, const json_t *lay
 	r = oci_fetch_blob(o, ref, &d, "signature", OCI_LIMIT_SIGNATURE_BYTES, &text);
 	if (r < 0)
 		return r;
-	return is_signature_of(key, buf_str(&text), base64) && names_digest(buf_str(&text), digest) ? 0 : 1;
+	return is_signature_of(key, buf_str(&text), base64) && names_digest(buf_str(&text), digest)
+		       ? 0
+		       : 1;
 }
 
 static int try_layers(struct oci *o, const struct oci_ref *ref, const json_t *layers, EVP_PKEY *key,
@@ -93,8 +96,8 @@ static int try_layers(struct oci *o, const struct oci_ref *ref, const json_t *la
 	for (size_t i = 0; i < n && r == 1; i++)
 		r = try_layer(o, ref, json_array_get(layers, i), key, digest);
 	if (r == 1)
-		return oci_fail(o, -EACCES, "none of the %zu signatures of %s is by the key '%s'", n,
-				digest, o->opts.public_key);
+		return oci_fail(o, -EACCES, "none of the %zu signatures of %s is by the key '%s'",
+				n, digest, o->opts.public_key);
 	return r;
 }
 
