@@ -43,7 +43,7 @@ const struct command cmd_bundle = {
 		"pull BUNDLE -o PATH   from a registry, also rules files pushed by falcoctl\n\n"
 		"A bundle is a folder with bundle.yaml, a .tar.gz of one, or in a registry\n"
 		"oci://HOST/REPOSITORY:TAG, ...@sha256:DIGEST, with --index oci://NAME:TAG.\n"
-		"Credentials are those of docker login ($DOCKER_CONFIG or ~/.docker, config.json).\n\n"
+		"Credentials: those of docker login ($DOCKER_CONFIG or ~/.docker, config.json).\n\n"
 		"Exit status: 0 if the rules of the selected layers load, 1 if not, 2 usage.",
 	.options = options,
 	.run = bundle_run,

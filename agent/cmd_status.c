@@ -77,6 +77,21 @@ static void print_rules(const json_t *a)
 						    : "");
 }
 
+static void print_bundle(const json_t *a)
+{
+	if (!json_object_get(a, "bundle"))
+		return;
+	line("bundle");
+	printf("digest %.19s", control_text(a, "bundle.digest"));
+	if (control_number(a, "bundle.followed")) {
+		printf(", registry asked ");
+		print_time(control_number(a, "bundle.check_age_ms"));
+		printf(" ago, %" PRIu64 " looks failed",
+		       control_number(a, "bundle.check_failures"));
+	}
+	printf("\n");
+}
+
 static void print_events(json_t *a)
 {
 	uint64_t age = control_number(a, "events.last_age_ms");
@@ -171,6 +186,7 @@ static int ask(struct control_link *l, bool json)
 	} else {
 		print_head(answer);
 		print_rules(answer);
+		print_bundle(answer);
 		print_events(answer);
 		print_outputs(answer);
 		print_resources(answer);

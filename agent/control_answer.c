@@ -109,6 +109,22 @@ static void add_rules(struct json *j, const struct agent_stats *s)
 	json_obj_end(j);
 }
 
+/* Only of a bundle from a registry. */
+static void add_bundle(struct json *j, const struct agent_stats *s, uint64_t now)
+{
+	const struct agent_bundle *b = &s->bundle;
+
+	if (!b->artifact[0])
+		return;
+	object(j, "bundle");
+	text(j, "digest", b->artifact);
+	flag(j, "followed", b->last_ok_ns != 0);
+	number(j, "check_age_ms", b->last_ok_ns && now > b->last_ok_ns
+					  ? (now - b->last_ok_ns) / NS_PER_MS : 0);
+	number(j, "check_failures", b->failures);
+	json_obj_end(j);
+}
+
 static void add_events(struct json *j, const struct agent_stats *s, uint64_t now)
 {
 	uint64_t last = s->last_event_mono_ns ? s->last_event_mono_ns : s->start_mono_ns;
@@ -248,6 +264,7 @@ static void status(struct control *c, struct control_client *client, json_t *req
 	add_identity(&j, c->opts.identity);
 	add_health(&j, &s);
 	add_rules(&j, &s);
+	add_bundle(&j, &s, now);
 	add_events(&j, &s, now);
 	add_outputs(&j, &s);
 	add_resources(&j, &s);

@@ -12,7 +12,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import ocilib
-from livelib import Box, Sensor, report, require, skip
+from livelib import BUILD, Box, Sensor, report, require, skip
 from ocilib import Registry, archive, free_port, put, sign
 
 BUNDLE = "name: shop\nversion: %s.0.0\nlayers:\n  - {name: base, level: system}\n"
@@ -57,7 +57,15 @@ class Follow:
                       "-o", "state_directory=" + self.state, "-o", "webserver.enabled=true",
                       "-o", "webserver.listen_address=127.0.0.1",
                       "-o", "webserver.listen_port=%d" % self.metrics_port,
-                      "-o", "webserver.prometheus_metrics_enabled=true", "-o", "metrics.enabled=true", *args, name=name)
+                      "-o", "webserver.prometheus_metrics_enabled=true", "-o", "metrics.enabled=true",
+                      "-o", "control.enabled=true", "-o", "control.socket=" + self.socket(), *args, name=name)
+
+    def socket(self):
+        return os.path.join(self.work, "control.sock")
+
+    def status(self):
+        return subprocess.run([os.path.join(BUILD, "tiercel"), "status", "--socket", self.socket()],
+                              stdout=subprocess.PIPE, text=True, timeout=ocilib.WAIT).stdout
 
     def mark(self, name):
         try:
@@ -142,6 +150,8 @@ def test_swaps(f):
         f.ok("the store has both", f.stored("current") == second[7:] and f.stored("previous") == first[7:],
              (f.stored("current"), f.stored("previous")))
         f.ok("the metrics name it", f.wait_metric("tiercel_bundle_info", lambda line: second in line))
+        status = f.status()
+        f.ok("tiercel status names it", "digest " + second[:19] + ", registry asked" in status, status)
         test_refused(f, sensor, second)
     finally:
         status = sensor.stop()
