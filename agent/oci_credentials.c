@@ -4,6 +4,7 @@
  * identity token, and programs docker-credential-NAME (`credHelpers` by host, `credsStore`).
  */
 #include "agent/clock.h"
+#include "agent/harden.h"
 #include "agent/io.h"
 #include "agent/oci_priv.h"
 
@@ -181,10 +182,17 @@ static int ask_helper(struct oci *o, const char *helper, const char *host,
 		      struct oci_credentials *c)
 {
 	_cleanup_buf_ struct buf program = BUF_INIT, answer = BUF_INIT;
+	struct harden_state sealed;
 	const char *user, *secret;
 	json_t *root;
 	int r;
 
+	harden_get(&sealed);
+	if (sealed.seccomp)
+		return oci_fail(o, -EPERM,
+				"credentials of %s: a running sensor starts no helper: put "
+				"them into config.json, or set hardening.seccomp to false",
+				host);
 	if (!*helper || strspn(helper, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "0123456789._-") != strlen(helper))
 		return oci_fail(o, -EINVAL, "%s: '%s' is no name of a credential helper",

@@ -156,6 +156,7 @@ def test_swaps(f):
     finally:
         status = sensor.stop()
     f.ok("it ends cleanly", status == 0, sensor.messages())
+    f.ok("no system call was refused", "refused the system call" not in sensor.messages(), sensor.messages())
 
 
 def test_refused(f, sensor, second):
@@ -234,6 +235,37 @@ def test_signed(f):
         sensor.stop()
 
 
+def test_helper(f):
+    """A sealed sensor starts no programs: the first bundle comes with the help of one, no later one."""
+    with open(os.path.join(f.work, "htpasswd"), "w") as passwords:
+        passwords.write(ocilib.HTPASSWD)
+    reg = Registry(f.work, "basic", "auth: {htpasswd: {realm: tests, path: %s}}\n" % passwords.name)
+    helper = os.path.join(f.work, "docker-credential-tests")
+    with open(helper, "w") as program:
+        program.write('#!/bin/sh\necho \'{"Username": "ali", "Secret": "sesame"}\'\n')
+    os.chmod(helper, 0o755)
+    with open(os.path.join(f.work, "config.json"), "w") as config:
+        config.write('{"credsStore": "tests"}')
+    os.environ["PATH"] = f.work + ":" + os.environ["PATH"]
+    try:
+        ref = reg.ref("shop")
+        push = subprocess.run([os.path.join(BUILD, "tiercel"), "bundle", "push", "rules", ref],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=ocilib.WAIT)
+        f.ok("helper: push", push.returncode == 0, push.stdout)
+        f.reg, f.seen = reg, 0
+        sensor = f.sensor("helper")
+        try:
+            ready = sensor.wait_ready()
+            f.ok("helper: the first bundle", ready, sensor.messages())
+            if ready and "seccomp on" in f.status():
+                f.ok("helper: a sealed sensor says what to do", f.told(sensor, FAILURE, "hardening.seccomp"),
+                     sensor.messages())
+        finally:
+            sensor.stop()
+    finally:
+        reg.stop()
+
+
 def main():
     require(community=False, cgroup=False)
     if not ocilib.have("docker-registry"):
@@ -248,6 +280,8 @@ def main():
             test_restart(f)
             test_damaged(f)
             test_signed(f)
+            f.reg.stop()
+            test_helper(f)
         except Exception:
             f.ok("the test runs to its end", False, traceback.format_exc())
         finally:
