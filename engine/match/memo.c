@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memo of texts, see memo.h. Called by guard.c when a program is made and by eval.c. Memory is taken
- * once, with the first text.
+ * with the first text, and more, up to the limit, when as many texts were new as there are places:
+ * what was known then is found anew.
  */
 #include "engine/match/memo.h"
 
 #define SETS_MIN 4
 #define SETS_MAX 8192
 #define TEXTS_MIN (4 * MEMO_TEXT)
+#define BYTES_FIRST (256U << 10)
+#define GROWTH 4
 /* Of the bytes: one part in so many is for serials, one for entries, the rest for texts. */
 #define SERIAL_SHARE 8
 #define ENTRY_SHARE 3
@@ -23,14 +26,19 @@ struct memo *memo_new(struct limits *limits)
 	return m;
 }
 
+static void drop_tables(struct memo *m)
+{
+	free(m->serials);
+	free(m->entries);
+	free(m->texts);
+}
+
 void memo_free(struct memo *m)
 {
 	if (!m)
 		return;
 	classes_done(&m->classes);
-	free(m->serials);
-	free(m->entries);
-	free(m->texts);
+	drop_tables(m);
 	free(m);
 }
 
@@ -51,32 +59,50 @@ static uint32_t sets_within(uint64_t bytes, size_t set_size)
 	return sets;
 }
 
-/* Pages that no text fell on stay untouched: zeroes are free entries. */
+/* Empty tables of so many bytes. False: no memory, and the old ones stay. */
+static bool make_tables(struct memo *m, uint64_t bytes)
+{
+	size_t serial_set = MEMO_WAYS * sizeof(*m->serials);
+	size_t entry_set = MEMO_WAYS * sizeof(*m->entries);
+	uint32_t nserials = sets_within(bytes / SERIAL_SHARE, serial_set);
+	uint32_t nentries = sets_within(bytes / ENTRY_SHARE, entry_set);
+	uint64_t tables = nserials * serial_set + nentries * entry_set;
+	uint64_t texts_size = bytes > tables + TEXTS_MIN ? bytes - tables : TEXTS_MIN;
+	struct memo new = { .texts = malloc(texts_size), .serials = calloc(nserials, serial_set),
+			    .entries = calloc(nentries, entry_set) };
+
+	if (!new.texts || !new.serials || !new.entries) {
+		drop_tables(&new);
+		return false;
+	}
+	drop_tables(m);
+	m->texts = new.texts;
+	m->serials = new.serials;
+	m->entries = new.entries;
+	m->texts_size = texts_size;
+	m->texts_end = 0;
+	m->serial_mask = nserials - 1;
+	m->entry_mask = nentries - 1;
+	m->bytes = bytes;
+	return true;
+}
+
+/* Tables for the next text: the first ones, or larger ones when the old ones were filled. */
 static bool prepare(struct memo *m)
 {
 	uint64_t budget = m->limits->max[LIMIT_MEMO_BYTES];
-	size_t serial_set = MEMO_WAYS * sizeof(*m->serials);
-	size_t entry_set = MEMO_WAYS * sizeof(*m->entries);
-	uint32_t nserials = sets_within(budget / SERIAL_SHARE, serial_set);
-	uint32_t nentries = sets_within(budget / ENTRY_SHARE, entry_set);
-	uint64_t tables = nserials * serial_set + nentries * entry_set;
 
-	m->texts_size = budget > tables + TEXTS_MIN ? budget - tables : TEXTS_MIN;
-	m->texts = malloc(m->texts_size);
-	m->serials = calloc(nserials, serial_set);
-	m->entries = calloc(nentries, entry_set);
-	if (!m->texts || !m->serials || !m->entries) {
-		free(m->texts);
-		free(m->serials);
-		free(m->entries);
-		m->texts = NULL;
-		m->serials = NULL;
-		m->entries = NULL;
-		return false;
-	}
-	m->serial_mask = nserials - 1;
-	m->entry_mask = nentries - 1;
+	if (!m->entries)
+		return make_tables(m, MIN(budget, BYTES_FIRST));
+	m->fresh = 0;
+	if (m->bytes < budget)
+		make_tables(m, MIN(budget, GROWTH * m->bytes));
 	return true;
+}
+
+static bool is_filled(const struct memo *m)
+{
+	return !m->entries || m->fresh > MEMO_WAYS * m->entry_mask;
 }
 
 static char *text_at(const struct memo *m, uint64_t pos)
@@ -118,7 +144,7 @@ static struct memo_entry *free_entry(struct memo *m, struct memo_entry *set)
 	for (uint32_t i = 0; i < MEMO_WAYS; i++)
 		if (!is_alive(m, &set[i]))
 			return &set[i];
-	m->limits->hits[LIMIT_MEMO_BYTES]++;
+	m->limits->hits[LIMIT_MEMO_BYTES] += m->bytes >= m->limits->max[LIMIT_MEMO_BYTES];
 	return &set[m->victim++ % MEMO_WAYS];
 }
 
@@ -126,13 +152,14 @@ struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash, uint
 {
 	struct memo_entry *set, *e;
 
-	if (text.len > MEMO_TEXT || (unlikely(!m->entries) && !prepare(m)))
+	if (text.len > MEMO_TEXT || (unlikely(is_filled(m)) && !prepare(m)))
 		return NULL;
 	set = &m->entries[MEMO_WAYS * (size_t)(((hash >> 32) + tag) & m->entry_mask)];
 	for (uint32_t i = 0; i < MEMO_WAYS; i++)
 		if (holds(m, &set[i], text, hash, tag))
 			return &set[i];
 	e = free_entry(m, set);
+	m->fresh++;
 	*e = (struct memo_entry){ .hash = hash, .pos = put_text(m, text), .len1 = text.len + 1,
 				  .tag = tag };
 	return e;

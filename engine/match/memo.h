@@ -3,8 +3,8 @@
  * What is already known about texts: one memo per operand whose text many checks look at (fd.name).
  * A check against constants depends on nothing but the text, so its result holds for every event
  * with this text. A text is found by the serial number it has in the state tables, or by its bytes, and
- * leads to its class (classes.h). Both tables are caches of a fixed size (LIMIT_MEMO_BYTES): entries
- * are overwritten, never wrong.
+ * leads to its class (classes.h). Both tables are caches that grow up to LIMIT_MEMO_BYTES: entries are
+ * overwritten, never wrong.
  */
 #ifndef TIERCEL_MEMO_H
 #define TIERCEL_MEMO_H
@@ -41,6 +41,8 @@ struct memo {
 	struct memo_entry *entries;	/* MEMO_WAYS per set */
 	uint32_t entry_mask;		/* sets - 1 */
 	char *texts;			/* the ring; all tables are allocated with the first text */
+	uint64_t bytes;			/* of all tables */
+	uint32_t fresh;			/* texts that were new since the tables are that large */
 	uint64_t texts_size, texts_end;	/* bytes; written so far */
 	struct limits *limits;
 };
@@ -49,7 +51,7 @@ struct memo *memo_new(struct limits *limits);
 void memo_free(struct memo *m);
 /* Room for one more check; its number. Before any text. */
 uint32_t memo_add_check(struct memo *m);
-/* The entry of a text, emptied when it is new. NULL: too long, no memory. */
+/* The entry of a text, emptied when it is new; valid until the next call. NULL: too long, no memory. */
 struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash, uint32_t tag);
 void memo_note(struct memo *m, uint64_t serial, uint32_t tag, uint32_t class);
 /* All classes are forgotten, so all texts are. */
