@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 #include <limits.h>
 #include <linux/io_uring.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -226,6 +227,18 @@ static int load_programs(struct source_ring *s, const struct evtset *wanted, str
 	return 0;
 }
 
+/* The object's bytes in our program file are not needed until the next load: their pages go. */
+static void forget_object(void)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE), from, to;
+	size_t size;
+
+	from = (uintptr_t)sensor__elf_bytes(&size);
+	to = (from + size) & ~(page - 1);
+	from = (from + page - 1) & ~(page - 1);
+	madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 static int load(struct source_ring *s, const struct evtset *wanted, struct buf *error)
 {
 	int r;
@@ -233,6 +246,7 @@ static int load(struct source_ring *s, const struct evtset *wanted, struct buf *
 	memset(&load_log, 0, sizeof(load_log));
 	libbpf_set_print(on_libbpf_message);
 	r = load_programs(s, wanted, &s->skel);
+	forget_object();
 	if (r == -EPERM)
 		buf_printf(error, "not allowed to load eBPF programs: run as root (%s)",
 			   load_log.last);
