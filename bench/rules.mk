@@ -31,5 +31,9 @@ bench-grpc: deps ## alerts per second through the gRPC output
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/bench/grpc_rate
 	$(Q)bench/grpc.sh $(BUILD) $(ROUNDS)
 
-.PHONY: bench-grpc
+bench-outputs: deps ## alerts per second through the other outputs, and discards at twice that rate
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/agent/tests/output_feeder
+	$(Q)bench/outputs.py $(BUILD)
+
+.PHONY: bench-grpc bench-outputs
 -include $(BUILD)/bench/grpc_rate.d

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Helper of output tests: gives N messages {"n":0} ... to the outputs that the options enable (http
- * unless another is named), waits for the end of its input, drains and prints the counters of the
- * first output as JSON. usage: output_feeder N [KEY=VALUE...]
+ * Helper of output tests and of bench/outputs.py: gives N messages {"n":0} ... to the outputs that the
+ * options enable (http unless another is named), waits for the end of its input, drains and prints the
+ * counters of the first output as JSON, with the seconds for giving and for all of it. RATE: so many per
+ * second, 0: at once; BYTES: messages are padded to that size.
+ * usage: output_feeder N[,RATE[,BYTES]] [KEY=VALUE...]
  */
+#include "agent/clock.h"
 #include "agent/outputs.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <unistd.h>
+
+#define BYTES_MAX 65536U
+#define PACE_US 200
 
 static struct config *load(int n, char **options)
 {
@@ -31,14 +37,46 @@ static struct config *load(int n, char **options)
 	return c;
 }
 
-static void feed(struct outputs *o, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		struct message t = { .rule = STR("r"), .priority = PRIO_WARNING }, *m;
-		char json[32];
+struct work {
+	unsigned n, rate, bytes;
+};
 
-		snprintf(json, sizeof(json), "{\"n\":%u}", i);
-		t.json = str_from(json);
+static struct work parse_work(const char *text)
+{
+	struct work w = { 0 };
+
+	sscanf(text, "%u,%u,%u", &w.n, &w.rate, &w.bytes);
+	w.bytes = MIN(w.bytes, BYTES_MAX);
+	return w;
+}
+
+static double seconds(void)
+{
+	return clock_mono_ns() / (double)NS_PER_S;
+}
+
+/* What stands in front of the number: {"n": or, padded, {"pad":"xxx","n": ; its length. */
+static size_t write_front(char *out, size_t size, unsigned bytes)
+{
+	int pad = (int)bytes - (int)strlen("{\"pad\":\"\",\"n\":1234567}");
+
+	return pad > 0 ? (size_t)snprintf(out, size, "{\"pad\":\"%0*d\",\"n\":", pad, 0)
+		       : (size_t)snprintf(out, size, "{\"n\":");
+}
+
+static void feed(struct outputs *o, const struct work *w)
+{
+	static char json[BYTES_MAX + 64];
+	size_t front = write_front(json, sizeof(json), w->bytes);
+	double start = seconds();
+
+	for (unsigned i = 0; i < w->n; i++) {
+		struct message t = { .rule = STR("r"), .priority = PRIO_WARNING }, *m;
+
+		while (w->rate && (seconds() - start) * w->rate < i)
+			usleep(PACE_US);
+		t.json = (struct str){ json, front };
+		t.json.len += snprintf(json + front, sizeof(json) - front, "%u}", i);
 		t.text = t.json;
 		if (message_new(&t, NULL, 0, &m) < 0)
 			return;
@@ -50,21 +88,26 @@ static void feed(struct outputs *o, unsigned n)
 int main(int argc, char **argv)
 {
 	struct config *c = argc > 1 ? load(argc - 2, argv + 2) : NULL;
-	struct outputs o;
 	struct output_stats s;
+	struct outputs o;
+	struct work w;
+	double start, fed;
 	char byte;
 
 	if (!c || outputs_open(&o, c) < 0)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
-	feed(&o, (unsigned)atoi(argv[1]));
+	w = parse_work(argv[1]);
+	start = seconds();
+	feed(&o, &w);
+	fed = seconds() - start;
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
 	outputs_drain(&o, (uint32_t)c->shutdown_timeout);
 	o.v[0]->ops->stats(o.v[0], &s);
 	printf("{\"taken\":%" PRIu64 ",\"delivered\":%" PRIu64 ",\"discarded\":%" PRIu64
-	       ",\"queued\":%" PRIu64 ",\"failures\":%" PRIu64 "}\n", s.taken, s.delivered,
-	       s.discarded, s.queued, s.failures);
+	       ",\"queued\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"fed\":%.3f,\"seconds\":%.3f}\n",
+	       s.taken, s.delivered, s.discarded, s.queued, s.failures, fed, seconds() - start);
 	outputs_close(&o);
 	config_free(c);
 	return 0;
