@@ -67,10 +67,15 @@ static bool ieq_n(const char *a, const char *b, uint32_t n)
 
 bool str_icontains(struct str s, struct str needle)
 {
+	char lower, upper;
+
 	if (needle.len == 0)
 		return true;
+	lower = fold(needle.p[0]);
+	upper = lower >= 'a' && lower <= 'z' ? (char)(lower - 'a' + 'A') : lower;
 	for (uint32_t i = 0; i + needle.len <= s.len; i++)
-		if (ieq_n(s.p + i, needle.p, needle.len))
+		if ((s.p[i] == lower || s.p[i] == upper) &&
+		    ieq_n(s.p + i, needle.p, needle.len))
 			return true;
 	return false;
 }

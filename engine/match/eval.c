@@ -227,8 +227,6 @@ static bool run(struct matcher *m, uint32_t pc, struct event_ctx *ctx)
 
 const struct rule_list *eval_rules_of(struct matcher *m, const struct event_ctx *ctx)
 {
-	if (likely(m->last_text && m->last_text == ctx->source.p))
-		return m->last_source->types[ctx->ev->type];
 	for (uint32_t i = 0; i < m->nsources; i++)
 		if (str_eq(m->sources[i]->source, ctx->source)) {
 			m->last_text = ctx->source.p;
@@ -246,6 +244,22 @@ static inline bool mask_and(uint64_t *live, const uint64_t *mask, uint32_t words
 	for (uint32_t i = 0; i < words; i++)
 		any |= live[i] &= mask[i];
 	return any;
+}
+
+static inline void mask_copy(uint64_t *live, const uint64_t *mask, uint32_t words)
+{
+	/* One word in nearly all rule sets: no call. */
+	live[0] = mask[0];
+	for (uint32_t i = 1; i < words; i++)
+		live[i] = mask[i];
+}
+
+/* All rules of the list. */
+static inline void mask_fill(uint64_t *live, const struct rule_list *l)
+{
+	memset(live, 0xff, l->words * sizeof(*live));
+	if (l->n % 64)
+		live[l->words - 1] = (1ULL << (l->n % 64)) - 1;
 }
 
 static inline bool mask_any(const uint64_t *live, const uint64_t *mask, uint32_t words)
@@ -364,9 +378,7 @@ static enum class_judged judge(struct matcher *m, struct classes *c, uint32_t li
 	if (!classes_reserve(c, list, number))
 		return CLASS_NEW;
 	alive = classes_mask(c, list, number);
-	memset(alive, 0xff, l->words * sizeof(*alive));
-	if (l->n % 64)
-		alive[l->words - 1] = (1ULL << (l->n % 64)) - 1;
+	mask_fill(alive, l);
 	for (uint32_t i = 0; i < l->n; i++)
 		if (has_bit(decides, i) && !guard_can_match(m, l->entries[i].pc, truth, &walk))
 			alive[i / 64] &= ~(1ULL << (i % 64));
@@ -610,14 +622,13 @@ static bool process_pass(struct matcher *m, const struct rule_list *l, uint32_t 
 			judged = judge(m, c, l->process_list, class, l, l->process_rules,
 				       process_truth, NO_SLOT);
 	}
-	if (judged == CLASS_ALIVE) {
-		memcpy(m->live, classes_mask(c, l->process_list, class), l->words * sizeof(*m->live));
-	} else {
-		memset(m->live, 0xff, l->words * sizeof(*m->live));
-		if (l->n % 64)
-			m->live[l->words - 1] = (1ULL << (l->n % 64)) - 1;
-	}
-	return judged != CLASS_DEAD;
+	if (judged == CLASS_DEAD)
+		return false;
+	if (judged == CLASS_ALIVE)
+		mask_copy(m->live, classes_mask(c, l->process_list, class), l->words);
+	else
+		mask_fill(m->live, l);
+	return true;
 }
 
 static uint32_t eval_oracle(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
@@ -677,25 +688,43 @@ static uint32_t eval_live(struct matcher *m, const struct rule_list *l, const ui
 	return n;
 }
 
+static __attribute__((noinline)) uint32_t eval_list(struct matcher *m, const struct rule_list *l,
+						    struct event_ctx *ctx,
+						    const struct rule **rules, uint32_t max)
+{
+	const uint64_t *early = early_mask(m, l, ctx);
+
+	if (early && !mask_any(early, early, l->words))
+		return 0;
+	m->epoch++;
+	if (!m->opts.all)
+		max = MIN(max, 1U);
+	if (l->words)
+		return eval_live(m, l, early, ctx, rules, max);
+	find_process(m, ctx);
+	return eval_all(m, l, ctx, rules, max);
+}
+
+/* Events of a source that the last one was not of, and evaluation by plain trees. */
+static __attribute__((noinline)) uint32_t eval_other(struct matcher *m, struct event_ctx *ctx,
+						     const struct rule **rules, uint32_t max)
+{
+	const struct rule_list *l;
+
+	if (m->opts.oracle)
+		return eval_oracle(m, ctx, rules, m->opts.all ? max : MIN(max, 1U));
+	l = eval_rules_of(m, ctx);
+	return l ? eval_list(m, l, ctx, rules, max) : 0;
+}
+
+/* Most events end here: no rule is for their type. */
 uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
 		      uint32_t max)
 {
 	const struct rule_list *l;
-	const uint64_t *early;
 
-	if (!m->opts.all)
-		max = MIN(max, 1U);
-	if (m->opts.oracle)
-		return eval_oracle(m, ctx, rules, max);
-	l = eval_rules_of(m, ctx);
-	if (!l)
-		return 0;
-	m->epoch++;
-	if (!l->words) {
-		find_process(m, ctx);
-		return eval_all(m, l, ctx, rules, max);
-	}
-	early = early_mask(m, l, ctx);
-	return early && !mask_any(early, early, l->words) ? 0 :
-	       eval_live(m, l, early, ctx, rules, max);
+	if (unlikely(m->opts.oracle || !m->last_text || m->last_text != ctx->source.p))
+		return eval_other(m, ctx, rules, max);
+	l = m->last_source->types[ctx->ev->type];
+	return l ? eval_list(m, l, ctx, rules, max) : 0;
 }

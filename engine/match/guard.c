@@ -470,6 +470,12 @@ static void join_derived(struct matcher *m)
 	}
 }
 
+/* Checks that are worth a memo by themselves. */
+static bool is_costly(const struct atom *a)
+{
+	return a->check->op == OP_REGEX || a->check->op == OP_ICONTAINS;
+}
+
 /* A text is worth a memo when many checks look at it. */
 static int find_memos(struct matcher *m)
 {
@@ -480,9 +486,7 @@ static int find_memos(struct matcher *m)
 		return -ENOMEM;
 	for (uint32_t a = 0; a < m->natoms; a++)
 		if (is_text_check(m, &m->atoms[a]))
-			/* A pattern is worth a memo by itself. */
-			checks[m->atoms[a].left] += m->atoms[a].check->op == OP_REGEX ?
-						    MEMO_CHECKS_MIN : 1;
+			checks[m->atoms[a].left] += is_costly(&m->atoms[a]) ? MEMO_CHECKS_MIN : 1;
 	for (uint32_t s = 0; s < m->nslots; s++)
 		if (checks[s] >= MEMO_CHECKS_MIN)
 			m->slots[s].memo = memo_new(m->limits);

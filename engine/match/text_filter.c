@@ -11,6 +11,7 @@
 #define NODES_MAX 4096
 #define DEPTH_MAX 32		/* bytes of a key that are in the tree */
 #define LITERAL_SPAN 32
+#define PAIRS 65536		/* of bytes */
 #define NO_KEY UINT32_MAX
 
 static void set_bit(uint64_t *bits, uint32_t bit)
@@ -83,19 +84,24 @@ static void add_literal(struct text_filter *f, struct str text)
 {
 	add_hash(f->starts, text.p);
 	for (uint32_t k = 0; k + 2 <= f->span; k++) {
-		uint8_t *skip = &f->skip[text_filter_pair(text.p + k)];
+		uint8_t *skip = &f->skip[load_u16(text.p + k)];
 
 		*skip = (uint8_t)MIN(*skip, f->span - 2 - k);
 	}
 }
 
-static void add_literals(struct text_filter *f, const struct filter_key *keys, uint32_t n)
+static int add_literals(struct text_filter *f, struct arena *a, const struct filter_key *keys,
+			uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (keys[i].kind == FILTER_INSIDE)
 			f->span = MIN(f->span ? f->span : LITERAL_SPAN, keys[i].text.len);
-	if (f->span)
-		memset(f->skip, (int)(f->span - 1), sizeof(f->skip));
+	if (f->span) {
+		f->skip = arena_alloc(a, PAIRS);
+		if (!f->skip)
+			return -ENOMEM;
+		memset(f->skip, (int)(f->span - 1), PAIRS);
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		struct str text = keys[i].text;
 
@@ -104,6 +110,7 @@ static void add_literals(struct text_filter *f, const struct filter_key *keys, u
 		else if (keys[i].kind == FILTER_END)
 			add_hash(f->ends, text.p + text.len - FILTER_LITERAL_MIN);
 	}
+	return 0;
 }
 
 static int make_tables(struct text_filter *f, struct arena *a, uint32_t nodes)
@@ -142,9 +149,9 @@ int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limi
 			set_bit(keys[i].kind == FILTER_TOP ? f->top : f->inside, keys[i].bit);
 		if (keys[i].kind == FILTER_UNEQUAL)
 			set_bit(f->unequal, keys[i].bit);
+		f->any_top |= keys[i].kind == FILTER_TOP;
 	}
-	add_literals(f, keys, nkeys);
-	return 0;
+	return add_literals(f, a, keys, nkeys);
 }
 
 void text_filter_done(struct text_filter *f)
@@ -217,7 +224,17 @@ static struct str plain_run(struct str pattern, uint32_t at)
 
 	while (n < pattern.len && !strchr("*?[]\\", pattern.p[n]))
 		n++;
-	return str_sub(pattern, at, n - at);
+	return str_sub(pattern, at, n);
+}
+
+/* The plain characters at the end. */
+static struct str plain_end(struct str pattern)
+{
+	uint32_t at = pattern.len;
+
+	while (at && !strchr("*?[]\\", pattern.p[at - 1]))
+		at--;
+	return str_sub(pattern, at, pattern.len);
 }
 
 /* The longest run of plain characters that a text with this pattern must have. */
@@ -261,6 +278,8 @@ static enum filter_key_kind kind_of(const struct atom *a)
 		return FILTER_EQUAL;
 	if (is_op(a, OP_STARTSWITH))
 		return FILTER_BEGIN;
+	if (is_op(a, OP_GLOB) && plain_end(a->consts.v->s).len >= FILTER_LITERAL_MIN)
+		return FILTER_END;
 	if (is_op(a, OP_GLOB))
 		return plain_run(a->consts.v->s, 0).len ? FILTER_NEED : FILTER_INSIDE;
 	if (is_op(a, OP_CONTAINS))
@@ -298,6 +317,8 @@ static struct str text_of(const struct atom *a, const struct value *constant,
 {
 	if (!is_op(a, OP_GLOB))
 		return constant->s;
+	if (kind == FILTER_END)
+		return plain_end(constant->s);
 	return kind == FILTER_INSIDE ? plain_part(constant->s) : plain_run(constant->s, 0);
 }
 

@@ -47,7 +47,7 @@ struct text_filter {
 	uint32_t nnodes;
 	/* Literals: so many bytes of each, 0: there are none. */
 	uint32_t span;
-	uint8_t skip[FILTER_HASHES];	/* bytes to go on, by the last two bytes of a span */
+	uint8_t *skip;		/* bytes to go on, by the last two bytes of a span */
 	uint64_t starts[FILTER_HASHES / 64];	/* set of hashes of the first four bytes */
 	uint64_t ends[FILTER_HASHES / 64];	/* of the last four bytes of keys of FILTER_END */
 	const struct filter_key *keys;
@@ -56,6 +56,7 @@ struct text_filter {
 	uint64_t *unequal;	/* checks of FILTER_UNEQUAL */
 	uint64_t *inside;	/* checks of FILTER_INSIDE and FILTER_END */
 	uint64_t *top;		/* checks of FILTER_TOP */
+	bool any_top;
 	uint64_t *truth;	/* of a new place */
 	/* Their class, 0: not known, by place: see text_filter_place(). */
 	uint32_t *numbers;
@@ -78,11 +79,6 @@ static inline uint32_t text_filter_hash(const char *p)
 	return load_u32(p) * 0x9e3779b1U >> 20;
 }
 
-static inline uint32_t text_filter_pair(const char *p)
-{
-	return ((unsigned char)p[0] ^ (uint32_t)(unsigned char)p[1] << 5) % FILTER_HASHES;
-}
-
 /* Is the hash of these four bytes in the set? */
 static inline bool text_filter_has(const uint64_t *set, const char *p)
 {
@@ -102,7 +98,7 @@ static inline bool text_filter_literal(const struct text_filter *f, struct str t
 	if (!f->span)
 		return false;
 	while (last < text.len) {
-		uint32_t skip = f->skip[text_filter_pair(text.p + last - 1)];
+		uint32_t skip = f->skip[load_u16(text.p + last - 1)];
 
 		if (!skip) {
 			if (text_filter_has(f->starts, text.p + last + 1 - f->span))
@@ -124,8 +120,8 @@ static inline bool text_filter_slash(struct str text, uint32_t at)
 
 /*
  * Node where the text leaves the tree * FILTER_PLACES, + FILTER_GOES_ON if it has more bytes,
- * + FILTER_LITERAL, + FILTER_DEEP if it has a slash behind the first byte. 0: not a path that is
- * plain to read, nothing can be said.
+ * + FILTER_LITERAL, + FILTER_DEEP if it has a slash behind the first byte and that
+ * matters. 0: not a path that is plain to read, nothing can be said.
  */
 static inline uint32_t text_filter_place(const struct text_filter *f, struct str text)
 {
@@ -148,7 +144,7 @@ static inline uint32_t text_filter_place(const struct text_filter *f, struct str
 			return 0;
 		place += FILTER_GOES_ON;
 	}
-	if (f->nodes[node].deep || text_filter_slash(text, MAX(i, 1U)))
+	if (f->any_top && (f->nodes[node].deep || text_filter_slash(text, MAX(i, 1U))))
 		place += FILTER_DEEP;
 	return place + (text_filter_literal(f, text) ? FILTER_LITERAL : 0);
 }

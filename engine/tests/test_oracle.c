@@ -54,6 +54,56 @@ static struct bed *bed_with(const char *condition)
 	return b;
 }
 
+/* Checks that a first look at the path decides, or leaves open (text_filter.h). */
+static const char *const path_checks[] = {
+	"fd.name = /etc/shadow", "fd.name != /etc/shadow", "fd.name in (/a, /etc, /etc/ssh/x)",
+	"fd.name startswith /etc/ss", "fd.name startswith /", "fd.name contains id_rsa",
+	"fd.name contains /.ssh/", "fd.name contains x", "fd.name endswith _history",
+	"fd.name glob /home/*/.ssh/*", "fd.name glob *.ssh*id_rsa*", "fd.name glob *x/long_name",
+	"fd.name glob /proc/*/environ", "fd.name glob *[a-c]?_rsa", "fd.name glob *\\*x*",
+	"fd.name icontains ID_RSA", "fd.name pmatch (/etc, /usr/bin)", "fd.name pmatch (/etc/s*)",
+	"fd.name regex '.*ss.*'", "fd.directory = /", "fd.directory in (/, /etc/ssh)",
+	"fd.directory startswith /home", "fd.directory pmatch (/etc)", "fd.directory endswith .ssh",
+	"fd.directory contains /.ssh", "fd.directory != /etc", "fd.filename = id_rsa",
+	"fd.filename in (cron, environ)", "fd.filename startswith long_", "fd.filename != cron",
+	"fd.filename endswith _history", "fd.filename glob *d_rsa", "fd.filename pmatch (/id_rsa)",
+	"fd.name startswith /a/path/that/is/longer/than/the/tree/is/deep",
+	"fd.name = /a/path/that/is/longer/than/the/tree/is/deep/x",
+};
+
+START_TEST(paths_are_matched_by_the_first_look)
+{
+	static const char *const paths[] = {
+		"/", "/a", "/etc", "/etc/", "/etc/shadow", "/etc/shadow-", "/etc//shadow", "//etc/ssh",
+		"/etc/ssh", "/etc/ssh/x", "/etc/sx", "/usr/bin/cron", "/usr/binx", "/cron",
+		"/home/u/.ssh/id_rsa", "/home/u/.ssh/id_rsa.pub", "/home/id_rsa", "/root/.ssh/x",
+		"/proc/1/environ", "/proc/environ", "/proc/1/environ/", "/x/long_name", "/a/*x",
+		"/root/.bash_history", "/b/cd_rsa", "/a/path/that/is/longer/than/the/tree/is/deep",
+		"/a/path/that/is/longer/than/the/tree/is/deep/x",
+		"/a/path/that/is/longer/than/the/tree/is/not", "relative", "../x", "", "x/id_rsa",
+	};
+	const char *check = path_checks[_i];
+	struct bed *b = bed_new();
+	const struct rule *found[BED_RULES];
+	unsigned matched = 0;
+	char text[256];
+
+	/* Alone every check would be made as it comes; three others make a memo worth while. */
+	snprintf(text, sizeof(text), "evt.type = openat and (%s or fd.name in (/q/1) or "
+		 "fd.name = /q/2 or fd.name endswith /q/3/4)", check);
+	ck_assert_ptr_null(build_rule(&b->rs, &b->f.limits, str_from(text)));
+	bed_compile(b);
+	for (unsigned fails = 0; fails < 2; fails++)
+		for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
+			ev_open(&b->f, 30, fails ? -2 : 9, paths[i], WO_RDONLY);
+			bed_compare(b);
+			matched += matcher_eval(b->fast, &b->f.ctx, found, BED_RULES);
+		}
+	ck_assert_msg(matched, "%s matches no path", check);
+	bed_free(b);
+}
+END_TEST
+
 START_TEST(setuid_is_seen)
 {
 	struct bed *b = bed_with("evt.type = openat and user.uid = 1000");
@@ -239,6 +289,8 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, agrees_on_random_rules, 0, 20);
+	tcase_add_loop_test(tc, paths_are_matched_by_the_first_look, 0,
+			     ARRAY_SIZE(path_checks));
 	tcase_add_test(tc, setuid_is_seen);
 	tcase_add_test(tc, chdir_is_seen);
 	tcase_add_test(tc, prctl_name_is_seen);
