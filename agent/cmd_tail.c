@@ -7,7 +7,6 @@
 #include "engine/tiercel.h"
 
 #include <inttypes.h>
-#include <signal.h>
 
 enum { OPT_RULE = CONTROL_OPTION_COUNT, OPT_PRIORITY, OPT_COUNT, OPT_TEXT };
 
@@ -39,13 +38,6 @@ struct tail {
 	uint64_t count;			/* 0: no end */
 	bool text;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_stop(int sig)
-{
-	stopped = 1;
-}
 
 /* As the text form of alerts has it: time, priority and message, which "output" has already unless the
  * alert is one of the sensor itself. */
@@ -101,20 +93,21 @@ static int follow(struct tail *t)
 
 	if (e != EXIT_OK)
 		return e;
-	while (!stopped && (!t->count || seen < t->count) && !ferror(stdout)) {
+	while (!control_stopped() && (!t->count || seen < t->count) && !ferror(stdout)) {
 		r = control_link_line(&t->link, &line);
 		if (r <= 0)
 			break;
 		seen += take_line(t, line);
 	}
-	if (stopped || r > 0)
+	if (control_stopped() || r > 0)
 		return ferror(stdout) ? cli_fail("cannot write alerts") : EXIT_OK;
 	return r < 0 ? cli_fail("the sensor does not answer any more: %s", strerror(-r))
 		     : cli_fail("the sensor has stopped");
 }
 
-static int take_option(const struct command *cmd, struct tail *t, int opt, const char *arg)
+static int take_option(const struct command *cmd, void *ctx, int opt, const char *arg)
 {
+	struct tail *t = ctx;
 	enum rule_priority priority;
 
 	switch (opt) {
@@ -136,30 +129,18 @@ static int take_option(const struct command *cmd, struct tail *t, int opt, const
 		t->text = opt == OPT_TEXT;
 		return EXIT_OK;
 	}
-	control_link_option(&t->link, opt, arg);
 	return EXIT_OK;
 }
 
 static int tail_run(const struct command *cmd, int argc, char **argv)
 {
-	const struct sigaction stop = { .sa_handler = on_stop };	/* without SA_RESTART */
 	struct tail t = { .link = CONTROL_LINK_INIT };
-	int opt, e = EXIT_OK;
-	const char *arg;
-	struct cli cli;
+	int e = control_parse(cmd, argc, argv, &t.link, take_option, &t);
 
-	cli_init(&cli, cmd, argc, argv);
-	while (e == EXIT_OK && (opt = cli_next(&cli, &arg)) >= 0)
-		e = take_option(cmd, &t, opt, arg);
-	if (e != EXIT_OK)
-		return e;
-	if (opt != CLI_DONE)
-		return opt == CLI_HELP ? EXIT_OK : EXIT_USAGE;
-	if (cli.noperands)
-		return cli_usage(cmd, "unexpected operand '%s'", cli.operands[0]);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	e = follow(&t);
+	if (e == EXIT_OK) {
+		control_catch_stop();
+		e = follow(&t);
+	}
 	control_link_done(&t.link);
-	return e;
+	return e == CLI_HELP ? EXIT_OK : e;
 }

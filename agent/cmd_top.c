@@ -8,7 +8,6 @@
 #include "agent/control_client.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <unistd.h>
 
 enum { OPT_INTERVAL = CONTROL_OPTION_COUNT, OPT_ROWS, OPT_ONCE };
@@ -42,13 +41,6 @@ struct top {
 	bool once, json;
 	json_t *before;			/* the last reading, NULL: none yet */
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_stop(int sig)
-{
-	stopped = 1;
-}
 
 /* ---- report ------------------------------------------------------------------------------- */
 
@@ -221,7 +213,7 @@ static void pause_ms(uint32_t ms)
 {
 	struct timespec ts = clock_timespec(ms * NS_PER_MS);
 
-	while (!stopped && nanosleep(&ts, &ts) < 0 && errno == EINTR)
+	while (!control_stopped() && nanosleep(&ts, &ts) < 0 && errno == EINTR)
 		;
 }
 
@@ -252,9 +244,9 @@ static int watch(struct top *t)
 {
 	int e = turn(t);
 
-	while (e == EXIT_OK && !stopped && !ferror(stdout)) {
+	while (e == EXIT_OK && !control_stopped() && !ferror(stdout)) {
 		pause_ms(t->interval_ms);
-		if (stopped)
+		if (control_stopped())
 			break;
 		e = turn(t);
 		if (t->once)
@@ -276,8 +268,9 @@ static int take_interval(const struct command *cmd, struct top *t, const char *a
 	return EXIT_OK;
 }
 
-static int take_option(const struct command *cmd, struct top *t, int opt, const char *arg)
+static int take_option(const struct command *cmd, void *ctx, int opt, const char *arg)
 {
+	struct top *t = ctx;
 	uint64_t rows;
 
 	switch (opt) {
@@ -296,31 +289,19 @@ static int take_option(const struct command *cmd, struct top *t, int opt, const 
 		t->json = true;
 		return EXIT_OK;
 	}
-	control_link_option(&t->link, opt, arg);
 	return EXIT_OK;
 }
 
 static int top_run(const struct command *cmd, int argc, char **argv)
 {
-	const struct sigaction stop = { .sa_handler = on_stop };
 	struct top t = { .link = CONTROL_LINK_INIT, .interval_ms = DEFAULT_INTERVAL_MS,
 			 .rows = DEFAULT_ROWS };
-	int opt, e = EXIT_OK;
-	const char *arg;
-	struct cli cli;
+	int e = control_parse(cmd, argc, argv, &t.link, take_option, &t);
 
-	cli_init(&cli, cmd, argc, argv);
-	while (e == EXIT_OK && (opt = cli_next(&cli, &arg)) >= 0)
-		e = take_option(cmd, &t, opt, arg);
-	if (e != EXIT_OK)
-		return e;
-	if (opt != CLI_DONE)
-		return opt == CLI_HELP ? EXIT_OK : EXIT_USAGE;
-	if (cli.noperands)
-		return cli_usage(cmd, "unexpected operand '%s'", cli.operands[0]);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	e = watch(&t);
+	if (e == EXIT_OK) {
+		control_catch_stop();
+		e = watch(&t);
+	}
 	control_link_done(&t.link);
-	return e;
+	return e == CLI_HELP ? EXIT_OK : e;
 }

@@ -4,18 +4,54 @@
  */
 #include "agent/control_client.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum { READ_BYTES = 65536, LINE_MAX_BYTES = 64 << 20 };
 
-void control_link_option(struct control_link *l, int opt, const char *arg)
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int sig)
 {
-	if (opt == CONTROL_OPTION_CONFIG)
-		l->config.path = arg;
-	else
-		l->socket = arg;
+	stopped = 1;
+}
+
+void control_catch_stop(void)
+{
+	const struct sigaction stop = { .sa_handler = on_stop };	/* without SA_RESTART */
+
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+}
+
+bool control_stopped(void)
+{
+	return stopped;
+}
+
+int control_parse(const struct command *cmd, int argc, char **argv, struct control_link *l,
+		  control_option_fn take, void *ctx)
+{
+	int opt = CLI_DONE, e = EXIT_OK;
+	const char *arg;
+	struct cli cli;
+
+	cli_init(&cli, cmd, argc, argv);
+	while (e == EXIT_OK && (opt = cli_next(&cli, &arg)) >= 0) {
+		if (opt == CONTROL_OPTION_CONFIG)
+			l->config.path = arg;
+		else if (opt == CONTROL_OPTION_SOCKET)
+			l->socket = arg;
+		else
+			e = take(cmd, ctx, opt, arg);
+	}
+	if (e != EXIT_OK)
+		return e;
+	if (opt != CLI_DONE)
+		return opt == CLI_HELP ? CLI_HELP : EXIT_USAGE;
+	return cli.noperands ? cli_usage(cmd, "unexpected operand '%s'", cli.operands[0]) : EXIT_OK;
 }
 
 void control_link_close(struct control_link *l)
@@ -180,27 +216,21 @@ void control_print(const json_t *answer)
 	fflush(stdout);
 }
 
+static int take_json(const struct command *cmd, void *ctx, int opt, const char *arg)
+{
+	*(bool *)ctx = true;
+	return EXIT_OK;
+}
+
 int control_command(const struct command *cmd, int argc, char **argv,
 		    int (*ask)(struct control_link *l, bool json))
 {
 	struct control_link link = CONTROL_LINK_INIT;
 	bool json = false;
-	struct cli cli;
-	const char *arg;
-	int opt, e;
+	int e = control_parse(cmd, argc, argv, &link, take_json, &json);
 
-	cli_init(&cli, cmd, argc, argv);
-	while ((opt = cli_next(&cli, &arg)) >= 0) {
-		if (opt == CONTROL_OPTION_JSON)
-			json = true;
-		else
-			control_link_option(&link, opt, arg);
-	}
-	if (opt != CLI_DONE)
-		return opt == CLI_HELP ? EXIT_OK : EXIT_USAGE;
-	if (cli.noperands)
-		return cli_usage(cmd, "unexpected operand '%s'", cli.operands[0]);
-	e = ask(&link, json);
+	if (e == EXIT_OK)
+		e = ask(&link, json);
 	control_link_done(&link);
-	return e;
+	return e == CLI_HELP ? EXIT_OK : e;
 }

@@ -30,8 +30,16 @@ struct control_link {
 
 #define CONTROL_LINK_INIT { .fd = -1 }
 
-/* One of the options above. */
-void control_link_option(struct control_link *l, int opt, const char *arg);
+/*
+ * The whole command line; options beyond --config and --socket are given to `take`, which returns EXIT_OK
+ * or an exit code. EXIT_OK, CLI_HELP (all is said) or an exit code.
+ */
+typedef int (*control_option_fn)(const struct command *cmd, void *ctx, int opt, const char *arg);
+int control_parse(const struct command *cmd, int argc, char **argv, struct control_link *l,
+		  control_option_fn take, void *ctx);
+/* From now on SIGINT and SIGTERM only make control_stopped() true, and end what blocks. */
+void control_catch_stop(void);
+bool control_stopped(void);
 /* Connect and send a request, a JSON object; takes over `request`. EXIT_OK or EXIT_FAILED. */
 int control_link_send(struct control_link *l, json_t *request);
 /* The next line, without newline, valid until the next call. 1, 0: the sensor closed, -errno. */
