@@ -7,6 +7,7 @@
 
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -142,7 +143,12 @@ static void keep_from_children(void)
 void harden_start(const struct config *c, bool recording)
 {
 	const struct rlimit none = { 0, 0 };
+	sigset_t sigsys;
 
+	/* Whoever started us may have blocked it, and then a refused call would end us. */
+	sigemptyset(&sigsys);
+	sigaddset(&sigsys, SIGSYS);
+	pthread_sigmask(SIG_UNBLOCK, &sigsys, NULL);
 	keep_from_children();
 	if (c->hardening.drop_capabilities)
 		drop_capabilities(c, recording);
