@@ -11,7 +11,7 @@
 
 #include "agent/source.h"
 
-#define SNAP_TEXT_MAX 4096	/* as the sensor's own bound for args and environment */
+#define SNAP_TEXT_MAX 4096u	/* as the sensor's own bound for args and environment */
 
 /* One socket as /proc/net/... lists it. */
 struct snap_sock {

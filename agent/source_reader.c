@@ -16,8 +16,8 @@
 #define RECORD_DISCARD (1U << 30)
 #define RECORD_HEADER 8
 
-#define DELAY_MIN_US 1000
-#define DELAY_MAX_US 10000
+#define DELAY_MIN_US 1000u
+#define DELAY_MAX_US 10000u
 /* A record is stamped before it is committed: younger ones wait for those still being written. */
 #define SETTLE_NS 500000
 #define CLOCK_STEP_NS 10000000

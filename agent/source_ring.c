@@ -286,7 +286,7 @@ static int make_rings(struct source_ring *s, const struct source_ring_opts *opts
 {
 	uint32_t data = ring_size(opts->data_ring_bytes, DATA_RING_DEFAULT);
 	uint32_t life = ring_size(opts->life_ring_bytes, LIFE_RING_DEFAULT);
-	uint32_t rings = MIN(s->cpus, RINGS_MAX);
+	uint32_t rings = MIN(s->cpus, (uint32_t)RINGS_MAX);
 	int r = 0;
 
 	s->reader = source_reader_new(2 * rings, s->cpus);

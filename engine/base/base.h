@@ -18,8 +18,16 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+/* Each argument is evaluated once; not for constant expressions. */
+#define MIN(a, b) BASE_PICK(<, a, b, __COUNTER__)
+#define MAX(a, b) BASE_PICK(>, a, b, __COUNTER__)
+#define BASE_PICK(op, a, b, n) BASE_PICK_N(op, a, b, n)
+#define BASE_PICK_N(op, a, b, n)             \
+	({                                   \
+		__auto_type a_##n = (a);     \
+		__auto_type b_##n = (b);     \
+		a_##n op b_##n ? a_##n : b_##n; \
+	})
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
