@@ -16,8 +16,8 @@
 
 enum { CONNECT_MS = 100, IDLE_MS = 60000, SHORT_ID = 12 };
 
-const struct cri_limit_info cri_limit_infos[CRI_LIMIT_COUNT] = {
-#define CRI_LIMIT(id, d, c, h) [CRI_LIMIT_##id] = { .name = #id, .counter = c, .help = h, .def = d },
+const struct limit_info cri_limit_infos[CRI_LIMIT_COUNT] = {
+#define CRI_LIMIT(id, d, c, h) [CRI_LIMIT_##id] = LIMIT_INFO(id, d, c, h),
 #include "agent/cri_limits.def"
 #undef CRI_LIMIT
 };
@@ -437,8 +437,9 @@ int cri_new(const struct cri_opts *opts, struct cri **ret)
 	c->opts = *opts;
 	c->answers_end = &c->answers;
 	c->listener = (struct cri_listener){ prefetch, c };
-	for (int i = 0; i < CRI_LIMIT_COUNT; i++)
-		c->max[i] = opts->limits ? opts->limits[i] : cri_limit_infos[i].def;
+	limit_defaults(cri_limit_infos, CRI_LIMIT_COUNT, c->max);
+	if (opts->limits)
+		memcpy(c->max, opts->limits, sizeof(c->max));
 	pthread_mutex_init(&c->lock, NULL);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->answers_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

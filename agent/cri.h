@@ -19,12 +19,7 @@ enum cri_limit_id {
 	CRI_LIMIT_COUNT
 };
 
-struct cri_limit_info {
-	const char *name, *counter, *help;
-	uint64_t def;
-};
-
-extern const struct cri_limit_info cri_limit_infos[CRI_LIMIT_COUNT];
+extern const struct limit_info cri_limit_infos[CRI_LIMIT_COUNT];
 
 struct cri_opts {
 	const char *const *sockets;	/* the first that answers is used */

@@ -17,12 +17,7 @@ enum grpc_limit_id {
 	GRPC_LIMIT_COUNT
 };
 
-struct grpc_limit_info {
-	const char *name, *counter, *help;
-	uint64_t def;
-};
-
-extern const struct grpc_limit_info grpc_limit_infos[GRPC_LIMIT_COUNT];
+extern const struct limit_info grpc_limit_infos[GRPC_LIMIT_COUNT];
 
 struct grpc_limits {
 	uint64_t max[GRPC_LIMIT_COUNT];

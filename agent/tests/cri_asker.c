@@ -8,6 +8,7 @@
  *   stats	counters as JSON
  */
 #include "agent/cri.h"
+#include "agent/tests/limit_arg.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -53,17 +54,6 @@ static void print_stats(struct cri *c)
 	puts("}");
 }
 
-static bool set_limit(uint64_t *limits, struct str arg)
-{
-	for (int i = 0; i < CRI_LIMIT_COUNT; i++) {
-		struct str name = str_from(cri_limit_infos[i].name);
-
-		if (str_starts(arg, name) && arg.p[name.len] == '=')
-			return str_to_u64(str_sub(arg, name.len + 1, arg.len), &limits[i]) == 0;
-	}
-	return false;
-}
-
 int main(int argc, char **argv)
 {
 	uint64_t limits[CRI_LIMIT_COUNT];
@@ -78,10 +68,9 @@ int main(int argc, char **argv)
 	for (char *s = strtok_r(argv[1], ",", &argv[1]); s && opts.nsockets < SOCKETS_MAX;
 	     s = strtok_r(NULL, ",", &argv[1]))
 		sockets[opts.nsockets++] = s;
-	for (int i = 0; i < CRI_LIMIT_COUNT; i++)
-		limits[i] = cri_limit_infos[i].def;
+	limit_defaults(cri_limit_infos, CRI_LIMIT_COUNT, limits);
 	for (int i = 2; i < argc; i++)
-		if (!set_limit(limits, str_from(argv[i])))
+		if (!limit_arg(cri_limit_infos, CRI_LIMIT_COUNT, str_from(argv[i]), limits))
 			return 2;
 	if (cri_new(&opts, &c) < 0)
 		return 1;

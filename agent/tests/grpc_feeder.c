@@ -12,6 +12,7 @@
  */
 #include "agent/clock.h"
 #include "agent/grpc_server.h"
+#include "agent/tests/limit_arg.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -134,17 +135,6 @@ static bool obey(struct output *o, const char *line)
 	return true;
 }
 
-static bool set_limit(uint64_t *limits, struct str arg)
-{
-	for (int i = 0; i < GRPC_LIMIT_COUNT; i++) {
-		struct str name = str_from(grpc_limit_infos[i].name);
-
-		if (str_starts(arg, name) && arg.p[name.len] == '=')
-			return str_to_u64(str_sub(arg, name.len + 1, arg.len), &limits[i]) == 0;
-	}
-	return false;
-}
-
 static bool parse(char **argv, struct grpc_opts *opts, uint64_t *limits)
 {
 	for (; *argv; argv++) {
@@ -156,7 +146,7 @@ static bool parse(char **argv, struct grpc_opts *opts, uint64_t *limits)
 			opts->cert_chain = arg.p + 5;
 		else if (str_starts(arg, STR("ca=")))
 			opts->root_certs = arg.p + 3;
-		else if (!set_limit(limits, arg))
+		else if (!limit_arg(grpc_limit_infos, GRPC_LIMIT_COUNT, arg, limits))
 			return false;
 	}
 	return true;
@@ -173,8 +163,7 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (int i = 0; i < GRPC_LIMIT_COUNT; i++)
-		limits[i] = grpc_limit_infos[i].def;
+	limit_defaults(grpc_limit_infos, GRPC_LIMIT_COUNT, limits);
 	if (argc < 2 || !parse(argv + 2, &opts, limits))
 		return 2;
 	if (grpc_server_new(&opts, &error, &o) < 0) {

@@ -20,6 +20,9 @@ struct limit_info {
 	uint64_t def;
 };
 
+/* A row of a .def file as data; other tables of limits (agent/cri_limits.def) have this form, too. */
+#define LIMIT_INFO(id, def, counter, help) { #id, counter, help, def }
+
 extern const struct limit_info limit_infos[LIMIT_COUNT];
 
 struct limits {
@@ -28,6 +31,8 @@ struct limits {
 };
 
 void limits_init(struct limits *l);
+/* The defaults of a table with `n` rows. */
+void limit_defaults(const struct limit_info *infos, unsigned n, uint64_t *ret_max);
 
 /* True when `value` is over the bound; the hit is counted. */
 static inline bool limit_over(struct limits *l, enum limit_id id, uint64_t value)
