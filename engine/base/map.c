@@ -18,27 +18,67 @@ static bool stays(uint32_t hole, uint32_t home, uint32_t at)
 	return hole <= at ? (hole < home && home <= at) : (hole < home || home <= at);
 }
 
-void u64map_done(struct u64map *m)
-{
-	free(m->slots);
-	*m = (struct u64map){ 0 };
-}
+/*
+ * What both maps do alike: NAME_done(), NAME_grow(), NAME_unlink() of the entry in a slot. HASH(slot)
+ * is the hash of its key, FIND(map, slot) the slot where its key belongs.
+ */
+#define MAP_OF(NAME, HASH, FIND)                                                              \
+	void NAME##_done(struct NAME *m)                                                      \
+	{                                                                                     \
+		free(m->slots);                                                               \
+		*m = (struct NAME){ 0 };                                                      \
+	}                                                                                     \
+                                                                                              \
+	static int NAME##_grow(struct NAME *m)                                                \
+	{                                                                                     \
+		uint32_t cap = m->mask ? (m->mask + 1) * 2 : MAP_MIN;                         \
+		struct NAME bigger = { .mask = cap - 1, .count = m->count };                  \
+                                                                                              \
+		bigger.slots = calloc(cap, sizeof(*bigger.slots));                            \
+		if (!bigger.slots)                                                            \
+			return -ENOMEM;                                                       \
+		for (uint32_t i = 0; m->mask && i <= m->mask; i++)                            \
+			if (m->slots[i].value)                                                \
+				*FIND(&bigger, &m->slots[i]) = m->slots[i];                   \
+		free(m->slots);                                                               \
+		*m = bigger;                                                                  \
+		return 0;                                                                     \
+	}                                                                                     \
+                                                                                              \
+	static void *NAME##_unlink(struct NAME *m, struct NAME##_slot *slot)                  \
+	{                                                                                     \
+		uint32_t hole = (uint32_t)(slot - m->slots), at = hole;                       \
+		void *old = slot->value;                                                      \
+                                                                                              \
+		if (!old)                                                                     \
+			return NULL;                                                          \
+		while (m->slots[at = (at + 1) & m->mask].value) {                             \
+			if (stays(hole, (uint32_t)HASH(&m->slots[at]) & m->mask, at))         \
+				continue;                                                     \
+			m->slots[hole] = m->slots[at];                                        \
+			hole = at;                                                            \
+		}                                                                             \
+		m->slots[hole].value = NULL;                                                  \
+		m->count--;                                                                   \
+		return old;                                                                   \
+	}                                                                                     \
+                                                                                              \
+	static struct NAME##_slot *NAME##_used(const struct NAME *m, uint32_t *pos)           \
+	{                                                                                     \
+		while (m->mask && *pos <= m->mask) {                                          \
+			struct NAME##_slot *slot = &m->slots[(*pos)++];                       \
+                                                                                              \
+			if (slot->value)                                                      \
+				return slot;                                                  \
+		}                                                                             \
+		return NULL;                                                                  \
+	}
 
-static int u64map_grow(struct u64map *m)
-{
-	uint32_t cap = m->mask ? (m->mask + 1) * 2 : MAP_MIN;
-	struct u64map bigger = { .mask = cap - 1, .count = m->count };
+/* ---- u64map -------------------------------------------------------------------------------- */
 
-	bigger.slots = calloc(cap, sizeof(*bigger.slots));
-	if (!bigger.slots)
-		return -ENOMEM;
-	for (uint32_t i = 0; m->mask && i <= m->mask; i++)
-		if (m->slots[i].value)
-			*u64map_find(&bigger, m->slots[i].key) = m->slots[i];
-	free(m->slots);
-	*m = bigger;
-	return 0;
-}
+#define U64_HASH(slot) hash_u64((slot)->key)
+#define U64_FIND(m, slot) u64map_find(m, (slot)->key)
+MAP_OF(u64map, U64_HASH, U64_FIND)
 
 int u64map_put(struct u64map *m, uint64_t key, void *value)
 {
@@ -55,46 +95,21 @@ int u64map_put(struct u64map *m, uint64_t key, void *value)
 
 void *u64map_remove(struct u64map *m, uint64_t key)
 {
-	struct u64map_slot *slot;
-	uint32_t hole, at;
-	void *old;
-
-	if (!m->mask)
-		return NULL;
-	slot = u64map_find(m, key);
-	old = slot->value;
-	if (!old)
-		return NULL;
-	hole = (uint32_t)(slot - m->slots);
-	for (at = (hole + 1) & m->mask; m->slots[at].value; at = (at + 1) & m->mask) {
-		if (stays(hole, (uint32_t)hash_u64(m->slots[at].key) & m->mask, at))
-			continue;
-		m->slots[hole] = m->slots[at];
-		hole = at;
-	}
-	m->slots[hole].value = NULL;
-	m->count--;
-	return old;
+	return m->mask ? u64map_unlink(m, u64map_find(m, key)) : NULL;
 }
 
 bool u64map_next(const struct u64map *m, uint32_t *pos, uint64_t *ret_key, void **ret_value)
 {
-	for (; m->mask && *pos <= m->mask; (*pos)++) {
-		if (!m->slots[*pos].value)
-			continue;
-		*ret_key = m->slots[*pos].key;
-		*ret_value = m->slots[*pos].value;
-		(*pos)++;
-		return true;
-	}
-	return false;
+	const struct u64map_slot *slot = u64map_used(m, pos);
+
+	if (!slot)
+		return false;
+	*ret_key = slot->key;
+	*ret_value = slot->value;
+	return true;
 }
 
-void strmap_done(struct strmap *m)
-{
-	free(m->slots);
-	*m = (struct strmap){ 0 };
-}
+/* ---- strmap -------------------------------------------------------------------------------- */
 
 static struct strmap_slot *strmap_find(const struct strmap *m, struct str key, uint64_t hash)
 {
@@ -105,25 +120,13 @@ static struct strmap_slot *strmap_find(const struct strmap *m, struct str key, u
 	return &m->slots[i];
 }
 
+#define STR_HASH(slot) ((slot)->hash)
+#define STR_FIND(m, slot) strmap_find(m, (slot)->key, (slot)->hash)
+MAP_OF(strmap, STR_HASH, STR_FIND)
+
 void *strmap_get(const struct strmap *m, struct str key)
 {
 	return m->mask ? strmap_find(m, key, hash_str(key))->value : NULL;
-}
-
-static int strmap_grow(struct strmap *m)
-{
-	uint32_t cap = m->mask ? (m->mask + 1) * 2 : MAP_MIN;
-	struct strmap bigger = { .mask = cap - 1, .count = m->count };
-
-	bigger.slots = calloc(cap, sizeof(*bigger.slots));
-	if (!bigger.slots)
-		return -ENOMEM;
-	for (uint32_t i = 0; m->mask && i <= m->mask; i++)
-		if (m->slots[i].value)
-			*strmap_find(&bigger, m->slots[i].key, m->slots[i].hash) = m->slots[i];
-	free(m->slots);
-	*m = bigger;
-	return 0;
 }
 
 int strmap_put(struct strmap *m, struct str key, void *value)
@@ -142,37 +145,16 @@ int strmap_put(struct strmap *m, struct str key, void *value)
 
 void *strmap_remove(struct strmap *m, struct str key)
 {
-	struct strmap_slot *slot;
-	uint32_t hole, at;
-	void *old;
-
-	if (!m->mask)
-		return NULL;
-	slot = strmap_find(m, key, hash_str(key));
-	old = slot->value;
-	if (!old)
-		return NULL;
-	hole = (uint32_t)(slot - m->slots);
-	for (at = (hole + 1) & m->mask; m->slots[at].value; at = (at + 1) & m->mask) {
-		if (stays(hole, (uint32_t)m->slots[at].hash & m->mask, at))
-			continue;
-		m->slots[hole] = m->slots[at];
-		hole = at;
-	}
-	m->slots[hole].value = NULL;
-	m->count--;
-	return old;
+	return m->mask ? strmap_unlink(m, strmap_find(m, key, hash_str(key))) : NULL;
 }
 
 bool strmap_next(const struct strmap *m, uint32_t *pos, struct str *ret_key, void **ret_value)
 {
-	for (; m->mask && *pos <= m->mask; (*pos)++) {
-		if (!m->slots[*pos].value)
-			continue;
-		*ret_key = m->slots[*pos].key;
-		*ret_value = m->slots[*pos].value;
-		(*pos)++;
-		return true;
-	}
-	return false;
+	const struct strmap_slot *slot = strmap_used(m, pos);
+
+	if (!slot)
+		return false;
+	*ret_key = slot->key;
+	*ret_value = slot->value;
+	return true;
 }
