@@ -189,7 +189,7 @@ static uint32_t common_prefix(struct str a, struct str b)
 /* Of equally near names the one that starts like the text longest. */
 const char *str_nearest(struct str s, const char *const *names, size_t n)
 {
-	unsigned best = s.len / 3 + 1;
+	unsigned best = s.len <= 3 ? 1 : s.len / 3 + 1;
 	const char *found = NULL;
 
 	if (s.len == 0 || s.len > NEAREST_MAX)

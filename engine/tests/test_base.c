@@ -34,6 +34,7 @@ END_TEST
 START_TEST(searching)
 {
 	static const char *const names[] = { "proc.name", "proc.cmdline", "fd.name" };
+	static const char *const commands[] = { "top" };
 
 	ck_assert(str_contains(STR("abc"), STR("")));
 	ck_assert(str_contains(STR("abc"), STR("bc")));
@@ -46,6 +47,8 @@ START_TEST(searching)
 	ck_assert_str_view(str_trim(STR(" \n a b\t")), "a b");
 	ck_assert_str_eq(str_nearest(STR("proc.cmdlin"), names, 3), "proc.cmdline");
 	ck_assert_ptr_null(str_nearest(STR("container.id"), names, 3));
+	ck_assert_str_eq(str_nearest(STR("tpp"), commands, 1), "top");
+	ck_assert_ptr_null(str_nearest(STR("foo"), commands, 1));
 }
 END_TEST
 
