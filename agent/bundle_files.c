@@ -156,7 +156,7 @@ static int take_entry(struct walk *w, const char *folder, const char *name, int 
 		return 0;	/* just removed */
 	if (S_ISDIR(st.st_mode))
 		return walk_folder(w, relative.p, depth + 1);
-	if (stat(full.p, &st) < 0 || !S_ISREG(st.st_mode))
+	if (stat(full.p, &st) == 0 && !S_ISREG(st.st_mode))
 		return 0;
 	return take_file(w, full.p, relative.p);
 }

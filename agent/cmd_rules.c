@@ -42,7 +42,8 @@ static int describe(const struct io_names *files, const struct bundle_options *b
 	}
 	rules_print_diags(&diags, false);
 	if (!rs->ok) {
-		e = cli_fail("the rules do not load (%u errors)", diags.errors);
+		e = cli_fail("the rules do not load (%u error%s)", diags.errors,
+			     diags.errors == 1 ? "" : "s");
 	} else {
 		if (json)
 			ruleset_describe(rs, &out);

@@ -26,7 +26,8 @@ int config_only(const struct config_opts *opts, struct config **ret)
 	if (r == -ENOMEM)
 		r = cli_fail("out of memory while reading the configuration");
 	else if (r < 0)
-		r = cli_fail("the configuration is not right (%u errors)", diags.errors);
+		r = cli_fail("the configuration is not right (%u error%s)", diags.errors,
+			     diags.errors == 1 ? "" : "s");
 	diags_done(&diags);
 	return r;
 }

@@ -49,7 +49,7 @@ static int include_path(struct config *c, struct config_tree *t, const struct co
 	int r = io_names_add(&c->files, path), result = 0;
 
 	if (r == 0)
-		r = io_rule_files(path, &names);
+		r = io_rule_files(path, &names, NULL);
 	if (r < 0 && r != -ENOMEM) {
 		config_report(t, DIAG_CONFIG_FILE, &at->at, "'%s' of config_files: %s", path,
 			      strerror(-r));

@@ -6,10 +6,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { IO_CHUNK = 64 << 10 };
+enum { IO_CHUNK = 64 << 10, FIFO_WAIT_MS = 2000 };
 
 void io_close(int *fd)
 {
@@ -17,13 +18,25 @@ void io_close(int *fd)
 		close(*fd);
 }
 
+/* Nothing has come after some time; a read tells then whether there is a writer at all. */
+static bool is_silent_fifo(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && poll(&wait, 1, FIFO_WAIT_MS) == 0;
+}
+
 int io_read_file(const char *path, uint64_t max, struct buf *out)
 {
-	_cleanup_(io_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Blocking, the open of a FIFO would wait for its writer for ever. */
+	_cleanup_(io_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	size_t start = out->len;
+	bool silent;
 
 	if (fd < 0)
 		return -errno;
+	silent = is_silent_fifo(fd);
 	for (;;) {
 		char *p = buf_reserve(out, IO_CHUNK);
 		long n;
@@ -31,6 +44,10 @@ int io_read_file(const char *path, uint64_t max, struct buf *out)
 		if (!p)
 			return -ENOMEM;
 		n = io_read_fd(&fd, p, IO_CHUNK);
+		if (n == -EAGAIN && fcntl(fd, F_SETFL, 0) == 0)
+			continue;	/* a writer that takes its time */
+		if (n == 0 && silent && out->len == start)
+			return -ENODATA;
 		if (n <= 0)
 			return (int)n;
 		out->len += (size_t)n;
@@ -80,7 +97,17 @@ static int is_rule_file(const struct dirent *e)
 	return str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml"));
 }
 
-static int add_directory(const char *path, struct io_names *l)
+/* What was removed since the directory was read is no concern of ours. */
+static int add_entry(const char *path, struct io_names *l, struct io_names *dangling)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return S_ISREG(st.st_mode) ? io_names_add(l, path) : 0;
+	return dangling && lstat(path, &st) == 0 ? io_names_add(dangling, path) : 0;
+}
+
+static int add_directory(const char *path, struct io_names *l, struct io_names *dangling)
 {
 	struct dirent **entries;
 	int n = scandir(path, &entries, is_rule_file, alphasort), r = 0;
@@ -89,27 +116,26 @@ static int add_directory(const char *path, struct io_names *l)
 		return -errno;
 	for (int i = 0; i < n; i++) {
 		_cleanup_buf_ struct buf name = BUF_INIT;
-		struct stat st;
 
 		buf_printf(&name, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/",
 			   entries[i]->d_name);
 		if (name.err)
 			r = -ENOMEM;
-		else if (r == 0 && stat(name.p, &st) == 0 && S_ISREG(st.st_mode))
-			r = io_names_add(l, name.p);
+		else if (r == 0)
+			r = add_entry(name.p, l, dangling);
 		free(entries[i]);
 	}
 	free(entries);
 	return r;
 }
 
-int io_rule_files(const char *path, struct io_names *l)
+int io_rule_files(const char *path, struct io_names *l, struct io_names *dangling)
 {
 	struct stat st;
 
 	if (stat(path, &st) < 0)
 		return -errno;
-	return S_ISDIR(st.st_mode) ? add_directory(path, l) : io_names_add(l, path);
+	return S_ISDIR(st.st_mode) ? add_directory(path, l, dangling) : io_names_add(l, path);
 }
 
 long io_read_fd(void *ctx, void *buf, size_t n)

@@ -7,7 +7,10 @@
 
 #include "engine/tiercel.h"
 
-/* Read all of a file into `out` (appending). 0, -errno, -EFBIG over max. */
+/*
+ * Read all of a file into `out` (appending). 0, -errno, -EFBIG over max, -ENODATA for a FIFO that
+ * nobody writes to.
+ */
 int io_read_file(const char *path, uint64_t max, struct buf *out);
 
 /* Growing list of owned names. */
@@ -20,9 +23,10 @@ int io_names_add(struct io_names *l, const char *name);
 bool io_is_test_file(const char *path);
 /*
  * A file, or for a directory its *.yaml and *.yml files sorted by name, no recursion, no files with
- * tests (*.tests.yaml). 0 or -errno.
+ * tests (*.tests.yaml). Links of a directory to nothing are left out and, unless it is NULL, named
+ * in `dangling`. 0 or -errno.
  */
-int io_rule_files(const char *path, struct io_names *l);
+int io_rule_files(const char *path, struct io_names *l, struct io_names *dangling);
 
 /* Byte source over a file descriptor; ctx points to the int. */
 long io_read_fd(void *ctx, void *buf, size_t n);

@@ -85,6 +85,23 @@ static int take_choices(struct load *l)
 	return 0;
 }
 
+static void report_path(struct load *l, enum diag_code code, const char *path, const char *why)
+{
+	struct diag *g = diag_add(&l->diags, code, "cannot read rules: %s", why);
+
+	g->file = arena_strdup(&l->diags.arena, str_from(path));
+}
+
+static int list_path(struct load *l, const char *path)
+{
+	_cleanup_(io_names_done) struct io_names dangling = { 0 };
+	int r = io_rule_files(path, &l->rules->options.files, &dangling);
+
+	for (uint32_t i = 0; i < dangling.n; i++)
+		report_path(l, DIAG_CONFIG_FILE, dangling.names[i], "a link to nothing");
+	return r;
+}
+
 /* Files named on the command line must exist, those of the configuration may be missing. */
 static int list_files(struct load *l)
 {
@@ -96,16 +113,14 @@ static int list_files(struct load *l)
 		if (io_names_add(paths, l->config->rules_files.v[i]) < 0)
 			return -ENOMEM;
 	for (uint32_t i = 0; i < paths->n; i++) {
-		int r = io_rule_files(paths->names[i], files);
-		struct diag *g;
+		int r = list_path(l, paths->names[i]);
 
 		if (r == 0)
 			continue;
 		if (r == -ENOMEM)
 			return r;
-		g = diag_add(&l->diags, given ? DIAG_ERR_FILE_READ : DIAG_CONFIG_FILE,
-			     "cannot read rules: %s", strerror(-r));
-		g->file = arena_strdup(&l->diags.arena, str_from(paths->names[i]));
+		report_path(l, given ? DIAG_ERR_FILE_READ : DIAG_CONFIG_FILE, paths->names[i],
+			    strerror(-r));
 		result = given ? -EINVAL : result;
 	}
 	if (result == 0 && files->n == 0 && !l->rules->options.bundle.path) {

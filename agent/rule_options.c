@@ -247,7 +247,8 @@ int rule_options_load(const struct rule_options *o, struct tiercel *engine, stru
 	if (rs) {
 		rules_print_diags(&diags, o->warnings);
 		if (!rs->ok)
-			e = cli_fail("the rules do not load (%u errors)", diags.errors);
+			e = cli_fail("the rules do not load (%u error%s)", diags.errors,
+			     diags.errors == 1 ? "" : "s");
 		else if (tiercel_set_rules(engine, rs) < 0)
 			e = cli_fail("out of memory while compiling rules");
 		if (e != EXIT_OK)

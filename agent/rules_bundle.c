@@ -78,7 +78,7 @@ static void remove_dir(const char *dir)
 	buf_printf(&archive, "%s/" ARCHIVE_NAME, dir);
 	if (!archive.err)
 		unlink(archive.p);
-	if (io_rule_files(dir, &files) == 0)
+	if (io_rule_files(dir, &files, NULL) == 0)
 		for (uint32_t i = 0; i < files.n; i++)
 			unlink(files.names[i]);
 	io_names_done(&files);
@@ -167,7 +167,7 @@ int rules_bundle_saved(const char *state_dir, struct io_names *files, struct buf
 	buf_printf(ret_archive, "%s/" LINK_NAME "/" ARCHIVE_NAME, state_dir);
 	if (dir.err || ret_archive->err)
 		return -ENOMEM;
-	r = io_rule_files(dir.p, files);
+	r = io_rule_files(dir.p, files, NULL);
 	if (access(ret_archive->p, F_OK) < 0)
 		buf_clear(ret_archive);
 	return r == 0 && files->n == 0 && ret_archive->len == 0 ? -ENOENT : r;

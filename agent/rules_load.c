@@ -76,9 +76,23 @@ void rules_print_diags(const struct diags *diags, bool warnings)
 	io_print(&out, stderr);
 }
 
+/* io_rule_files() that says what is odd about a directory. */
+static int list_files(const char *path, struct io_names *files)
+{
+	_cleanup_(io_names_done) struct io_names dangling = { 0 };
+	uint32_t n = files->n;
+	int r = io_rule_files(path, files, &dangling);
+
+	for (uint32_t i = 0; i < dangling.n; i++)
+		cli_warn("rules file '%s' is a link to nothing", dangling.names[i]);
+	if (r == 0 && files->n == n)
+		cli_warn("no rules file (*.yaml, *.yml) in '%s'", path);
+	return r;
+}
+
 int rules_add_path(struct io_names *files, const char *path)
 {
-	int r = io_rule_files(path, files);
+	int r = list_files(path, files);
 
 	if (r < 0)
 		cli_fail("cannot read rules '%s': %s", path, strerror(-r));
@@ -89,7 +103,7 @@ int rules_add_operands(struct io_names *files, const struct cli *cli)
 {
 	for (int i = 0; i < cli->noperands; i++) {
 		const char *path = cli->operands[i];
-		int r = io_rule_files(path, files);
+		int r = list_files(path, files);
 
 		if (r < 0 && r != -ENOMEM)
 			r = io_names_add(files, path);

@@ -8,9 +8,9 @@
 #include "agent/rules_bundle.h"
 
 /*
- * Load the bundle (its path may be NULL), then all files into one set. Problems are collected in `diags`. *ret_rs is always a set (its ok
- * member tells whether it can be used) unless memory ran out: then -ENOMEM. Files that cannot be
- * read give LOAD_ERR_FILE_READ.
+ * Load the bundle (its path may be NULL), then all files into one set. Problems are collected in
+ * `diags`. *ret_rs is always a set (its ok member tells whether it can be used) unless memory ran
+ * out: then -ENOMEM. Files that cannot be read give LOAD_ERR_FILE_READ.
  */
 int rules_load(const struct io_names *files, const struct bundle_options *bundle,
 	       const struct ruleset_opts *opts, struct limits *limits, struct diags *diags,
@@ -31,7 +31,7 @@ void rules_render_diags(const struct diags *diags, bool warnings, struct buf *ou
 struct cli;
 int rules_add_operands(struct io_names *files, const struct cli *cli);
 
-/* The rules file or directory `path` (must exist) added to `files`; prints the error. */
+/* The rules file or directory `path` (must exist) added to `files`; prints what is wrong. */
 int rules_add_path(struct io_names *files, const char *path);
 
 #endif

@@ -10,7 +10,7 @@
 static void add_rules(struct ruletest *t, const struct yaml_node *at, struct str path)
 {
 	const char *full = ruletest_beside(t->file, path);
-	int r = full ? io_rule_files(full, &t->rules) : -ENOMEM;
+	int r = full ? io_rule_files(full, &t->rules, NULL) : -ENOMEM;
 
 	if (r == -ENOMEM)
 		ruletest_oom(t->file);

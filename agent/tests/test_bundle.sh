@@ -93,6 +93,9 @@ expect "absolute path" 1 'is not inside of the bundle' "$tiercel" check --bundle
 ln -s /etc/passwd "$tmp/evil/base/link.yaml"
 tar -C "$tmp/evil" -czf "$tmp/link.tar.gz" .
 expect "link in an archive" 1 'link.yaml. is no regular file' "$tiercel" check --bundle "$tmp/link.tar.gz"
+ln -sf "$tmp/gone.yaml" "$tmp/evil/base/link.yaml"
+expect "link to nothing in a folder" 1 "cannot read '.*base/link.yaml': No such file" \
+	"$tiercel" check --bundle "$tmp/evil"
 rm "$tmp/evil/base/link.yaml"
 ln "$tmp/evil/base/a.yaml" "$tmp/evil/base/hard.yaml"
 tar -C "$tmp/evil" -czf "$tmp/hard.tar.gz" .

@@ -28,6 +28,17 @@ expect "not a capture" 1 'TRACE_ERR_FORMAT' "$tiercel" replay -r rules/system "$
 : >"$tmp/empty.scap"
 expect "empty capture" 1 'TRACE_ERR' "$tiercel" replay -r rules/system "$tmp/empty.scap"
 
+mkfifo "$tmp/fifo"
+expect "rules in a FIFO without a writer" 1 'fifo: error: .*No data available' "$tiercel" check "$tmp/fifo"
+mkdir "$tmp/links" "$tmp/nothing"
+rule 'evt.type = open' >"$tmp/links/good.yaml"
+ln -s "$tmp/gone.yaml" "$tmp/links/bad.yaml"
+expect "a link to nothing among rules" 0 "warning: rules file '.*links/bad.yaml' is a link to nothing" \
+	"$tiercel" check "$tmp/links"
+expect "a folder without rules" 0 "no rules file .* in '.*nothing'" "$tiercel" check "$tmp/nothing"
+expect "rules from a pipe whose writer is slow" 0 '1 file: ok' bash -c \
+	"{ sleep 3; cat '$tmp/links/good.yaml'; } | '$tiercel' check /dev/stdin"
+
 rule 'evt.type = open and (proc.name = x' >"$tmp/syntax.yaml"
 expect "syntax error in a condition" 1 "syntax.yaml:5:[0-9]+: error: .*expected a '\)'" \
 	"$tiercel" check "$tmp/syntax.yaml"
