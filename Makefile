@@ -127,7 +127,7 @@ clean: ## remove the build directory
 	$(Q)rm -rf $(BUILD)
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18 | sort
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18 | sort
 
 .PHONY: all unit deps run test asan fuzz conformance docs bench check-deps clean help
 .SECONDARY:
