@@ -14,6 +14,8 @@ import h2.connection
 import h2.events
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from taplib import Skip
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("BUILD", "build")
 # Generous: the machine may be busy. Nothing waits that long when all is well.
@@ -142,10 +144,6 @@ def certificates(folder):
 def read(path):
     with open(path, "rb") as f:
         return f.read()
-
-
-class Skip(Exception):
-    """A test cannot run here; the text says why."""
 
 
 def node_modules():

@@ -12,16 +12,12 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from crilib import BUILD, PATIENCE, Asker, Containerd, FakeRuntime, Unusable, message  # noqa: E402
+from taplib import Skip, run_tests  # noqa: E402
 
 POD, CONTAINER = "a" * 64, "b" * 64
-
-
-class Skip(Exception):
-    pass
 
 
 def wait_for(what, condition):
@@ -380,21 +376,4 @@ def test_sensor_with_hanging_runtime():
             sensor.stop()
 
 
-def main():
-    tests = [(n, f) for n, f in globals().items() if n.startswith("test_")]
-    print("1..%d" % len(tests))
-    failed = 0
-    for number, (name, function) in enumerate(tests, 1):
-        try:
-            function()
-            print("ok %d - %s" % (number, name), flush=True)
-        except Skip as e:
-            print("ok %d - %s # SKIP %s" % (number, name, e), flush=True)
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            print("not ok %d - %s" % (number, name))
-            print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), flush=True)
-    os._exit(1 if failed else 0)            # threads of grpcio do not always end
-
-
-main()
+run_tests(globals())

@@ -14,15 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
 import grpc
 import h2.errors
 import h2.events
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from grpclib import (BUILD, PATIENCE, Client, Feeder, Raw, Skip, certificates, framed, node, node_modules,  # noqa: E402
+from grpclib import (BUILD, PATIENCE, Client, Feeder, Raw, certificates, framed, node, node_modules,  # noqa: E402
                      numbers, read, scratch, take)
+from taplib import run_tests  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -532,21 +532,4 @@ def test_grpc_js():
             feeder.kill()
 
 
-def main():
-    tests = [(n, f) for n, f in globals().items() if n.startswith("test_")]
-    print("1..%d" % len(tests))
-    failed = 0
-    for number, (name, function) in enumerate(tests, 1):
-        try:
-            function()
-            print("ok %d - %s" % (number, name), flush=True)
-        except Skip as e:
-            print("ok %d - %s # SKIP %s" % (number, name, e), flush=True)
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            print("not ok %d - %s" % (number, name))
-            print("".join("# " + line + "\n" for line in traceback.format_exc().splitlines()), flush=True)
-    os._exit(1 if failed else 0)            # threads of grpcio do not always end
-
-
-main()
+run_tests(globals())

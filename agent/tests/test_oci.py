@@ -4,7 +4,6 @@
 tools, and registries that lie. Prints TAP."""
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
