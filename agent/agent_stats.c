@@ -11,7 +11,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct agent_stats published;	/* rules counted, hits owned */
 static bool is_published;
 
-void agent_rules_put(struct agent_rules *r)
+static void agent_rules_put(struct agent_rules *r)
 {
 	if (r && atomic_fetch_sub(&r->refs, 1) == 1) {
 		arena_done(&r->arena);

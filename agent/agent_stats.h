@@ -119,7 +119,6 @@ void agent_stats_done(struct agent_stats *s);
 void agent_stats_publish(const struct agent_stats *s);
 /* A table of the rules of a set with one reference, or NULL. */
 struct agent_rules *agent_rules_new(const struct ruleset *rs);
-void agent_rules_put(struct agent_rules *r);
 
 /* What the kernel says about this process. */
 struct agent_usage {

@@ -111,7 +111,8 @@ static int parse_bool(struct str s, bool *ret)
 	return 0;
 }
 
-int config_time(struct str s, uint64_t *ret_ms)
+/* "1h30m", "500ms" ... in milliseconds. 0 or -EINVAL. */
+static int config_time(struct str s, uint64_t *ret_ms)
 {
 	static const struct {
 		const char *name;

@@ -39,8 +39,6 @@ const struct config_item_kind *config_item_kind(const char *name);
 int config_choice(const char *choices, struct str s);
 /* The name with this index. */
 struct str config_choice_name(const char *choices, unsigned index);
-/* "1h30m", "500ms" ... in milliseconds. 0 or -EINVAL. */
-int config_time(struct str s, uint64_t *ret_ms);
 
 /* "KEY: wrong kind of value" with what would be right. Returns -EINVAL. */
 int config_expected(struct config_tree *t, const struct config_node *n, const char *key,

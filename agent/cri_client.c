@@ -270,11 +270,6 @@ int cri_client_stream(struct cri_client *c, const char *method, const ProtobufCM
 	return submit(c, &c->stream, method);
 }
 
-bool cri_client_stream_over(const struct cri_client *c)
-{
-	return c->stream.done || c->stream.err;
-}
-
 int cri_client_wait(struct cri_client *c, int wake_fd, uint64_t timeout_ns)
 {
 	uint64_t end = clock_mono_ns() + timeout_ns, now;

@@ -33,8 +33,6 @@ int cri_client_call(struct cri_client *c, const char *method, const ProtobufCMes
  */
 int cri_client_stream(struct cri_client *c, const char *method, const ProtobufCMessage *request,
 		      cri_message_fn *fn, void *ctx);
-/* The stream was refused or has ended. */
-bool cri_client_stream_over(const struct cri_client *c);
 
 /* Serve the connection until `wake_fd` is readable or the time is over. 0 or an error as above. */
 int cri_client_wait(struct cri_client *c, int wake_fd, uint64_t timeout_ns);

@@ -30,7 +30,8 @@ static bool is_enabled(const struct config *c, const struct output_kind *k)
 	return *(const bool *)((const char *)c + k->enabled);
 }
 
-unsigned outputs_forms(const struct config *c)
+/* The forms (enum alert_form) that the enabled outputs need. */
+static unsigned outputs_forms(const struct config *c)
 {
 	unsigned forms = ALERT_JSON | (c->json_output ? 0 : ALERT_TEXT);
 

@@ -19,8 +19,6 @@ struct outputs {
 	unsigned forms;		/* enum alert_form: what all of them need together */
 };
 
-/* The forms (enum alert_form) that the enabled outputs need; before the engine is made. */
-unsigned outputs_forms(const struct config *c);
 /* Open all that are enabled. 0, or -errno after the problem was printed. */
 int outputs_open(struct outputs *o, const struct config *c);
 /* To every output; the caller keeps its reference. Never blocks. */

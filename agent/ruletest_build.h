@@ -229,7 +229,6 @@ void build_param_default_bytes(struct build_event *e, const char *param, enum pa
 			       struct str value);
 
 bool build_has_param(const struct build_event *e, const char *name, enum param_type type);
-bool build_is_socket_call(const struct build_event *e);
 /* The number that is wanted, or the next free one. */
 int64_t build_fd_number(struct build_proc *p, int64_t wanted);
 void build_fd_remember(struct build_event *e, int64_t num);

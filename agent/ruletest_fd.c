@@ -112,7 +112,7 @@ bool build_has_param(const struct build_event *e, const char *name, enum param_t
 	return i >= 0 && event_infos[e->p.type].params[i].type == type;
 }
 
-bool build_is_socket_call(const struct build_event *e)
+static bool build_is_socket_call(const struct build_event *e)
 {
 	return build_has_param(e, "tuple", PT_SOCKTUPLE) || build_has_param(e, "addr", PT_SOCKADDR);
 }

@@ -89,11 +89,6 @@ void snapshot_iter_free(struct snapshot_iter *it)
 	free(it);
 }
 
-bool snapshot_iter_reads_memory(const struct snapshot_iter *it)
-{
-	return it->memory;
-}
-
 static uint32_t name_offset(const uint8_t *tuple, uint32_t len, struct fd_record *f)
 {
 	if (len < 17)

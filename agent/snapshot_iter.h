@@ -18,7 +18,5 @@ void snapshot_iter_free(struct snapshot_iter *it);
 /* As snapshot_proc(). After a failure in the middle the caller starts over: RESET comes first. */
 int snapshot_iter_run(struct snapshot_iter *it, const char *host_root, source_snapshot_fn fn,
 		      void *ctx);
-/* Arguments and environment came from the kernel, not from /proc. */
-bool snapshot_iter_reads_memory(const struct snapshot_iter *it);
 
 #endif

@@ -91,7 +91,7 @@ static bool is_null(const struct arg *a)
 	return a->p.len == 0 || a->p.len < param_type_size((enum param_type)a->type);
 }
 
-void arg_print_raw(const struct arg *a, struct buf *out)
+static void arg_print_raw(const struct arg *a, struct buf *out)
 {
 	const struct arg_type *t = type_of(a);
 
@@ -101,7 +101,8 @@ void arg_print_raw(const struct arg *a, struct buf *out)
 		t->raw(a, out);
 }
 
-bool arg_print_resolved(const struct arg *a, struct buf *out)
+/* False, nothing written: no resolved form. */
+static bool arg_print_resolved(const struct arg *a, struct buf *out)
 {
 	const struct arg_type *t = type_of(a);
 	size_t before = out->len;
@@ -131,17 +132,6 @@ void arg_print_all(struct event_ctx *ctx, struct buf *out)
 		buf_add_char(out, ')');
 	}
 	buf_done(&local);
-}
-
-bool arg_text(struct event_ctx *ctx, unsigned i, struct buf *out)
-{
-	struct arg a;
-
-	if (!arg_init(&a, ctx, i))
-		return false;
-	if (!arg_print_resolved(&a, out))
-		arg_print_raw(&a, out);
-	return true;
 }
 
 bool arg_value(struct event_ctx *ctx, unsigned index, struct value *ret)

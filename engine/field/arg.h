@@ -26,9 +26,6 @@ struct arg {
 
 /* False: the event has no such parameter. */
 bool arg_init(struct arg *a, struct event_ctx *ctx, unsigned index);
-void arg_print_raw(const struct arg *a, struct buf *out);
-/* False, nothing written: no resolved form. */
-bool arg_print_resolved(const struct arg *a, struct buf *out);
 /* "name=raw(resolved) ..." of the whole event. */
 void arg_print_all(struct event_ctx *ctx, struct buf *out);
 
@@ -42,10 +39,6 @@ bool arg_raw_value(struct event_ctx *ctx, unsigned index, struct value *ret);
  * or is "<UNKNOWN>" (with `sep`: "<UNKNOWN>/").
  */
 void arg_dirfd_base(struct event_ctx *ctx, int64_t dirfd, struct str path, struct buf *out);
-
-/* Names of a flag or enumeration table for `bits`; false when nothing is set. */
-bool arg_print_flags(struct buf *out, const struct flag_table *t, uint64_t bits);
-bool arg_print_enum(struct buf *out, const struct flag_table *t, uint64_t value);
 
 /* A buffer for building a text, and the finished text as a value in scratch. */
 struct buf *arg_scratch(struct event_ctx *ctx, struct buf *local);

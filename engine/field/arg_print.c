@@ -207,7 +207,8 @@ static void raw_id(const struct arg *a, struct buf *out)
 
 /* ---- flags ---------------------------------------------------------------------------------- */
 
-bool arg_print_flags(struct buf *out, const struct flag_table *t, uint64_t bits)
+/* Names of the bits; false when nothing is set. */
+static bool arg_print_flags(struct buf *out, const struct flag_table *t, uint64_t bits)
 {
 	uint64_t left = bits;
 	bool any = false;
@@ -228,7 +229,7 @@ bool arg_print_flags(struct buf *out, const struct flag_table *t, uint64_t bits)
 	return any;
 }
 
-bool arg_print_enum(struct buf *out, const struct flag_table *t, uint64_t value)
+static bool arg_print_enum(struct buf *out, const struct flag_table *t, uint64_t value)
 {
 	bool any = false;
 

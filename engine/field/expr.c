@@ -41,7 +41,8 @@ bool expr_append(struct scan *s, struct expr ***items, uint32_t *n, uint32_t *ca
 	return true;
 }
 
-bool expr_parse_arg(struct scan *s, bool *ret_has, struct str *ret_arg)
+/* "[arg]" behind a name, if there is one: false = it started and is wrong. */
+static bool expr_parse_arg(struct scan *s, bool *ret_has, struct str *ret_arg)
 {
 	uint32_t n;
 	struct str arg;

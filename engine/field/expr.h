@@ -41,9 +41,6 @@ struct expr *expr_parse_right(struct scan *s);
 struct expr *expr_parse_value(struct scan *s);
 struct expr *expr_parse_number(struct scan *s);
 
-/* "[arg]" behind a name, if there is one: false = it started and is wrong. */
-bool expr_parse_arg(struct scan *s, bool *ret_has, struct str *ret_arg);
-
 static inline bool expr_is_val(const struct expr *e)
 {
 	return e->kind == EXPR_TRANSFORM && str_is(e->text, "val");

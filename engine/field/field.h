@@ -150,7 +150,4 @@ void field_json(const struct field_ref *f, struct event_ctx *ctx, struct json *j
 struct field_cache *field_cache_new(void);
 void field_cache_free(struct field_cache *c);
 
-/* Text of parameter i as evt.arg prints it (resolved if there is one, else raw). */
-bool arg_text(struct event_ctx *ctx, unsigned i, struct buf *out);
-
 #endif

@@ -41,7 +41,8 @@ static struct str generic_name(struct event *ev)
 	return str_from(sc_infos[code < SC_COUNT ? code : 0].name);
 }
 
-struct str field_evt_name(struct event_ctx *ctx)
+/* As rules know it: syscall of generic events, name of asynchronous ones. */
+static struct str field_evt_name(struct event_ctx *ctx)
 {
 	struct event *ev = ctx->ev;
 	struct str name;

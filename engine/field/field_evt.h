@@ -13,8 +13,6 @@ typedef int field_evt_parse(struct field_ref *f, struct str rest, struct arena *
 
 /* Return value of an exit event: its first parameter, whatever that is called. */
 bool field_evt_result(struct event_ctx *ctx, int64_t *ret_res);
-/* Name of the event as rules know it: syscall of generic events, name of asynchronous ones. */
-struct str field_evt_name(struct event_ctx *ctx);
 
 /* field_evt_time.c: offset = enum time_text_parts, or what of a number is wanted. */
 enum field_evt_time_part { EVT_TIME_WHOLE, EVT_TIME_S, EVT_TIME_NS };

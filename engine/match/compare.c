@@ -204,7 +204,8 @@ compare_fn compare_text(enum op_id op)
 	return comparisons[op].holds;
 }
 
-bool compare_component(struct str path, uint32_t *at, struct str *ret)
+/* Next component of a path: false at its end. *at starts at 0. */
+static bool compare_component(struct str path, uint32_t *at, struct str *ret)
 {
 	uint32_t start;
 

@@ -29,9 +29,6 @@ bool compare_check(const struct ast *check, const struct value_list *left,
 /* Is `prefix` equal to `path` or above it, component-wise, globs in components allowed? */
 bool compare_pmatch(struct str path, struct str prefix);
 
-/* Next component of a path: false at its end. *at starts at 0. */
-bool compare_component(struct str path, uint32_t *at, struct str *ret);
-
 /* The field stands for several values (field_multi, lists excluded). */
 enum field_multi compare_multi(const struct operand *op);
 

@@ -196,7 +196,7 @@ void container_detach(struct state *s, struct thread *t)
 		container_free(s, c);
 }
 
-void container_touch(struct state *s, struct container *c)
+static void container_touch(struct state *s, struct container *c)
 {
 	struct thread *t;
 	uint32_t pos = 0;

@@ -14,7 +14,8 @@
 #define TUPLE6_LEN (1 + 2 * (IP6_LEN + PORT_LEN))
 #define TUPLE_UNIX_LEN (1 + 2 * 8)
 
-bool sock_is_mapped(const uint8_t *ip)
+/* v4 inside v6: first ten bytes zero and then ffff, or all bytes zero. */
+static bool sock_is_mapped(const uint8_t *ip)
 {
 	static const uint8_t zero[IP6_LEN];
 

@@ -27,9 +27,6 @@ struct wire_addr {
 bool sock_parse_tuple(struct str param, struct wire_tuple *ret);
 bool sock_parse_addr(struct str param, struct wire_addr *ret);
 
-/* v4 inside v6: first ten bytes zero and then ffff, or all bytes zero. */
-bool sock_is_mapped(const uint8_t *ip);
-
 void sock_print_ip(struct buf *out, const uint8_t *ip, bool v6);
 void sock_print_end(struct buf *out, const uint8_t *ip, bool v6, uint16_t port);
 /* "source->peer path", pointers in hex. */

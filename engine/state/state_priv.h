@@ -240,7 +240,6 @@ static inline struct thread *thread_lookup(const struct state *s, int64_t tid)
 }
 /* New entry with defaults, in the table but without group and parent. NULL: refused. */
 struct thread *thread_add(struct state *s, int64_t tid);
-struct thread *thread_add_fake(struct state *s, int64_t tid);
 /* Look up; live: fetch; else a fake entry. NULL when the table is full. */
 struct thread *thread_find_or_fetch(struct state *s, int64_t tid);
 void thread_remove(struct state *s, struct thread *t);
@@ -395,7 +394,6 @@ void container_done(struct container *c);
  * container_done). 0, -EBADMSG, -ENOMEM.
  */
 int container_from_json(struct intern *in, struct str doc, struct container *c);
-void container_touch(struct state *s, struct container *c);
 void state_clear_tables(struct state *s);
 
 #endif

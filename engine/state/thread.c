@@ -71,7 +71,7 @@ refused:
 	return NULL;
 }
 
-struct thread *thread_add_fake(struct state *s, int64_t tid)
+static struct thread *thread_add_fake(struct state *s, int64_t tid)
 {
 	struct thread *t = thread_add(s, tid);
 
