@@ -190,9 +190,8 @@ static int ask_helper(struct oci *o, const char *helper, const char *host,
 	harden_get(&sealed);
 	if (sealed.seccomp)
 		return oci_fail(o, -EPERM,
-				"credentials of %s: a running sensor starts no helper: put "
-				"them into config.json, or set hardening.seccomp to false",
-				host);
+				"credentials of %s: this sensor started without a helper in "
+				"config.json and may start none now; start it again", host);
 	if (!*helper || strspn(helper, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "0123456789._-") != strlen(helper))
 		return oci_fail(o, -EINVAL, "%s: '%s' is no name of a credential helper",
