@@ -35,6 +35,7 @@
 #define _printf_(fmt, first) __attribute__((format(printf, fmt, first)))
 #define _unused_ __attribute__((unused))
 #define _must_check_ __attribute__((warn_unused_result))
+#define _noinline_ __attribute__((noinline))	/* rare work: keep it out of a hot caller */
 
 static inline void base_freep(void *pp)
 {

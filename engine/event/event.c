@@ -4,39 +4,8 @@
  * the ring and of a trace, so nothing is copied or allocated; the bytes stay with the source.
  */
 #include "engine/event/event.h"
+#include "engine/event/event_decode.h"
 #include "engine/event/event_info.h"
-
-enum { HEADER_TS = 0, HEADER_TID = 8, HEADER_LEN = 16, HEADER_TYPE = 20, HEADER_NPARAMS = 22 };
-
-typedef uint16_t half8 __attribute__((vector_size(16)));
-typedef uint32_t word4 __attribute__((vector_size(16)));
-
-enum { AT_ONCE = 8 };	/* lengths that are summed without a branch */
-
-/* Ends of four values of these lengths that start at `from`. */
-static inline word4 ends_of(word4 v, uint32_t from)
-{
-	const word4 zero = { 0 };
-
-	v += __builtin_shufflevector(zero, v, 0, 4, 5, 6);
-	v += __builtin_shufflevector(zero, v, 0, 1, 4, 5);
-	return v + from;
-}
-
-static inline void sum_eight(const uint8_t *lens, uint32_t *ret_ends)
-{
-	const half8 zero = { 0 };
-	word4 low, high;
-	half8 v;
-
-	memcpy(&v, lens, sizeof(v));
-	low = (word4)__builtin_shufflevector(v, zero, 0, 8, 1, 9, 2, 10, 3, 11);
-	high = (word4)__builtin_shufflevector(v, zero, 4, 12, 5, 13, 6, 14, 7, 15);
-	low = ends_of(low, 0);
-	high = ends_of(high, low[3]);
-	memcpy(ret_ends, &low, sizeof(low));
-	memcpy(ret_ends + 4, &high, sizeof(high));
-}
 
 /*
  * Offsets of all values from the array of lengths; their sum. `room` bytes may be read from
@@ -49,13 +18,12 @@ static inline uint64_t sum_lengths(struct event *ev, unsigned nparams, bool wide
 	uint64_t sum = 0;
 	unsigned i = 0;
 
-	_Static_assert(EVENT_OFFS_SPARE >= AT_ONCE - 1, "room behind the last offset");
 	off[0] = 0;
-	if (likely(!wide && room >= 2 * AT_ONCE)) {
-		sum_eight(lens, off + 1);
-		if (likely(nparams <= AT_ONCE))
+	if (likely(!wide && room >= 2 * EVENT_AT_ONCE)) {
+		event_sum_lengths(lens, off + 1);
+		if (likely(nparams <= EVENT_AT_ONCE))
 			return off[nparams];
-		i = AT_ONCE;
+		i = EVENT_AT_ONCE;
 		sum = off[i];
 	}
 	for (; i < nparams; i++) {
@@ -109,9 +77,9 @@ int event_decode(const uint8_t *raw, uint32_t len, struct event *ret_ev)
 
 	if (unlikely(len < EVENT_HEADER_BYTES))
 		return -EBADMSG;
-	size = load_u32(raw + HEADER_LEN);
-	type = load_u16(raw + HEADER_TYPE);
-	nparams = load_u32(raw + HEADER_NPARAMS);
+	size = load_u32(raw + EVENT_HEADER_LEN);
+	type = load_u16(raw + EVENT_HEADER_TYPE);
+	nparams = load_u32(raw + EVENT_HEADER_NPARAMS);
 	if (unlikely(size > len || size < EVENT_HEADER_BYTES))
 		return -EBADMSG;
 	if (unlikely(type >= EVENT_TYPE_COUNT))
@@ -126,8 +94,8 @@ int event_decode(const uint8_t *raw, uint32_t len, struct event *ret_ev)
 		 raw + EVENT_HEADER_BYTES + lens_size, size - EVENT_HEADER_BYTES - lens_size);
 	if (unlikely(r < 0))
 		return r;
-	ret_ev->ts = load_u64(raw + HEADER_TS);
-	ret_ev->tid = (int64_t)load_u64(raw + HEADER_TID);
+	ret_ev->ts = load_u64(raw + EVENT_HEADER_TS);
+	ret_ev->tid = (int64_t)load_u64(raw + EVENT_HEADER_TID);
 	ret_ev->raw = raw;
 	ret_ev->raw_len = size;
 	return 0;

@@ -6,6 +6,7 @@
  * their length; only events must fit into the buffer, which grows up to a limit.
  */
 #include "engine/event/convert.h"
+#include "engine/event/event_decode.h"
 #include "engine/event/event_info.h"
 #include "engine/event/scap_block.h"
 #include "engine/event/scap_input.h"
@@ -19,6 +20,8 @@ enum {
 	AGAIN = 100,			/* beside enum scap_item: nothing to hand out yet */
 	V1_HEADER_BYTES = 22,
 	EVENT_BLOCK_MIN = SCAP_BLOCK_HEAD + 6 + EVENT_HEADER_BYTES + SCAP_BLOCK_TAIL,
+	LENS_SPARE = EVENT_AT_ONCE * 2,	/* may be read behind the last byte */
+	NOT_PLAIN = 255,
 };
 
 struct clone_time {
@@ -41,8 +44,13 @@ struct scap_reader {
 	uint32_t last_number;		/* blocks of one type follow each other */
 	const struct block_type *last_type;
 	bool lists_open;		/* records were handed out, DONE was not */
-	/* Largest block of last_type that needs no special care; 0: each may need it. */
-	uint32_t plain_max;
+	/*
+	 * In the middle of events of last_type: the largest block that needs no special care, and the
+	 * bytes of its head. 0: each may need it.
+	 */
+	uint32_t plain_max, plain_head;
+	/* How many parameters the newest form of a type has, NOT_PLAIN where more is to be looked at. */
+	uint8_t plain_params[EVENT_TYPE_COUNT];
 	/* The list (or skipped block) that the position is in. */
 	const struct block_type *list;
 	uint64_t list_left;		/* bytes of its body */
@@ -57,6 +65,16 @@ struct scap_reader {
 	bool kernel_pending;
 };
 
+/* Exits in their newest form with few parameters: most events by far. */
+static unsigned plain_params(const struct event_info *info, const struct limits *limits)
+{
+	if (!info->is_exit || info->nparams > EVENT_AT_ONCE ||
+	    info->nparams > limits->max[LIMIT_EVENT_PARAMS] ||
+	    (info->flags & (EF_LARGE_PAYLOAD | EF_OLD_VERSION | EF_UNUSED)))
+		return NOT_PLAIN;
+	return info->nparams;
+}
+
 struct scap_reader *scap_reader_new(struct byte_source src, struct limits *limits,
 				    struct diags *diags)
 {
@@ -68,7 +86,9 @@ struct scap_reader *scap_reader_new(struct byte_source src, struct limits *limit
 	r->limits = limits;
 	r->diags = diags;
 	r->cap = BUFFER_BYTES;
-	r->buf = malloc(r->cap);
+	r->buf = malloc(r->cap + LENS_SPARE);
+	for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++)
+		r->plain_params[type] = (uint8_t)plain_params(&event_infos[type], limits);
 	r->converter = converter_new(limits);
 	r->clone_times = malloc(CLONE_TIMES_MAX * sizeof(*r->clone_times));
 	if (!r->buf || !r->converter || !r->clone_times) {
@@ -124,7 +144,7 @@ static bool fill(struct scap_reader *r, size_t want)
 		r->pos = 0;
 	}
 	if (want > r->cap) {
-		uint8_t *p = realloc(r->buf, want);
+		uint8_t *p = realloc(r->buf, want + LENS_SPARE);
 
 		if (!p) {
 			r->failed = -ENOMEM;
@@ -524,41 +544,67 @@ static int hand_out(struct scap_reader *r, struct event *ev)
 }
 
 /*
- * One more event of the kind that `r` is in the middle of, without looking at what is rare. AGAIN:
- * go the general way.
+ * One more event of the kind that `r` is in the middle of, if it is a plain one: what is rare is not
+ * looked at. AGAIN: nothing was done, go the general way.
  */
-static inline int next_of_many(struct scap_reader *r, struct event *ev)
+static inline int next_plain(struct scap_reader *r, struct event *ev)
 {
-	const struct block_type *t = r->last_type;
 	const uint8_t *p = r->buf + r->pos, *raw;
-	uint32_t head, len;
+	uint32_t left = (uint32_t)(r->end - r->pos), head = r->plain_head, len, size, lens, nparams;
+	unsigned type;
 
-	if (unlikely(available(r) < SCAP_BLOCK_HEAD || load_u32(p) != r->last_number))
+	if (unlikely(left < EVENT_BLOCK_MIN || load_u32(p) != r->last_number))
 		return AGAIN;
 	len = load_u32(p + 4);
-	head = t->kind == BLOCK_EVENT_FLAGS ? 6 : 2;
-	if (unlikely(len > available(r) || len < EVENT_BLOCK_MIN || len > r->plain_max))
+	if (unlikely(len > left || len > r->plain_max || len < EVENT_BLOCK_MIN))
 		return AGAIN;
-	p += SCAP_BLOCK_HEAD;
-	raw = p + head;
-	if (unlikely(load_u16(raw + 20) == SCAP_KERNEL_TYPE ||
-		     load_u32(raw + 22) > r->limits->max[LIMIT_EVENT_PARAMS] ||
-		     event_decode(raw, len - SCAP_BLOCK_HEAD - SCAP_BLOCK_TAIL - head, ev) < 0))
+	raw = p + SCAP_BLOCK_HEAD + head;
+	size = load_u32(raw + EVENT_HEADER_LEN);
+	type = load_u16(raw + EVENT_HEADER_TYPE);
+	nparams = load_u32(raw + EVENT_HEADER_NPARAMS);
+	if (unlikely(type >= EVENT_TYPE_COUNT || nparams != r->plain_params[type]))
 		return AGAIN;
-	r->pos += len;
-	if (likely(available(r) >= EVENT_BLOCK_MIN))
-		ev->next_tid = (int64_t)load_u64(raw + len + 8);
-	r->stats.blocks++;
+	lens = 2 * nparams;
+	if (unlikely(size > len - SCAP_BLOCK_HEAD - SCAP_BLOCK_TAIL - head ||
+		     size < EVENT_HEADER_BYTES + lens))
+		return AGAIN;
+	event_sum_lengths(raw + EVENT_HEADER_BYTES, ev->off + 1);
+	ev->off[0] = 0;
+	ev->data_len = size - EVENT_HEADER_BYTES - lens;
+	if (unlikely(ev->off[nparams] > ev->data_len))
+		return AGAIN;
+	ev->next_tid = 0;
+	if (likely(left - len >= EVENT_BLOCK_MIN))
+		ev->next_tid = (int64_t)load_u64(raw + len + EVENT_HEADER_TID);
+	ev->ts = load_u64(raw + EVENT_HEADER_TS);
+	ev->tid = (int64_t)load_u64(raw + EVENT_HEADER_TID);
+	ev->type = (uint16_t)type;
+	ev->nparams = (uint16_t)nparams;
+	ev->cpu = load_u16(raw - head);
+	ev->flags = head == 6 && load_u32(raw - 4) & 1 ? EVENT_STATE_ONLY : 0;
+	ev->wide = 0;
+	ev->info = &event_infos[type];
+	ev->lens = raw + EVENT_HEADER_BYTES;
+	ev->data = raw + EVENT_HEADER_BYTES + lens;
+	ev->raw = raw;
+	ev->raw_len = size;
+	ev->kernel = NULL;
+	ev->num = ++r->stats.events;
 	r->stats.events_raw++;
-	ev->cpu = load_u16(p);
-	ev->flags = head == 6 && load_u32(p + 2) & 1 ? EVENT_STATE_ONLY : 0;
-	return hand_out(r, ev);
+	r->stats.blocks++;
+	r->pos += len;
+	return SCAP_EVENT;
+}
+
+static uint32_t event_head(const struct block_type *t)
+{
+	return t->kind == BLOCK_EVENT_FLAGS ? 6 : 2;
 }
 
 static int read_event(struct scap_reader *r, const struct block_type *t, uint32_t len,
 		      struct event *ev)
 {
-	uint32_t head = t->kind == BLOCK_EVENT_FLAGS ? 6 : 2, body = len - 12;
+	uint32_t head = event_head(t), body = len - 12;
 	uint64_t at = offset(r);
 	uint8_t *p;
 	int err;
@@ -595,12 +641,16 @@ static int lists_done(struct scap_reader *r, struct snapshot_item *snap)
 	return SCAP_SNAPSHOT;
 }
 
-static uint32_t plain_max(const struct scap_reader *r, const struct block_type *t)
+/* Are the next blocks likely to be plain events? */
+static void look_ahead(struct scap_reader *r, int res)
 {
-	uint64_t max = r->limits->max[event_limit(t)];
+	const struct block_type *t = r->last_type;
 
-	return t->kind >= BLOCK_EVENT && t->version > 1 && !r->swap ? (uint32_t)MIN(max, 1u << 30)
-								    : 0;
+	if (res != SCAP_EVENT || r->list || r->lists_open || r->failed || r->kernel_pending ||
+	    t->kind < BLOCK_EVENT || t->version == 1 || r->swap)
+		return;
+	r->plain_max = (uint32_t)MIN(r->limits->max[event_limit(t)], 1u << 30);
+	r->plain_head = event_head(t);
 }
 
 static const struct block_type *block_type(struct scap_reader *r, uint32_t number)
@@ -608,7 +658,6 @@ static const struct block_type *block_type(struct scap_reader *r, uint32_t numbe
 	if (unlikely(number != r->last_number || !r->last_type)) {
 		r->last_number = number;
 		r->last_type = scap_block_type(number);
-		r->plain_max = plain_max(r, r->last_type);
 	}
 	return r->last_type;
 }
@@ -638,12 +687,12 @@ static int next_block(struct scap_reader *r, struct snapshot_item *snap, struct 
 	return skip_block(r, len, NULL);
 }
 
-int scap_reader_next(struct scap_reader *r, struct snapshot_item *ret_snap, struct event *ret_ev)
+static _noinline_ int next_general(struct scap_reader *r, struct snapshot_item *ret_snap,
+				   struct event *ret_ev)
 {
 	int res = AGAIN;
 
-	if (likely(r->plain_max && !r->list && !r->lists_open && !r->failed))
-		res = next_of_many(r, ret_ev);
+	r->plain_max = 0;
 	while (res == AGAIN) {
 		if (unlikely(r->failed))
 			return r->failed;
@@ -652,5 +701,13 @@ int scap_reader_next(struct scap_reader *r, struct snapshot_item *ret_snap, stru
 		res = unlikely(r->list != NULL) ? in_list(r, ret_snap)
 						: next_block(r, ret_snap, ret_ev);
 	}
+	look_ahead(r, res);
 	return res;
+}
+
+int scap_reader_next(struct scap_reader *r, struct snapshot_item *ret_snap, struct event *ret_ev)
+{
+	if (likely(next_plain(r, ret_ev) == SCAP_EVENT))
+		return SCAP_EVENT;
+	return next_general(r, ret_snap, ret_ev);
 }
