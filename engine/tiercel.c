@@ -30,6 +30,8 @@ struct tiercel {
 	struct event_ctx ctx;
 	struct buf line;
 	struct tiercel_stats stats;
+	bool counts_or_shares;	/* evaluate() has more to do than to match */
+	bool may_wait;		/* someone asks for metadata */
 	struct istr *waiting;	/* id of the container whose metadata the event of ctx waits for */
 	struct held *current;	/* owns the event of ctx, when that was held */
 	struct hold hold;	/* events behind it */
@@ -84,7 +86,12 @@ struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limi
 	t->opts = *opts;
 	t->opts.alert.limits = limits;
 	t->limits = limits;
+	t->counts_or_shares = opts->shards > 1 || opts->count_exceptions || opts->profile_every;
+	t->may_wait = opts->state.hooks.container_new != NULL;
 	arena_init(&t->scratch, SCRATCH_BLOCK, 0);
+	t->ctx.scratch = &t->scratch;
+	t->ctx.resolve = opts->host_names;
+	t->ctx.tz_offset_s = opts->alert.tz_offset_s;
 	state = state_opts(t);
 	t->state = state_new(&state, limits);
 	t->ctx.field_cache = field_cache_new();
@@ -362,19 +369,35 @@ static bool is_mine(const struct tiercel *t)
 	return hash_u64((uint64_t)group) % t->opts.shards == t->opts.shard;
 }
 
-static void evaluate(struct tiercel *t)
+static inline void match(struct tiercel *t, struct tiercel_plan *p)
 {
-	uint32_t n;
+	uint32_t n = matcher_eval(p->matcher, &t->ctx, p->matches, p->rules->nrules);
 
-	if (!t->plan || (unlikely(t->opts.shards > 1) && !is_mine(t)))
+	for (uint32_t i = 0; unlikely(i < n); i++)
+		give_alert(t, p->matches[i]);
+}
+
+static void match_and_count(struct tiercel *t, struct tiercel_plan *p)
+{
+	if (t->opts.shards > 1 && !is_mine(t))
 		return;
-	n = matcher_eval(t->plan->matcher, &t->ctx, t->plan->matches, t->plan->rules->nrules);
-	for (uint32_t i = 0; i < n; i++)
-		give_alert(t, t->plan->matches[i]);
-	if (unlikely(t->plan->exceptions))
-		exceptions_event(t->plan->exceptions, &t->ctx);
-	if (unlikely(t->opts.profile_every) && t->stats.events % t->opts.profile_every == 0)
-		matcher_profile(t->plan->matcher, &t->ctx, t->opts.profile_clock_ns);
+	match(t, p);
+	if (p->exceptions)
+		exceptions_event(p->exceptions, &t->ctx);
+	if (t->opts.profile_every && t->stats.events % t->opts.profile_every == 0)
+		matcher_profile(p->matcher, &t->ctx, t->opts.profile_clock_ns);
+}
+
+static inline void evaluate(struct tiercel *t)
+{
+	struct tiercel_plan *p = t->plan;
+
+	if (unlikely(!p))
+		return;
+	if (unlikely(t->counts_or_shares))
+		match_and_count(t, p);
+	else
+		match(t, p);
 }
 
 /* The container whose metadata the event must wait for, or NULL. */
@@ -382,30 +405,25 @@ static struct container *awaited(const struct tiercel *t)
 {
 	struct container *c = t->ctx.thread ? t->ctx.thread->container : NULL;
 
-	if (likely(!c || !c->awaited))
+	if (!c || !c->awaited)
 		return NULL;
 	return t->plan && evtset_has(matcher_events(t->plan->matcher), t->ctx.ev->type) ? c : NULL;
 }
 
 /* State first, rules unless the event has to wait. False: it waits; the ctx stays as it is. */
-static bool process(struct tiercel *t, struct event *ev)
+static inline bool process(struct tiercel *t, struct event *ev)
 {
 	struct container *c;
 
-	arena_reset(&t->scratch);
-	t->ctx.scratch = &t->scratch;
-	t->ctx.resolve = t->opts.host_names;
-	t->ctx.hostname = t->opts.alert.hostname;
-	t->ctx.tz_offset_s = t->opts.alert.tz_offset_s;
+	arena_reset_used(&t->scratch);
 	t->stats.events++;
 	state_event(t->state, ev, &t->ctx);
-	if (!t->ctx.visible)
+	if (unlikely(!t->ctx.visible))
 		return true;
 	t->stats.visible++;
-	if (t->opts.on_event)
+	if (unlikely(t->opts.on_event))
 		t->opts.on_event(t->opts.ctx, &t->ctx);
-	c = awaited(t);
-	if (unlikely(c)) {
+	if (unlikely(t->may_wait) && (c = awaited(t)) != NULL) {
 		t->waiting = istr_ref(c->id);
 		t->stats.waits++;
 		return false;

@@ -60,6 +60,7 @@ void arena_done(struct arena *a)
 void arena_reset(struct arena *a)
 {
 	run_hooks(a);
+	a->used = false;
 	a->cur = a->first;
 	if (a->cur)
 		a->cur->used = 0;
@@ -102,6 +103,7 @@ void *arena_alloc(struct arena *a, size_t size)
 
 	if (size > SIZE_MAX / 2)
 		return NULL;
+	a->used = true;
 	size = align_up(size ? size : 1, ARENA_ALIGN);
 	if (!b || b->cap - b->used < size) {
 		b = next_block(a, size);

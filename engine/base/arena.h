@@ -18,11 +18,18 @@ struct arena {
 	size_t block_size;
 	size_t total;	/* bytes got from malloc */
 	size_t budget;	/* 0 = none */
+	bool used;	/* something was taken since the last reset */
 };
 
 void arena_init(struct arena *a, size_t block_size, size_t budget);
 void arena_done(struct arena *a);
 void arena_reset(struct arena *a);
+/* The same where most rounds take nothing. */
+static inline void arena_reset_used(struct arena *a)
+{
+	if (unlikely(a->used))
+		arena_reset(a);
+}
 void *arena_alloc(struct arena *a, size_t size);	/* 16-byte aligned, not cleared */
 void *arena_zalloc(struct arena *a, size_t size);
 /* Array of n elements; NULL on overflow. */
