@@ -23,15 +23,14 @@ static unsigned class_of(uint32_t len)
 	return size < INTERN_CLASSES * CLASS_SIZE ? (unsigned)(size / CLASS_SIZE) : INTERN_CLASSES;
 }
 
-static struct istr *take(struct intern *in, uint32_t len)
+static inline struct istr *take(struct intern *in, uint32_t len, unsigned c)
 {
-	unsigned c = class_of(len);
 	struct istr *s;
 
-	if (c == INTERN_CLASSES)
+	if (unlikely(c == INTERN_CLASSES))
 		return malloc(sizeof(*s) + len + 1);
 	s = in->spare[c];
-	if (!s)
+	if (unlikely(!s))
 		return malloc((c + 1) * CLASS_SIZE);
 	memcpy(&in->spare[c], s->p, sizeof(s));
 	in->nspare[c]--;
@@ -39,9 +38,9 @@ static struct istr *take(struct intern *in, uint32_t len)
 }
 
 /* Spare strings are linked through their text. */
-static void give_back(struct intern *in, struct istr *s)
+static inline void give_back(struct intern *in, struct istr *s)
 {
-	unsigned c = class_of(s->len);
+	unsigned c = s->class;
 
 	if (c == INTERN_CLASSES || in->nspare[c] == SPARE_MAX) {
 		free(s);
@@ -129,14 +128,16 @@ static int grow(struct intern *in)
 
 static struct istr *make(struct intern *in, struct str s)
 {
-	struct istr *n = take(in, s.len);
+	unsigned class = class_of(s.len);
+	struct istr *n = take(in, s.len, class);
 
-	if (!n)
+	if (unlikely(!n))
 		return NULL;
 	n->ref = 1;
 	n->len = s.len;
 	n->hash = 0;
 	n->shared = false;
+	n->class = (uint8_t)class;
 	n->serial = in->next_serial++;
 	n->owner = in;
 	if (s.len)

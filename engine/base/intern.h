@@ -16,6 +16,7 @@ struct istr {
 	uint32_t len;
 	uint32_t hash;
 	bool shared;		/* is in the table, by `hash` */
+	uint8_t class;		/* private: list of spare memory that it goes to */
 	uint64_t serial;
 	struct intern *owner;
 	char p[];	/* NUL-terminated, may contain NULs */

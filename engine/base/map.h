@@ -43,13 +43,20 @@ struct u64map {
 };
 
 void u64map_done(struct u64map *m);
-static inline struct u64map_slot *u64map_find(const struct u64map *m, uint64_t key)
+/* For a caller who knows the hash_u64() of the key. */
+static inline struct u64map_slot *u64map_find_hashed(const struct u64map *m, uint64_t key,
+						     uint64_t hash)
 {
-	uint32_t i = (uint32_t)hash_u64(key) & m->mask;
+	uint32_t i = (uint32_t)hash & m->mask;
 
 	while (m->slots[i].value && m->slots[i].key != key)
 		i = (i + 1) & m->mask;
 	return &m->slots[i];
+}
+
+static inline struct u64map_slot *u64map_find(const struct u64map *m, uint64_t key)
+{
+	return u64map_find_hashed(m, key, hash_u64(key));
 }
 
 static inline void *u64map_get(const struct u64map *m, uint64_t key)

@@ -67,7 +67,7 @@ static void fdinfo_free(struct state *s, struct fdinfo *f)
  * Free an entry that was taken out of its table. Its name is not at hand most times: it is fetched
  * now and freed a few entries later.
  */
-static void free_later(struct state *s, struct fdinfo *f)
+static inline void free_later(struct state *s, struct fdinfo *f)
 {
 	struct fdinfo **place = &s->closed[s->closed_pos++ % CLOSED_FDS];
 
@@ -181,14 +181,12 @@ static struct fdinfo *duplicate(struct state *s, const struct fdinfo *from)
 }
 
 /* Give the owner of *slot a table of its own, without the entries that exec closes if it is so. */
-static bool unshare(struct state *s, struct fdtable **slot, bool at_exec)
+static _noinline_ bool copy_table(struct state *s, struct fdtable **slot, bool at_exec)
 {
 	struct fdtable *old = *slot, *t;
 	struct fdinfo *f, *copy;
 	uint32_t pos = 0;
 
-	if (likely(old->ref == 1))
-		return true;
 	t = fdtable_new(s);
 	if (!t)
 		return false;
@@ -207,6 +205,11 @@ static bool unshare(struct state *s, struct fdtable **slot, bool at_exec)
 	fdtable_unref(s, old);
 	*slot = t;
 	return true;
+}
+
+static inline bool unshare(struct state *s, struct fdtable **slot, bool at_exec)
+{
+	return likely((*slot)->ref == 1) || copy_table(s, slot, at_exec);
 }
 
 /* Take `f` out of its table, of which nobody else has a reference. */
@@ -264,21 +267,48 @@ static struct fdinfo *replace(struct state *s, struct fdtable **slot, struct fdi
 	return NULL;
 }
 
-struct fdinfo *fdtable_put(struct state *s, struct fdtable **slot, int64_t fd, bool snapshot)
+static inline struct fdinfo *new_info(struct state *s, int64_t fd)
+{
+	struct fdinfo *f = pool_get(&s->fd_pool);
+
+	if (unlikely(!f))
+		return NULL;
+	*f = (struct fdinfo){ .fd = fd, .name = s->intern.empty };
+	f->name->ref++;
+	s->stats.fds_added++;
+	return f;
+}
+
+static _noinline_ struct fdinfo *put_any(struct state *s, struct fdtable **slot, int64_t fd,
+					 bool snapshot)
 {
 	struct fdinfo *f;
 
-	if (unlikely(!may_add(s, slot, fdtable_get(*slot, fd), snapshot)))
+	if (!may_add(s, slot, fdtable_get(*slot, fd), snapshot))
 		return NULL;
-	f = pool_get(&s->fd_pool);
+	f = new_info(s, fd);
 	if (!f)
 		return NULL;
-	memset(f, 0, sizeof(*f));
-	f->fd = fd;
-	f->name = istr_ref(s->intern.empty);
 	f->from_snapshot = snapshot;
-	s->stats.fds_added++;
 	return replace(s, slot, f);
+}
+
+struct fdinfo *fdtable_put(struct state *s, struct fdtable **slot, int64_t fd, bool snapshot)
+{
+	struct fdtable *t = *slot;
+	struct fdinfo *f;
+
+	/* What open() does: a free place of a table that nobody shares. */
+	if (unlikely(snapshot || t->ref > 1 || (uint64_t)fd >= t->nslots || t->slots[fd] ||
+		     t->count >= s->limits->max[LIMIT_FDS_PER_PROCESS] || state_over_budget(s)))
+		return put_any(s, slot, fd, snapshot);
+	f = new_info(s, fd);
+	if (unlikely(!f))
+		return NULL;
+	f->order = ++t->last_order;
+	t->slots[fd] = f;
+	t->count++;
+	return f;
 }
 
 struct fdinfo *fdtable_copy(struct state *s, struct fdtable **slot, const struct fdinfo *from,
@@ -302,18 +332,27 @@ struct fdinfo *fdtable_edit(struct state *s, struct fdtable **slot, int64_t fd)
 	return fdtable_get(*slot, fd);
 }
 
+static _noinline_ void remove_any(struct state *s, struct fdtable **slot, int64_t fd)
+{
+	if (fdtable_get(*slot, fd) && unshare(s, slot, false))
+		detach(s, *slot, fdtable_get(*slot, fd));
+}
+
 void fdtable_remove(struct state *s, struct fdtable **slot, int64_t fd)
 {
-	struct fdinfo *f = fdtable_get(*slot, fd);
+	struct fdtable *t = *slot;
+	struct fdinfo *f;
 
-	if (!f)
+	if (unlikely(t->ref > 1 || (uint64_t)fd >= t->nslots)) {
+		remove_any(s, slot, fd);
 		return;
-	if (unlikely((*slot)->ref > 1)) {
-		if (!unshare(s, slot, false))
-			return;
-		f = fdtable_get(*slot, fd);
 	}
-	detach(s, *slot, f);
+	f = t->slots[fd];
+	if (unlikely(!f))
+		return;
+	t->slots[fd] = NULL;
+	t->count--;
+	free_later(s, f);
 }
 
 static bool any_cloexec(const struct fdtable *t)
@@ -369,13 +408,6 @@ void fdtable_range(struct state *s, struct fdtable **slot, uint32_t first, uint3
 			pos = (*slot)->nslots;
 		detach(s, *slot, f);
 	}
-}
-
-struct fdtable **thread_fdtable(struct thread *t)
-{
-	if (t->group)
-		return &t->group->fds;
-	return t->own_fds ? &t->own_fds : NULL;
 }
 
 struct fdinfo *thread_fd(const struct thread *t, int64_t fd)

@@ -57,7 +57,7 @@ static size_t path_normalise(char *p, size_t from, size_t len)
 	return w;
 }
 
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef int8_t bytes16 __attribute__((vector_size(16)));
 
 static bytes16 load16(const char *p)
 {
@@ -67,40 +67,56 @@ static bytes16 load16(const char *p)
 	return v;
 }
 
-/* Bytes of p[0..16) that need care, seen together with their successors p[1..17). */
-static bytes16 odd_bytes(const char *p)
+/* Eight bytes from each of two places. */
+static bytes16 load8x2(const char *p, const char *q)
 {
-	bytes16 v = load16(p), next = load16(p + 1);
+	uint64_t words[2] = { load_u64(p), load_u64(q) };
+	bytes16 v;
 
-	return (bytes16)(v < 0x20) | (bytes16)(v > 0x7e) |
-	       ((bytes16)(v == '/') & ((bytes16)(next == '/') | (bytes16)(next == '.')));
+	memcpy(&v, words, sizeof(v));
+	return v;
+}
+
+/*
+ * Bytes that need care, seen together with their successors: control characters, what is not ASCII
+ * (negative), and a slash in front of a slash or a dot, which differ in the last bit only.
+ */
+static bytes16 odd_bytes(bytes16 v, bytes16 next)
+{
+	_Static_assert(('.' | 1) == '/', "one comparison finds both");
+	return (bytes16)(v < 0x20) | (bytes16)(v == 0x7f) |
+	       ((bytes16)(v == '/') & (bytes16)((next | 1) == '/'));
 }
 
 static bool is_odd(char c, char next)
 {
-	return (uint8_t)c < 0x20 || (uint8_t)c > 0x7e || (c == '/' && (next == '/' || next == '.'));
+	return (int8_t)c < 0x20 || c == 0x7f || (c == '/' && (next | 1) == '/');
 }
 
 bool path_is_normal(struct str path)
 {
+	const char *p = path.p;
 	uint32_t n = path.len, i = 0;
 	bytes16 odd = { 0 };
 	uint64_t words[2];
 
-	if (n == 0 || n > PATH_MAX_JOINED || path.p[0] == '.' || path.p[n - 1] == '/')
+	if (n == 0 || n > PATH_MAX_JOINED || p[0] == '.' || p[n - 1] == '/')
 		return false;
-	for (; i + 17 <= n; i += 16)
-		odd |= odd_bytes(path.p + i);
-	/* The rest: once more the last 16 that have a successor. */
+	/* Blocks of bytes that have a successor, the last one once more where it does not fit. */
 	if (n >= 17) {
-		odd |= odd_bytes(path.p + n - 17);
+		for (; i + 17 <= n; i += 16)
+			odd |= odd_bytes(load16(p + i), load16(p + i + 1));
+		odd |= odd_bytes(load16(p + n - 17), load16(p + n - 16));
+		i = n - 1;
+	} else if (n >= 9) {
+		odd = odd_bytes(load8x2(p, p + n - 9), load8x2(p + 1, p + n - 8));
 		i = n - 1;
 	}
 	memcpy(words, &odd, sizeof(words));
 	if (words[0] | words[1])
 		return false;
 	for (; i < n; i++)
-		if (is_odd(path.p[i], i + 1 < n ? path.p[i + 1] : ' '))
+		if (is_odd(p[i], i + 1 < n ? p[i + 1] : ' '))
 			return false;
 	return true;
 }

@@ -98,13 +98,36 @@ bool sock_parse_addr(struct str param, struct wire_addr *ret)
 	return true;
 }
 
-static void print_ip4(struct buf *out, const uint8_t *ip)
+#define IP4_TEXT 16	/* "255.255.255.255" and what follows it */
+#define PORT_TEXT 5
+
+/* Decimal digits of a number of 16 bits; the place behind them. */
+static char *put_number(char *p, unsigned v)
+{
+	for (unsigned unit = v >= 10000 ? 10000 : v >= 1000 ? 1000 : v >= 100 ? 100 :
+			     v >= 10 ? 10 : 1; unit > 1; unit /= 10) {
+		*p++ = (char)('0' + v / unit);
+		v %= unit;
+	}
+	*p++ = (char)('0' + v);
+	return p;
+}
+
+static char *put_ip4(char *p, const uint8_t *ip)
 {
 	for (int i = 0; i < IP4_LEN; i++) {
 		if (i)
-			buf_add_char(out, '.');
-		buf_add_u64(out, ip[i]);
+			*p++ = '.';
+		p = put_number(p, ip[i]);
 	}
+	return p;
+}
+
+static void print_ip4(struct buf *out, const uint8_t *ip)
+{
+	char tmp[IP4_TEXT];
+
+	buf_add(out, tmp, (size_t)(put_ip4(tmp, ip) - tmp));
 }
 
 /* First longest run of at least two zero groups, or length 0. */
@@ -169,9 +192,14 @@ void sock_print_ip(struct buf *out, const uint8_t *ip, bool v6)
 
 void sock_print_end(struct buf *out, const uint8_t *ip, bool v6, uint16_t port)
 {
-	sock_print_ip(out, ip, v6);
-	buf_add_char(out, ':');
-	buf_add_u64(out, port);
+	char tmp[IP4_TEXT + PORT_TEXT], *p = tmp;
+
+	if (v6)
+		sock_print_ip(out, ip, true);
+	else
+		p = put_ip4(p, ip);
+	*p++ = ':';
+	buf_add(out, tmp, (size_t)(put_number(p, port) - tmp));
 }
 
 static void print_invalid(struct buf *out, uint8_t family)

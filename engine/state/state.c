@@ -306,25 +306,12 @@ void state_free(struct state *s)
 	free(s);
 }
 
-/* Objects that pools keep for the next ones do not count: who is evicted has to make a difference. */
-static size_t state_bytes(const struct state *s)
-{
-	return s->intern.bytes + s->table_bytes + s->thread_pool.used + s->group_pool.used +
-	       s->fd_pool.used + ((size_t)s->threads.mask + s->groups.mask) *
-	       sizeof(struct u64map_slot);
-}
-
 bool state_full(struct state *s)
 {
 	if (likely(!limit_over(s->limits, LIMIT_STATE_BYTES, state_bytes(s))))
 		return false;
 	s->crowded = true;
 	return true;
-}
-
-bool state_over_budget(const struct state *s)
-{
-	return state_bytes(s) > s->limits->max[LIMIT_STATE_BYTES];
 }
 
 static bool exchange(struct istr **slot, struct istr *n)
@@ -362,7 +349,7 @@ static void finish_previous(struct state *s)
 		fdtable_remove(s, s->closed_in, s->closed_fd);
 		s->closed_in = NULL;
 	}
-	if (s->gone)
+	if (unlikely(s->gone != NULL))
 		group_reap(s);
 }
 
@@ -472,19 +459,21 @@ static inline struct thread *find_thread(struct state *s, const struct event *ev
 }
 
 static inline void start_ctx(struct state *s, struct event *ev, struct event_ctx *c,
-			     const struct step *step)
+			     unsigned flags)
 {
-	if (unlikely(!s->first_ts) && !(step->flags & STEP_META))
+	if (unlikely(!s->first_ts) && !(flags & STEP_META))
 		s->first_ts = ev->ts;
 	c->state = s;
 	c->ev = ev;
 	c->fd = NULL;
 	c->container = NULL;
 	c->fd_num = -1;
-	c->has_fd = step->flags & STEP_FD;
+	c->has_fd = flags & STEP_FD;
 	c->fd_name_changed = false;
 	c->toctou_name = STR_NONE;
-	c->source = unlikely(step->flags & STEP_ODD_SOURCE) ? source_of(ev) : STR("syscall");
+	c->source = STR("syscall");
+	if (unlikely(flags & STEP_ODD_SOURCE))
+		c->source = source_of(ev);
 	c->first_ts = s->first_ts;
 	c->prev_ts = s->prev_ts;
 	c->hostname = istr_str(s->hostname);
@@ -495,53 +484,79 @@ static inline void start_ctx(struct state *s, struct event *ev, struct event_ctx
  * fetched step by step while this one is at work: the place in the table, the entry, its group, and
  * when the next event is there, the fd table.
  */
-static inline void fetch_place(const struct state *s, const struct event *ev)
+static inline uint64_t fetch_place(const struct state *s, const struct event *ev)
 {
-	if (ev->next_tid && s->threads.mask)
-		__builtin_prefetch(&s->threads.slots[hash_u64((uint64_t)ev->next_tid) &
-						     s->threads.mask]);
+	uint64_t hash = hash_u64((uint64_t)ev->next_tid);
+
+	__builtin_prefetch(&s->threads.slots[hash & s->threads.mask]);
+	return hash;
 }
 
-static inline void fetch_thread(struct state *s, const struct event *ev)
+static inline void fetch_thread(struct state *s, const struct event *ev, uint64_t next_hash)
 {
-	s->next = ev->next_tid ? thread_lookup(s, ev->next_tid) : NULL;
-	if (s->next)
-		__builtin_prefetch(s->next);
+	struct thread *t = NULL;
+
+	if (likely(ev->next_tid && s->threads.mask))
+		t = u64map_find_hashed(&s->threads, (uint64_t)ev->next_tid, next_hash)->value;
+	s->next = t;
+	__builtin_prefetch(t);
 }
 
 static inline void fetch_group(struct state *s)
 {
-	if (!s->next)
+	struct thread *t = s->next;
+
+	if (unlikely(!t))
 		return;
-	s->last = s->next;
-	__builtin_prefetch(s->last->group);
+	s->last = t;
+	__builtin_prefetch(t->group);
 }
 
 static inline void fetch_fds(const struct state *s)
 {
-	if (s->last && s->last->group)
-		__builtin_prefetch(s->last->group->fds);
+	const struct thread *t = s->last;
+
+	if (likely(t && t->group))
+		__builtin_prefetch(t->group->fds);
+}
+
+/* What comes up now and then: events that are long without traffic, a table that is full. */
+static _noinline_ void keep_house(struct state *s, const struct event *ev)
+{
+	if (s->sweeping || ev->ts >= s->next_sweep)
+		thread_sweep(s, ev->ts);
+	if (s->crowded)
+		thread_make_room(s, ev->tid);
+}
+
+static inline void find_result(struct state *s, struct event *ev, unsigned flags)
+{
+	s->has_res = false;
+	if (likely((flags & STEP_RESULT) && ev->nparams && ev->off[1] >= sizeof(s->res))) {
+		s->res = (int64_t)load_u64(ev->data);
+		s->has_res = true;
+	}
 }
 
 void state_event(struct state *s, struct event *ev, struct event_ctx *c)
 {
 	const struct step *step = &s->steps[ev->type];
+	unsigned flags = step->flags;
+	uint64_t next_hash;
 	struct thread *t;
 
 	fetch_fds(s);
-	fetch_place(s, ev);
+	next_hash = fetch_place(s, ev);
 	finish_previous(s);
-	if (unlikely(s->sweeping || ev->ts >= s->next_sweep))
-		thread_sweep(s, ev->ts);
-	if (unlikely(s->crowded))
-		thread_make_room(s, ev->tid);
-	start_ctx(s, ev, c, step);
-	c->thread = t = find_thread(s, ev, step->flags);
+	if (unlikely(s->sweeping || s->crowded || ev->ts >= s->next_sweep))
+		keep_house(s, ev);
+	start_ctx(s, ev, c, flags);
+	c->thread = t = find_thread(s, ev, flags);
 	if (likely(t != NULL))
 		t->last_event_ts = ev->ts;
-	fetch_thread(s, ev);
-	s->has_res = (step->flags & STEP_RESULT) && param_i64(ev, 0, &s->res);
-	if (step->flags & STEP_FD)
+	fetch_thread(s, ev, next_hash);
+	find_result(s, ev, flags);
+	if (likely(flags & STEP_FD))
 		apply_to_fd(s, c, step);
 	else if (step->apply)
 		apply(s, c, step);
@@ -550,11 +565,11 @@ void state_event(struct state *s, struct event *ev, struct event_ctx *c)
 		if (likely(!c->container))
 			c->container = t->container;
 		/* An enter event belongs to the very next exit of its thread. */
-		if (step->flags & STEP_EXIT)
+		if (likely(flags & STEP_EXIT))
 			t->enter_type = 0;
 	}
-	c->visible = (step->flags & STEP_VISIBLE) && !(ev->flags & EVENT_STATE_ONLY);
-	if (c->visible)
+	c->visible = (flags & STEP_VISIBLE) && !(ev->flags & EVENT_STATE_ONLY);
+	if (likely(c->visible))
 		s->prev_ts = ev->ts;
 	fetch_group(s);
 }

@@ -208,11 +208,11 @@ struct event_ctx {
 	struct thread *thread;		/* NULL: table full, or an event without one */
 	struct fdinfo *fd;		/* fd used or created by the event, or NULL */
 	struct container *container;	/* of the event: the thread's, or the one it describes */
+	struct str toctou_name;		/* name argument at entry, NONE unless a capture has it */
 	int64_t fd_num;			/* its number; -1: creation failed */
 	bool has_fd;			/* event type creates, uses or destroys an fd */
 	bool fd_name_changed;
 	bool visible;			/* reaches rules: not an enter, state-only or internal event */
-	struct str toctou_name;		/* name argument at entry, NONE unless a capture has it */
 	struct str source;		/* "syscall"; a constant text, or NONE */
 	uint64_t first_ts, prev_ts;	/* of the run; of the previous visible event */
 	struct str hostname;

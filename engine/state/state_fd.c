@@ -36,24 +36,29 @@ struct fdinfo *state_create_fd(struct state *s, struct event_ctx *c, int64_t fd,
 /* The fd of the event, ready to be changed; NULL when memory for a private table is missing. */
 struct fdinfo *state_edit_fd(struct state *s, struct event_ctx *c)
 {
-	struct fdinfo *f = fdtable_edit(s, thread_fdtable(c->thread), c->fd->fd);
+	struct fdtable **table = thread_fdtable(c->thread);
+	struct fdinfo *f;
+
+	if (likely(table && (*table)->ref == 1))
+		return c->fd;
+	f = table ? fdtable_edit(s, table, c->fd->fd) : NULL;
 
 	if (f)
 		c->fd = f;
 	return f;
 }
 
-static uint32_t get_flags(struct event *ev, unsigned i)
+static inline uint32_t get_flags(struct event *ev, unsigned i)
 {
 	struct str p = i == NO_PARAM ? STR_NONE : event_param(ev, i);
 
+	if (likely(p.len == 4))
+		return load_u32(p.p);
 	switch (p.len) {
 	case 1:
 		return (uint8_t)p.p[0];
 	case 2:
 		return load_u16(p.p);
-	case 4:
-		return load_u32(p.p);
 	default:
 		return 0;
 	}
@@ -95,14 +100,43 @@ struct str state_path_param(struct event *ev, unsigned i)
 	return path.p ? path : STR("<NA>");
 }
 
+/*
+ * The same for set_path(), which looks at every byte of an absolute path and cuts it at a NUL inside
+ * that a damaged record may have.
+ */
+static inline struct str open_name(struct event *ev, unsigned i)
+{
+	struct str p = event_param(ev, i);
+
+	if (unlikely(p.len < 2 || p.p[0] != '/' || p.p[p.len - 1] != '\0'))
+		return state_path_param(ev, i);
+	p.len--;
+	return p;
+}
+
+/* An absolute path without anything to resolve: both names of a new entry. */
+static inline bool take_clean_path(struct state *s, struct fdinfo *f, struct str path)
+{
+	struct istr *name;
+
+	if (!path.len || path.p[0] != '/' || !path_is_normal(path))
+		return false;
+	name = intern_own(&s->intern, path);
+	if (unlikely(!name))
+		return false;
+	s->intern.empty->ref--;
+	name->ref++;
+	f->name = f->nameraw = name;
+	return true;
+}
+
+/* Names of a new entry. */
 static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int64_t dirfd,
 		     struct str path)
 {
-	if (path.len && path.p[0] == '/' && path_is_normal(path)) {
-		state_set_name(s, &f->name, path);
-		istr_set(&f->nameraw, f->name);
+	if (likely(take_clean_path(s, f, path)))
 		return;
-	}
+	path.len = (uint32_t)strnlen(path.p, path.len);
 	buf_clear(&s->text);
 	thread_full_path(c->thread, dirfd, path, &s->text);
 	if (path.len > s->limits->max[LIMIT_PATH_LEN])
@@ -134,8 +168,7 @@ static void prefer_enter(struct event_ctx *c, struct open_args *a, bool has_flag
 {
 	struct thread *t = c->thread;
 
-	if (t->enter_type != c->ev->type - 1 || t->enter_text->len == 0 ||
-	    str_is(istr_str(t->enter_text), "<NA>"))
+	if (t->enter_text->len == 0 || str_is(istr_str(t->enter_text), "<NA>"))
 		return;
 	c->toctou_name = a->name = istr_str(t->enter_text);
 	a->dirfd = t->enter_dirfd;
@@ -150,10 +183,11 @@ ROW_FN(on_open)
 	struct open_args a = { .dirfd = WIRE_AT_FDCWD, .flags = get_flags(c->ev, row->p[2]) };
 	struct fdinfo *f;
 
-	a.name = state_path_param(c->ev, row->p[0]);
+	a.name = open_name(c->ev, row->p[0]);
 	if (row->p[1] != NO_PARAM && !param_i64(c->ev, row->p[1], &a.dirfd))
 		a.dirfd = DIRFD_ABSENT;
-	prefer_enter(c, &a, c->ev->type != EV_CREAT_X);
+	if (unlikely(c->thread->enter_type == c->ev->type - 1))
+		prefer_enter(c, &a, c->ev->type != EV_CREAT_X);
 	if (s->res < 0)
 		return;
 	f = state_create_fd(s, c, s->res, FD_FILE);
@@ -263,13 +297,13 @@ ROW_FN(on_dup)
 
 ROW_FN(on_fcntl)
 {
-	uint8_t cmd = 0;
-	uint64_t arg = 0;
+	struct str p = event_param(c->ev, FCNTL_X_cmd);
+	uint8_t cmd = p.len ? (uint8_t)p.p[0] : 0;
+	int64_t arg;
 
-	event_get_u8(c->ev, FCNTL_X_cmd, &cmd);
 	if (cmd == FCNTL_DUPFD || cmd == FCNTL_DUPFD_CLOEXEC) {
 		copy_fd(s, c, s->res, cmd == FCNTL_DUPFD_CLOEXEC);
-	} else if (cmd == FCNTL_SETFD && event_get_u64(c->ev, FCNTL_X_arg, &arg) &&
+	} else if (cmd == FCNTL_SETFD && param_i64(c->ev, FCNTL_X_arg, &arg) &&
 		   state_edit_fd(s, c)) {
 		c->fd->cloexec = arg & FD_CLOEXEC_BIT;
 	}

@@ -98,9 +98,9 @@ struct state_row;
 
 /* What the work for an event type is, put together from its row and the event table. */
 enum step_flags {
-	STEP_THREAD = 1,	/* has a thread, one that is not known yet gets an entry */
+	STEP_FD = 1,		/* creates, uses or destroys an fd */
 	STEP_KNOWN_THREAD = 2,	/* has a thread if it is in the table */
-	STEP_FD = 4,		/* creates, uses or destroys an fd */
+	STEP_THREAD = 4,	/* has a thread, one that is not known yet gets an entry */
 	STEP_USES_FD = 8,
 	STEP_IO = 16,		/* reads from or writes to it */
 	STEP_NAMES_FD = 32,	/* its handler may give the fd another name */
@@ -218,7 +218,19 @@ bool state_set_text(struct state *s, struct istr **slot, struct str text);
 /* The same for texts of fds: they come and go, looking for equal ones would cost more. */
 bool state_set_name(struct state *s, struct istr **slot, struct str text);
 bool state_full(struct state *s);	/* byte budget exhausted, counted; room will be made */
-bool state_over_budget(const struct state *s);
+/* Objects that pools keep for the next ones do not count: who is evicted has to make a difference. */
+static inline size_t state_bytes(const struct state *s)
+{
+	return s->intern.bytes + s->table_bytes + s->thread_pool.used + s->group_pool.used +
+	       s->fd_pool.used + ((size_t)s->threads.mask + s->groups.mask) *
+	       sizeof(struct u64map_slot);
+}
+
+static inline bool state_over_budget(const struct state *s)
+{
+	return state_bytes(s) > s->limits->max[LIMIT_STATE_BYTES];
+}
+
 static inline void thread_touch(struct state *s, struct thread *t)
 {
 	t->version = ++s->version;
@@ -305,7 +317,12 @@ static inline struct fdtable *fdtable_of(const struct thread *t)	/* NULL: none *
 {
 	return likely(t->group != NULL) ? t->group->fds : t->own_fds;
 }
-struct fdtable **thread_fdtable(struct thread *t);	/* NULL: none */
+static inline struct fdtable **thread_fdtable(struct thread *t)	/* NULL: none */
+{
+	if (likely(t->group != NULL))
+		return &t->group->fds;
+	return t->own_fds ? &t->own_fds : NULL;
+}
 static inline bool fd_is_ip(const struct fdinfo *f)
 {
 	return f->kind >= FD_IPV4 && f->kind <= FD_IPV6_SERVER;

@@ -222,11 +222,19 @@ void thread_set_comm(struct state *s, struct thread *t, struct str comm)
 	thread_touch(s, t);
 }
 
+static bool has_io(struct str cgroups)
+{
+	return str_starts(cgroups, STR("io=")) || str_contains(cgroups, STR("\0io="));
+}
+
 /* The kernel calls the block controller "io", process lists and rules call it "blkio". */
 static struct str rename_io(struct state *s, struct str cgroups)
 {
 	uint32_t at = 0;
 
+	/* Of NULs at the end one is left out below. */
+	if (cgroups.len && cgroups.p[cgroups.len - 1] != '\0' && !has_io(cgroups))
+		return cgroups;
 	buf_clear(&s->text);
 	while (at < cgroups.len) {
 		uint32_t end = at + (uint32_t)strnlen(cgroups.p + at, cgroups.len - at);
