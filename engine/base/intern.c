@@ -126,7 +126,7 @@ static int grow(struct intern *in)
 	return 0;
 }
 
-static struct istr *make(struct intern *in, struct str s)
+static inline struct istr *make(struct intern *in, struct str s)
 {
 	unsigned class = class_of(s.len);
 	struct istr *n = take(in, s.len, class);

@@ -88,37 +88,35 @@ static bytes16 odd_bytes(bytes16 v, bytes16 next)
 	       ((bytes16)(v == '/') & (bytes16)((next | 1) == '/'));
 }
 
-static bool is_odd(char c, char next)
+static bool is_odd(char c)
 {
-	return (int8_t)c < 0x20 || c == 0x7f || (c == '/' && (next | 1) == '/');
+	return (int8_t)c < 0x20 || c == 0x7f;
 }
 
 bool path_is_normal(struct str path)
 {
 	const char *p = path.p;
-	uint32_t n = path.len, i = 0;
-	bytes16 odd = { 0 };
+	uint32_t n = path.len;
+	bytes16 odd;
 	uint64_t words[2];
 
-	if (n == 0 || n > PATH_MAX_JOINED || p[0] == '.' || p[n - 1] == '/')
+	if (n == 0 || n > PATH_MAX_JOINED || p[0] == '.' || p[n - 1] == '/' || is_odd(p[n - 1]))
 		return false;
-	/* Blocks of bytes that have a successor, the last one once more where it does not fit. */
+	/* All that have a successor, in blocks; the last one once more where it does not fit. */
 	if (n >= 17) {
-		for (; i + 17 <= n; i += 16)
-			odd |= odd_bytes(load16(p + i), load16(p + i + 1));
-		odd |= odd_bytes(load16(p + n - 17), load16(p + n - 16));
-		i = n - 1;
+		odd = odd_bytes(load16(p + n - 17), load16(p + n - 16));
+		for (const char *end = p + n - 17; p < end; p += 16)
+			odd |= odd_bytes(load16(p), load16(p + 1));
 	} else if (n >= 9) {
 		odd = odd_bytes(load8x2(p, p + n - 9), load8x2(p + 1, p + n - 8));
-		i = n - 1;
+	} else {
+		for (; n > 1; n--, p++)
+			if (is_odd(*p) || (*p == '/' && (p[1] | 1) == '/'))
+				return false;
+		return true;
 	}
 	memcpy(words, &odd, sizeof(words));
-	if (words[0] | words[1])
-		return false;
-	for (; i < n; i++)
-		if (is_odd(p[i], i + 1 < n ? p[i + 1] : ' '))
-			return false;
-	return true;
+	return !(words[0] | words[1]);
 }
 
 void path_join(struct buf *out, struct str base, struct str path)

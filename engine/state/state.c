@@ -202,9 +202,8 @@ static unsigned step_flags(unsigned type)
 static void make_steps(struct state *s)
 {
 	for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++)
-		s->steps[type] = (struct step){ .apply = rows[type].apply,
+		s->steps[type] = (struct step){ .row = rows[type],
 						.flags = (uint16_t)step_flags(type),
-						.when = rows[type].when,
 						.fd_param = event_infos[type].fd_param };
 }
 
@@ -380,13 +379,13 @@ static void note_io(struct state *s, struct event_ctx *c)
 
 static inline void apply(struct state *s, struct event_ctx *c, const struct step *step)
 {
-	if (step->when >= ROW_THREAD && unlikely(!c->thread))
+	if (step->row.when >= ROW_THREAD && unlikely(!c->thread))
 		return;
-	if (step->when >= ROW_SUCCESS && !(s->has_res && s->res >= 0))
+	if (step->row.when >= ROW_SUCCESS && !(s->has_res && s->res >= 0))
 		return;
-	if (step->when >= ROW_FD_SUCCESS && !c->fd)
+	if (step->row.when >= ROW_FD_SUCCESS && !c->fd)
 		return;
-	step->apply(s, c, &rows[c->ev->type]);
+	step->row.apply(s, c, &step->row);
 }
 
 /* What the kernel saw comes before the handler for used fds, after it for new ones. */
@@ -403,7 +402,7 @@ static void apply_with_kernel(struct state *s, struct event_ctx *c, const struct
 		istr_set(&before, c->fd->name);
 	if (c->fd && (step->flags & STEP_IO))
 		note_io(s, c);
-	if (step->apply)
+	if (step->row.apply)
 		apply(s, c, step);
 	if (c->fd && !(step->flags & STEP_USES_FD))
 		kernel_complete(s, c);
@@ -422,7 +421,7 @@ static inline void apply_to_fd(struct state *s, struct event_ctx *c, const struc
 	}
 	if (c->fd && (step->flags & STEP_IO))
 		note_io(s, c);
-	if (!step->apply)
+	if (!step->row.apply)
 		return;
 	if (!(step->flags & STEP_NAMES_FD)) {
 		apply(s, c, step);
@@ -436,7 +435,7 @@ static inline void apply_to_fd(struct state *s, struct event_ctx *c, const struc
 }
 
 /* Events of plugins, also the asynchronous ones, belong to sources that we do not have. */
-static struct str source_of(struct event *ev)
+static _noinline_ struct str source_of(struct event *ev)
 {
 	uint32_t plugin = 0;
 
@@ -558,7 +557,7 @@ void state_event(struct state *s, struct event *ev, struct event_ctx *c)
 	find_result(s, ev, flags);
 	if (likely(flags & STEP_FD))
 		apply_to_fd(s, c, step);
-	else if (step->apply)
+	else if (step->row.apply)
 		apply(s, c, step);
 	t = c->thread;
 	if (likely(t != NULL)) {

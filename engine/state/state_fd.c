@@ -130,12 +130,9 @@ static inline bool take_clean_path(struct state *s, struct fdinfo *f, struct str
 	return true;
 }
 
-/* Names of a new entry. */
-static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int64_t dirfd,
-		     struct str path)
+static _noinline_ void set_joined_path(struct state *s, struct event_ctx *c, struct fdinfo *f,
+				       int64_t dirfd, struct str path)
 {
-	if (likely(take_clean_path(s, f, path)))
-		return;
 	path.len = (uint32_t)strnlen(path.p, path.len);
 	buf_clear(&s->text);
 	thread_full_path(c->thread, dirfd, path, &s->text);
@@ -146,6 +143,14 @@ static void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int
 		istr_set(&f->nameraw, f->name);
 	else
 		state_set_name(s, &f->nameraw, path);
+}
+
+/* Names of a new entry. */
+static inline void set_path(struct state *s, struct event_ctx *c, struct fdinfo *f, int64_t dirfd,
+			    struct str path)
+{
+	if (unlikely(!take_clean_path(s, f, path)))
+		set_joined_path(s, c, f, dirfd, path);
 }
 
 static void set_inode(struct event *ev, struct fdinfo *f, unsigned dev, unsigned ino)

@@ -94,7 +94,13 @@ struct cgroup_cached {
 	struct container *container;
 };
 
-struct state_row;
+/* One row per event type: what it does to the tables. */
+struct state_row {
+	void (*apply)(struct state *s, struct event_ctx *c, const struct state_row *row);
+	uint8_t when;		/* enum row_when */
+	uint8_t kind;		/* enum fd_kind of a created fd */
+	uint8_t p[5];		/* parameters or options, meaning depends on apply */
+};
 
 /* What the work for an event type is, put together from its row and the event table. */
 enum step_flags {
@@ -112,9 +118,8 @@ enum step_flags {
 };
 
 struct step {
-	void (*apply)(struct state *s, struct event_ctx *c, const struct state_row *row);
+	struct state_row row;	/* row.apply == NULL: nothing */
 	uint16_t flags;		/* enum step_flags */
-	uint8_t when;		/* enum row_when */
 	int8_t fd_param;	/* -1: none */
 };
 
@@ -166,14 +171,6 @@ struct state {
 	struct u64map users, user_groups;	/* see state_user.c */
 	uint8_t *listen_ports;		/* bitmap of ports that servers were seen on */
 	bool snapshot_done;
-};
-
-/* One row per event type: what it does to the tables. */
-struct state_row {
-	void (*apply)(struct state *s, struct event_ctx *c, const struct state_row *row);
-	uint8_t when;		/* enum row_when */
-	uint8_t kind;		/* enum fd_kind of a created fd */
-	uint8_t p[5];		/* parameters or options, meaning depends on apply */
 };
 
 #define NO_PARAM 255
