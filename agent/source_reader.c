@@ -15,6 +15,8 @@
 #define RECORD_BUSY (1U << 31)
 #define RECORD_DISCARD (1U << 30)
 #define RECORD_HEADER 8
+#define LINE_BYTES 64
+#define FETCH_LINES 4		/* head and parameters of an ordinary record */
 
 #define DELAY_MIN_US 1000u
 #define DELAY_MAX_US 10000u
@@ -275,6 +277,22 @@ static void note_losses(struct source_reader *r, const struct ring *g, const str
 	ev->kernel = kernel;
 }
 
+/*
+ * Thread of the record behind the one at pos, 0 when there is none yet: mostly the next event, too. It
+ * was written by another cpu, so its first lines are fetched while this one is at work.
+ */
+static uint32_t peek_tid(const struct ring *g, uint32_t len)
+{
+	struct ring next = *g;
+
+	ring_skip(&next, len);
+	if (next.pos >= g->end || record_header(&next) & (RECORD_BUSY | RECORD_DISCARD))
+		return 0;
+	for (unsigned i = 1; i < FETCH_LINES; i++)
+		__builtin_prefetch(record_data(&next) + i * LINE_BYTES);
+	return load_u32(record_data(&next) + offsetof(struct ring_head, tid));
+}
+
 static int deliver(struct source_reader *r, struct ring *g, source_event_fn fn, void *ctx)
 {
 	uint32_t len = record_header(g) & ~(RECORD_BUSY | RECORD_DISCARD);
@@ -291,6 +309,7 @@ static int deliver(struct source_reader *r, struct ring *g, source_event_fn fn, 
 	memcpy(&head, rec, sizeof(head));
 	note_losses(r, g, &head, &ev, &kernel);
 	ev.num = ++r->num;
+	ev.next_tid = peek_tid(g, len);
 	return fn(ctx, &ev);
 }
 
