@@ -337,6 +337,19 @@ static int run(struct live *l)
 	return e == EXIT_OK ? lost : e;
 }
 
+/* Of jemalloc; builds with sanitizers have another allocator. */
+extern int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len)
+	__attribute__((weak));
+
+/* The thread that gives memory back. It has the capabilities that are there when it starts. */
+static void start_memory_thread(void)
+{
+	bool on = true;
+
+	if (mallctl)
+		mallctl("background_thread", NULL, NULL, &on, sizeof(on));
+}
+
 int live_run(const struct live_opts *opts)
 {
 	struct live l = { .opts = opts };
@@ -346,6 +359,7 @@ int live_run(const struct live_opts *opts)
 	arena_init(&l.arena, 4096, 0);
 	catch_signals();
 	harden_start(opts->config, opts->record_path != NULL);
+	start_memory_thread();
 	e = activity_init(&l.activity) < 0 ? cli_fail("out of memory") : run(&l);
 	stop_control(&l);
 	webserver_stop(l.webserver);

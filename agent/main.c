@@ -7,11 +7,10 @@
 
 /*
  * What jemalloc reads at its start. The agent has few threads that allocate, and what they free goes
- * back to the system within a second, also when nothing happens (hence the thread).
+ * back to the system within a second; live.c starts the thread that does it when nothing happens.
  */
 extern const char *malloc_conf;
-const char *malloc_conf = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true,"
-			  "max_background_threads:1";
+const char *malloc_conf = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0,max_background_threads:1";
 
 static const struct command *const commands[] = {
 #define COMMAND(name) &cmd_##name,
