@@ -22,6 +22,7 @@ $(BUILD)/agent/tests/output_feeder: $(BUILD)/agent/tests/output_feeder.o $(BUILD
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(ENGINE_LIBS)
 
 unit: $(BUILD)/agent/tests/output_feeder
+-include $(BUILD)/agent/tests/output_feeder.d
 
 # ---- manual pages -----------------------------------------------------------------------------
 MAN_PAGES := $(patsubst agent/man/%.in,$(BUILD)/man/%,$(wildcard agent/man/*.in))
