@@ -4,6 +4,7 @@
  * by the agent and by tests; owns nothing.
  */
 #include "engine/match/memo.h"
+#include "engine/match/mask.h"
 #include "engine/match/program.h"
 
 static const char *const kind_names[ATOM_COUNT] = {
@@ -83,32 +84,27 @@ static const struct rule_entry *entry_of(const struct rule_list *l, const struct
 	return NULL;
 }
 
-static bool has_bit(const uint64_t *mask, uint32_t i)
-{
-	return mask[i / 64] >> (i % 64) & 1;
-}
-
 /* The checks that are made before, for all rules of the list at once, and can rule this one out. */
 static void dump_guards(const struct matcher *m, const struct rule_list *l, uint32_t at,
 			struct buf *out)
 {
 	for (uint32_t i = 0; l->words && i < l->nguards; i++) {
 		const struct guard *g = &l->guards[i];
-		bool needs = !has_bit(g->if_false, at);
+		bool needs = !mask_has(g->if_false, at);
 
-		if (!needs && has_bit(g->if_true, at))
+		if (!needs && mask_has(g->if_true, at))
 			continue;
 		buf_printf(out, "    first: %s", needs ? "" : "not ");
 		filter_print(out, m->atoms[g->atom].check);
 		buf_add_char(out, '\n');
 	}
 	for (uint32_t i = 0; l->words && i < l->ntexts; i++)
-		if (has_bit(l->texts[i].decides, at)) {
+		if (mask_has(l->texts[i].decides, at)) {
 			buf_add_c(out, "    once per distinct text: ");
 			buf_add_str(out, m->slots[l->texts[i].slot].operand->text);
 			buf_add_char(out, '\n');
 		}
-	if (l->words && l->process_rules && has_bit(l->process_rules, at))
+	if (l->words && l->process_rules && mask_has(l->process_rules, at))
 		buf_add_c(out, "    once per process and change of it: checks marked process\n");
 }
 

@@ -4,226 +4,12 @@
  * what field extractors take from the event's scratch.
  */
 #include "engine/base/map.h"
-#include "engine/match/compare.h"
-#include "engine/match/join.h"
+#include "engine/match/eval.h"
 #include "engine/match/memo.h"
 #include "engine/match/oracle.h"
-#include "engine/match/program.h"
 
 #define GUARD_PERIOD 65536	/* events after which a guard is tried again */
 #define GUARD_TRIALS 256
-
-static const struct slot *slot_fill(struct matcher *m, struct slot *s, struct event_ctx *ctx)
-{
-	s->epoch = m->epoch;
-	s->hashed = false;
-	if (s->single) {
-		s->have = field_get(&s->operand->field, ctx, &s->one);
-		s->values = (struct value_list){ &s->one, 1 };
-	} else {
-		s->have = operand_eval(s->operand, ctx, &s->values);
-	}
-	return s;
-}
-
-static inline struct slot *slot_get(struct matcher *m, uint32_t i, struct event_ctx *ctx)
-{
-	struct slot *s = &m->slots[i];
-
-	if (unlikely(s->epoch != m->epoch))
-		slot_fill(m, s, ctx);
-	return s;
-}
-
-static uint64_t slot_hash(struct slot *s)
-{
-	if (!s->hashed) {
-		s->hash = hash_str(s->one.s);
-		s->hashed = true;
-	}
-	return s->hash;
-}
-
-static bool text_in_set(const struct atom *a, struct slot *s)
-{
-	return value_set_may_have(a->set, s->one.s.len) &&
-	       value_set_find(a->set, s->one.s, slot_hash(s));
-}
-
-static bool any_in_set(const struct atom *a, const struct slot *s)
-{
-	for (uint32_t i = 0; i < s->values.n; i++) {
-		struct str text = s->values.v[i].s;
-
-		if (value_set_may_have(a->set, text.len) &&
-		    value_set_find(a->set, text, hash_str(text)))
-			return true;
-	}
-	return false;
-}
-
-static bool check_holds(struct matcher *m, const struct atom *a, struct slot *s,
-			struct event_ctx *ctx)
-{
-	const struct value_list *right = &a->consts;
-
-	if (a->right != NO_SLOT) {
-		const struct slot *r = slot_get(m, a->right, ctx);
-
-		if (!r->have)
-			return false;
-		right = &r->values;
-	}
-	return compare_check(a->check, &s->values, right);
-}
-
-static bool int_holds(const struct atom *a, const struct value *v)
-{
-	const struct value *c = a->consts.v;
-	enum value_class vc = value_class_of(v->type);
-	bool less, greater;
-
-	if (unlikely(vc != value_class_of(c->type)))
-		return compare_value(a->check->op, v, c);
-	less = vc == VC_SIGNED ? v->i < c->i : v->u < c->u;
-	greater = vc == VC_SIGNED ? v->i > c->i : v->u > c->u;
-	switch (a->check->op) {
-	case OP_LT:
-		return less;
-	case OP_LE:
-		return !greater;
-	case OP_GT:
-		return greater;
-	case OP_GE:
-		return !less;
-	case OP_NE:
-		return less || greater;
-	default:
-		return !less && !greater;
-	}
-}
-
-static inline bool atom_true(struct matcher *m, uint32_t i, struct event_ctx *ctx);
-
-static bool key_equals(const struct matcher *m, const struct join *j, const struct join_row *row)
-{
-	for (uint32_t i = 0; i < j->nslots; i++)
-		if (!str_eq(m->slots[j->slots[i]].one.s, row->key[i]))
-			return false;
-	return true;
-}
-
-static const struct join_row *find_row(struct matcher *m, const struct join *j,
-				       struct event_ctx *ctx)
-{
-	const struct join_row *row;
-	uint64_t hash = 0;
-
-	for (uint32_t i = 0; i < j->nslots; i++) {
-		struct slot *s = slot_get(m, j->slots[i], ctx);
-
-		if (!s->have)
-			return NULL;
-		hash = join_hash(hash, slot_hash(s));
-	}
-	for (uint32_t i = (uint32_t)hash & j->mask; (row = &j->rows[i])->key;
-	     i = (i + 1) & j->mask)
-		if (row->hash == hash && key_equals(m, j, row))
-			return row;
-	return NULL;
-}
-
-static bool join_holds(struct matcher *m, const struct join *j, struct event_ctx *ctx)
-{
-	const struct join_row *row = find_row(m, j, ctx);
-
-	for (uint32_t i = 0; row && i < row->n; i++) {
-		const struct join_conj *conj = &j->conjs[row->first + i];
-		uint32_t k = 0;
-
-		while (k < conj->n && atom_true(m, j->atoms[conj->first + k], ctx))
-			k++;
-		if (k == conj->n)
-			return true;
-	}
-	return false;
-}
-
-static bool atom_holds(struct matcher *m, const struct atom *a, struct slot *s,
-		       struct event_ctx *ctx)
-{
-	switch (a->kind) {
-	case ATOM_EXISTS:
-		return true;
-	case ATOM_TEXT_EQ:
-		return str_eq(s->one.s, a->consts.v->s) != a->negate;
-	case ATOM_TEXT_SET:
-		return text_in_set(a, s);
-	case ATOM_ANY_SET:
-		return any_in_set(a, s);
-	case ATOM_TEXT_OP:
-		return a->holds(&s->one, a->consts.v);
-	case ATOM_INT:
-		return int_holds(a, &s->one);
-	case ATOM_JOIN:
-		return join_holds(m, a->join, ctx);
-	default:
-		return check_holds(m, a, s, ctx);
-	}
-}
-
-static inline bool has_bit(const uint64_t *bits, uint32_t bit)
-{
-	return bits[bit / 64] >> (bit % 64) & 1;
-}
-
-static inline void set_bit(uint64_t *bits, uint32_t bit)
-{
-	bits[bit / 64] |= 1ULL << (bit % 64);
-}
-
-static bool atom_eval(struct matcher *m, const struct atom *a, struct event_ctx *ctx)
-{
-	struct slot *s = slot_get(m, a->left, ctx);
-
-	return s->have && atom_holds(m, a, s, ctx);
-}
-
-static inline bool atom_true(struct matcher *m, uint32_t i, struct event_ctx *ctx)
-{
-	const struct atom *a = &m->atoms[i];
-	uint64_t known = m->results[i];
-	bool truth;
-
-	if (known >> 1 == m->epoch)
-		return known & 1;
-	if (a->fact != NO_BIT && m->process)
-		return has_bit(m->process, a->fact);
-	if (a->memo_bit != NO_BIT) {
-		const struct slot *key = &m->slots[m->slots[a->left].key];
-
-		if (key->truth_epoch == m->epoch)
-			return has_bit(key->truth, a->memo_bit);
-	}
-	truth = atom_eval(m, a, ctx);
-	m->results[i] = m->epoch << 1 | truth;
-	return truth;
-}
-
-bool eval_atom(struct matcher *m, uint32_t atom, struct event_ctx *ctx)
-{
-	return atom_true(m, atom, ctx);
-}
-
-static bool run(struct matcher *m, uint32_t pc, struct event_ctx *ctx)
-{
-	while (pc < PC_MATCH) {
-		const struct insn *insn = &m->code[pc];
-
-		pc = atom_true(m, insn->atom, ctx) ? insn->yes : insn->no;
-	}
-	return pc == PC_MATCH;
-}
 
 const struct rule_list *eval_rules_of(struct matcher *m, const struct event_ctx *ctx)
 {
@@ -234,41 +20,6 @@ const struct rule_list *eval_rules_of(struct matcher *m, const struct event_ctx 
 			return m->last_source->types[ctx->ev->type];
 		}
 	return NULL;
-}
-
-/* Masks of one list: every operation is on l->words words. */
-static inline bool mask_and(uint64_t *live, const uint64_t *mask, uint32_t words)
-{
-	uint64_t any = 0;
-
-	for (uint32_t i = 0; i < words; i++)
-		any |= live[i] &= mask[i];
-	return any;
-}
-
-static inline void mask_copy(uint64_t *live, const uint64_t *mask, uint32_t words)
-{
-	/* One word in nearly all rule sets: no call. */
-	live[0] = mask[0];
-	for (uint32_t i = 1; i < words; i++)
-		live[i] = mask[i];
-}
-
-/* All rules of the list. */
-static inline void mask_fill(uint64_t *live, const struct rule_list *l)
-{
-	memset(live, 0xff, l->words * sizeof(*live));
-	if (l->n % 64)
-		live[l->words - 1] = (1ULL << (l->n % 64)) - 1;
-}
-
-static inline bool mask_any(const uint64_t *live, const uint64_t *mask, uint32_t words)
-{
-	uint64_t any = 0;
-
-	for (uint32_t i = 0; i < words; i++)
-		any |= live[i] & mask[i];
-	return any;
 }
 
 /* Would the guard decide any of the rules that are still alive? */
@@ -305,7 +56,7 @@ try_guards(struct matcher *m, const struct rule_list *l, uint64_t *live, struct 
 
 		if (!guard_helps(g, live, words) || !guard_pays(g))
 			continue;
-		mask = atom_true(m, g->atom, ctx) ? g->if_true : g->if_false;
+		mask = eval_atom(m, g->atom, ctx) ? g->if_true : g->if_false;
 		for (uint32_t k = 0; k < words; k++)
 			out |= live[k] & ~mask[k];
 		g->hit += out != 0;
@@ -337,7 +88,7 @@ static enum truth text_truth(void *ctx, uint32_t atom)
 
 	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->key)
 		return TRUTH_UNKNOWN;
-	return has_bit(w->truth, a->memo_bit) ? TRUTH_TRUE : TRUTH_FALSE;
+	return mask_has(w->truth, a->memo_bit) ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
 static enum truth process_truth(void *ctx, uint32_t atom)
@@ -347,7 +98,7 @@ static enum truth process_truth(void *ctx, uint32_t atom)
 
 	if (a->fact == NO_BIT)
 		return TRUTH_UNKNOWN;
-	return has_bit(w->truth, a->fact) ? TRUTH_TRUE : TRUTH_FALSE;
+	return mask_has(w->truth, a->fact) ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
 /* Likewise, but the text was only looked at with its filter. */
@@ -359,9 +110,9 @@ static enum truth filter_truth(void *ctx, uint32_t atom)
 
 	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->key)
 		return TRUTH_UNKNOWN;
-	if (!has_bit(w->truth, a->memo_bit))
+	if (!mask_has(w->truth, a->memo_bit))
 		return TRUTH_FALSE;
-	return has_bit(w->truth + key->filter->words, a->memo_bit) ? TRUTH_UNKNOWN : TRUTH_TRUE;
+	return mask_has(w->truth + key->filter->words, a->memo_bit) ? TRUTH_UNKNOWN : TRUTH_TRUE;
 }
 
 /*
@@ -378,9 +129,9 @@ static enum class_judged judge(struct matcher *m, struct classes *c, uint32_t li
 	if (!classes_reserve(c, list, number))
 		return CLASS_NEW;
 	alive = classes_mask(c, list, number);
-	mask_fill(alive, l);
+	mask_fill(alive, l->n, l->words);
 	for (uint32_t i = 0; i < l->n; i++)
-		if (has_bit(decides, i) && !guard_can_match(m, l->entries[i].pc, truth, &walk))
+		if (mask_has(decides, i) && !guard_can_match(m, l->entries[i].pc, truth, &walk))
 			alive[i / 64] &= ~(1ULL << (i % 64));
 	for (uint32_t i = 0; i < l->words; i++)
 		any |= alive[i];
@@ -394,21 +145,21 @@ static void check_atoms(struct matcher *m, struct slot *s, const uint32_t *atoms
 	for (uint32_t i = 0; i < n; i++) {
 		const struct atom *a = &m->atoms[atoms[i]];
 
-		if (atom_holds(m, a, s, ctx))
-			set_bit(truth, a->memo_bit);
+		if (eval_holds(m, a, s, ctx))
+			mask_set(truth, a->memo_bit);
 	}
 }
 
 /* Results of the checks of one operand of a text. */
 static void check_slot(struct matcher *m, uint32_t slot, uint64_t *truth, struct event_ctx *ctx)
 {
-	struct slot *s = slot_get(m, slot, ctx);
+	struct slot *s = eval_slot(m, slot, ctx);
 
 	if (!s->have)
 		return;
 	for (uint32_t i = 0; i < s->memo->classes.words; i++)
 		truth[i] |= s->unequal[i];
-	text_index_find(&s->index, s->one.s, slot_hash(s), truth);
+	text_index_find(&s->index, s->one.s, eval_slot_hash(s), truth);
 	check_atoms(m, s, s->others, s->nothers, truth, ctx);
 	if (s->npaths && !text_is_path(s->one.s))
 		check_atoms(m, s, s->paths, s->npaths, truth, ctx);
@@ -453,9 +204,9 @@ static uint32_t text_class(struct matcher *m, uint32_t key, struct str text, uin
 
 static uint32_t value_class(struct matcher *m, uint32_t key, struct event_ctx *ctx)
 {
-	struct slot *s = slot_get(m, key, ctx);
+	struct slot *s = eval_slot(m, key, ctx);
 
-	return text_class(m, key, s->one.s, slot_hash(s), ctx);
+	return text_class(m, key, s->one.s, eval_slot_hash(s), ctx);
 }
 
 /* By the serial number of the text that decides the value. What an event makes has a new name. */
@@ -517,7 +268,7 @@ static bool text_pass(struct matcher *m, const struct rule_list *l, const struct
 	const uint64_t *mask;
 	uint32_t class;
 
-	if (!stored && !slot_get(m, t->slot, ctx)->have)
+	if (!stored && !eval_slot(m, t->slot, ctx)->have)
 		return mask_and(m->live, t->if_missing, l->words);
 	if (s->filter && (!stored || t != l->early)) {
 		mask = filter_mask(m, l, t, stored ? istr_str(stored) : s->one.s);
@@ -561,7 +312,7 @@ static uint32_t process_class(struct matcher *m, struct event_ctx *ctx)
 		const struct classes *c = &m->slots[t->slot].memo->classes;
 		uint32_t class;
 
-		if (!slot_get(m, t->slot, ctx)->have)
+		if (!eval_slot(m, t->slot, ctx)->have)
 			continue;
 		class = value_class(m, t->slot, ctx);
 		if (!class)
@@ -571,8 +322,8 @@ static uint32_t process_class(struct matcher *m, struct event_ctx *ctx)
 	for (uint32_t i = 0; i < m->nprocess_atoms; i++) {
 		const struct atom *a = &m->atoms[m->process_atoms[i]];
 
-		if (atom_eval(m, a, ctx))
-			set_bit(truth, a->fact);
+		if (eval_check(m, a, ctx))
+			mask_set(truth, a->fact);
 	}
 	return classes_number(&m->processes, truth);
 }
@@ -627,7 +378,7 @@ static bool process_pass(struct matcher *m, const struct rule_list *l, uint32_t 
 	if (judged == CLASS_ALIVE)
 		mask_copy(m->live, classes_mask(c, l->process_list, class), l->words);
 	else
-		mask_fill(m->live, l);
+		mask_fill(m->live, l->n, l->words);
 	return true;
 }
 
@@ -652,7 +403,7 @@ static uint32_t eval_all(struct matcher *m, const struct rule_list *l, struct ev
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < l->n && n < max; i++)
-		if (run(m, l->entries[i].pc, ctx))
+		if (eval_run(m, l->entries[i].pc, ctx))
 			rules[n++] = l->entries[i].rule;
 	return n;
 }
@@ -682,7 +433,7 @@ static uint32_t eval_live(struct matcher *m, const struct rule_list *l, const ui
 		for (uint64_t left = m->live[i]; left && n < max; left &= left - 1) {
 			uint32_t r = i * 64 + (uint32_t)__builtin_ctzll(left);
 
-			if (run(m, l->entries[r].pc, ctx))
+			if (eval_run(m, l->entries[r].pc, ctx))
 				rules[n++] = l->entries[r].rule;
 		}
 	return n;

@@ -7,6 +7,7 @@
  */
 #include "engine/match/glob.h"
 #include "engine/match/memo.h"
+#include "engine/match/mask.h"
 #include "engine/match/program.h"
 
 #define GUARDS_MAX 12
@@ -159,16 +160,6 @@ static uint32_t nusers(const struct use *u, uint32_t atom)
 	return u->start[atom + 1] - u->start[atom];
 }
 
-static void set_bit(uint64_t *bits, uint32_t i)
-{
-	bits[i / 64] |= 1ULL << (i % 64);
-}
-
-static bool get_bit(const uint64_t *bits, uint32_t i)
-{
-	return bits[i / 64] >> (i % 64) & 1;
-}
-
 static enum truth assume_atom(void *ctx, uint32_t atom)
 {
 	const struct use *u = ctx;
@@ -203,7 +194,7 @@ static uint64_t *mask_if(struct use *u, const struct rule_list *l, const uint64_
 		return NULL;
 	memset(mask, 0xff, u->words * sizeof(*mask));
 	for (uint32_t r = 0; r < l->n; r++)
-		if (get_bit(among, r) && !guard_can_match(u->m, l->entries[r].pc, truth, u))
+		if (mask_has(among, r) && !guard_can_match(u->m, l->entries[r].pc, truth, u))
 			mask[r / 64] &= ~(1ULL << (r % 64));
 	return mask;
 }
@@ -243,7 +234,7 @@ static uint64_t *users_of_atom(const struct use *u, uint32_t atom)
 	uint64_t *users = arena_array(&u->m->arena, u->words, sizeof(*users));
 
 	for (uint32_t i = u->start[atom]; users && i < u->start[atom + 1]; i++)
-		set_bit(users, u->rules[i]);
+		mask_set(users, u->rules[i]);
 	return users;
 }
 
@@ -286,7 +277,7 @@ static uint64_t *users_of(const struct use *u, atom_filter_fn filter, bool *ret_
 			continue;
 		*ret_any = true;
 		for (uint32_t i = u->start[a]; i < u->start[a + 1]; i++)
-			set_bit(users, u->rules[i]);
+			mask_set(users, u->rules[i]);
 	}
 	return users;
 }
@@ -575,7 +566,7 @@ static int fill_index(struct matcher *m, struct slot *s, uint32_t slot, struct t
 		else if (atom->check->op == OP_PMATCH)
 			paths[s->npaths++] = a;
 		else if (atom->kind == ATOM_TEXT_EQ && atom->negate)
-			set_bit(unequal, atom->memo_bit);
+			mask_set(unequal, atom->memo_bit);
 	}
 	s->others = others;
 	s->paths = paths;

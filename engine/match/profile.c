@@ -4,7 +4,7 @@
  * given to it. Each rule of the event is evaluated as if it were alone, every check with the
  * extraction of its field, so figures of rules can be compared; together they share most of it.
  */
-#include "engine/match/program.h"
+#include "engine/match/eval.h"
 
 static bool make_room_for_costs(struct matcher *m)
 {

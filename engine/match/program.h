@@ -216,8 +216,7 @@ enum entity entity_of_operand(const struct operand *op);
 /* Does this operand have at most one value, a plain field? */
 bool operand_is_single(const struct operand *op);
 
-/* One check on the event, and the rules of its type (NULL: none); for profile.c. */
-bool eval_atom(struct matcher *m, uint32_t atom, struct event_ctx *ctx);
+/* Rules of the event's type (NULL: none); for profile.c. */
 const struct rule_list *eval_rules_of(struct matcher *m, const struct event_ctx *ctx);
 /* Text of a check. */
 void matcher_dump_check(const struct matcher *m, uint32_t atom, struct buf *out);

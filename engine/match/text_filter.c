@@ -6,6 +6,7 @@
  */
 #include "engine/match/glob.h"
 #include "engine/match/memo.h"
+#include "engine/match/mask.h"
 #include "engine/match/program.h"
 
 #define NODES_MAX 4096
@@ -13,11 +14,6 @@
 #define LITERAL_SPAN 32
 #define PAIRS 65536		/* of bytes */
 #define NO_KEY UINT32_MAX
-
-static void set_bit(uint64_t *bits, uint32_t bit)
-{
-	bits[bit / 64] |= 1ULL << (bit % 64);
-}
 
 static void clear_bit(uint64_t *bits, uint32_t bit)
 {
@@ -77,7 +73,7 @@ static void add_key(struct text_filter *f, struct filter_key *keys, uint32_t key
 
 static void add_hash(uint64_t *set, const char *p)
 {
-	set_bit(set, text_filter_hash(p));
+	mask_set(set, text_filter_hash(p));
 }
 
 static void add_literal(struct text_filter *f, struct str text)
@@ -146,9 +142,9 @@ int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limi
 		if (in_tree(&keys[i]))
 			add_key(f, keys, i, nodes);
 		else
-			set_bit(keys[i].kind == FILTER_TOP ? f->top : f->inside, keys[i].bit);
+			mask_set(keys[i].kind == FILTER_TOP ? f->top : f->inside, keys[i].bit);
 		if (keys[i].kind == FILTER_UNEQUAL)
-			set_bit(f->unequal, keys[i].bit);
+			mask_set(f->unequal, keys[i].bit);
 		f->any_top |= keys[i].kind == FILTER_TOP;
 	}
 	return add_literals(f, a, keys, nkeys);
@@ -169,18 +165,18 @@ static void apply_key(const struct text_filter *f, const struct filter_key *k, b
 	if (k->cut) {
 		if (above || !goes_on)
 			return;
-		set_bit(can_true, k->bit);
-		set_bit(can_false, k->bit);
+		mask_set(can_true, k->bit);
+		mask_set(can_false, k->bit);
 		return;
 	}
 	if (equal && (above || goes_on))
 		return;
 	if (k->kind == FILTER_UNEQUAL) {
 		clear_bit(can_true, k->bit);
-		set_bit(can_false, k->bit);
+		mask_set(can_false, k->bit);
 		return;
 	}
-	set_bit(can_true, k->bit);
+	mask_set(can_true, k->bit);
 	if (k->kind != FILTER_NEED)
 		clear_bit(can_false, k->bit);
 }
