@@ -5,9 +5,8 @@
  * many checks look at (memos). Everything here only removes rules that cannot match: a walk over
  * the code with some checks known and all others open.
  */
-#include "engine/match/glob.h"
-#include "engine/match/memo.h"
 #include "engine/match/mask.h"
+#include "engine/match/memo.h"
 #include "engine/match/program.h"
 
 #define GUARDS_MAX 12
@@ -496,104 +495,7 @@ static int find_memos(struct matcher *m)
 	return m->text_truth ? 0 : -ENOMEM;
 }
 
-/* ---- how the checks of a text are made ---- */
-
-static void add_key(struct text_keys *k, enum text_key_kind kind, struct str text, uint32_t bit)
-{
-	k->v[kind][k->n[kind]++] = (struct text_key){ text, bit };
-}
-
-/* Operators on texts that an index answers. */
-static const uint8_t kind_of_op[OP_COUNT] = {
-	[OP_STARTSWITH] = TEXT_PREFIX + 1, [OP_ENDSWITH] = TEXT_SUFFIX + 1,
-	[OP_CONTAINS] = TEXT_INSIDE + 1, [OP_ICONTAINS] = TEXT_INSIDE_FOLD + 1,
-};
-
-/* A path without patterns, empty components and a slash at its end. */
-static bool is_plain_path(struct str s)
-{
-	return text_is_path(s) && s.len > 1 && s.p[s.len - 1] != '/' && !glob_special(s);
-}
-
-bool guard_plain_pmatch(const struct atom *a)
-{
-	if (a->check->op != OP_PMATCH || a->check->modifier != MOD_NONE)
-		return false;
-	for (uint32_t i = 0; i < a->consts.n; i++)
-		if (!is_plain_path(a->consts.v[i].s))
-			return false;
-	return true;
-}
-
-/* False: a check that no index answers. */
-static bool add_keys(struct text_keys *k, const struct atom *a)
-{
-	unsigned kind;
-
-	if (a->kind == ATOM_TEXT_OP) {
-		kind = kind_of_op[a->check->op];
-		if (!kind || !a->consts.v->s.len)
-			return false;
-		add_key(k, (enum text_key_kind)(kind - 1), a->consts.v->s, a->memo_bit);
-		return true;
-	}
-	if (guard_plain_pmatch(a))
-		kind = TEXT_ABOVE;
-	else if (a->kind == ATOM_TEXT_EQ || a->kind == ATOM_TEXT_SET)
-		kind = TEXT_EQUAL;
-	else
-		return false;
-	for (uint32_t i = 0; i < a->consts.n; i++)
-		add_key(k, (enum text_key_kind)kind, a->consts.v[i].s, a->memo_bit);
-	return true;
-}
-
-static int fill_index(struct matcher *m, struct slot *s, uint32_t slot, struct text_keys *k)
-{
-	uint64_t *unequal = arena_array(&m->arena, s->memo->classes.words, sizeof(*unequal));
-	uint32_t *others = arena_array(&m->arena, s->memo->nbits, sizeof(*others));
-	uint32_t *paths = arena_array(&m->arena, s->memo->nbits, sizeof(*paths));
-
-	if (!unequal || !others || !paths)
-		return -ENOMEM;
-	for (uint32_t a = 0; a < m->natoms; a++) {
-		const struct atom *atom = &m->atoms[a];
-
-		if (atom->memo_bit == NO_BIT || atom->left != slot)
-			continue;
-		if (!add_keys(k, atom))
-			others[s->nothers++] = a;
-		else if (atom->check->op == OP_PMATCH)
-			paths[s->npaths++] = a;
-		else if (atom->kind == ATOM_TEXT_EQ && atom->negate)
-			mask_set(unequal, atom->memo_bit);
-	}
-	s->others = others;
-	s->paths = paths;
-	s->unequal = unequal;
-	return text_index_init(&s->index, &m->arena, k);
-}
-
-static int find_index(struct matcher *m, uint32_t slot)
-{
-	struct text_keys k = { .n = { 0 } };
-	size_t consts = 1;
-	bool oom = false;
-	int r = -ENOMEM;
-
-	for (uint32_t a = 0; a < m->natoms; a++)
-		if (m->atoms[a].memo_bit != NO_BIT && m->atoms[a].left == slot)
-			consts += m->atoms[a].consts.n;
-	for (unsigned kind = 0; kind < TEXT_KINDS; kind++) {
-		k.v[kind] = calloc(consts, sizeof(*k.v[kind]));
-		oom |= !k.v[kind];
-	}
-	if (!oom)
-		r = fill_index(m, &m->slots[slot], slot, &k);
-	for (unsigned kind = 0; kind < TEXT_KINDS; kind++)
-		free(k.v[kind]);
-	return r;
-}
+/* ---- room for the evaluation ---- */
 
 /* Results of a process: those of its texts with a memo, word by word, then the other checks. */
 static int number_facts(struct matcher *m)
@@ -655,7 +557,7 @@ int guard_prepare(struct matcher *m)
 	r = find_memos(m);
 	for (uint32_t s = 0; s < m->nslots && !r; s++)
 		if (m->slots[s].memo)
-			r = find_index(m, s);
+			r = guard_text_prepare(m, s);
 	for (uint32_t s = 0; s < m->nslots && !r; s++)
 		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]))
 			r = text_filter_prepare(m, s);

@@ -226,7 +226,9 @@ int compile_rules(struct matcher *m);
 /* Guards and memos of all lists; after compile_rules(). 0 or -ENOMEM. */
 int guard_prepare(struct matcher *m);
 /* pmatch with paths that have no patterns: true for these and everything below. */
-bool guard_plain_pmatch(const struct atom *a);
+bool guard_text_plain_pmatch(const struct atom *a);
+/* slot.index and the lists beside it, of a slot with a memo. 0 or -ENOMEM. */
+int guard_text_prepare(struct matcher *m, uint32_t slot);
 /* slot.filter of a memo's key. 0 or -ENOMEM. */
 int text_filter_prepare(struct matcher *m, uint32_t slot);
 

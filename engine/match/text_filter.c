@@ -283,7 +283,7 @@ static enum filter_key_kind kind_of(const struct atom *a)
 	if (is_op(a, OP_ENDSWITH))
 		return FILTER_END;
 	/* Whether a path is below another is more than its first bytes say. */
-	return guard_plain_pmatch(a) && !has_odd_key(a) ? FILTER_NEED : FILTER_OPEN;
+	return guard_text_plain_pmatch(a) && !has_odd_key(a) ? FILTER_NEED : FILTER_OPEN;
 }
 
 /* Likewise for a check of a piece of the text: what it begins with, or (`begins` false) ends with. */
