@@ -214,6 +214,13 @@ int oci_status(struct oci *o, const struct oci_ref *ref)
 	}
 }
 
+int oci_ask(struct oci *o, const struct oci_call *call)
+{
+	int r = oci_send(o, call);
+
+	return r < 0 ? r : oci_status(o, call->ref);
+}
+
 static const char manifest_types[] = OCI_MANIFEST_TYPE ", " OCI_INDEX_TYPE;
 
 int oci_resolve(struct oci *o, const struct oci_ref *ref, char ret_digest[DIGEST_TEXT])
@@ -224,9 +231,7 @@ int oci_resolve(struct oci *o, const struct oci_ref *ref, char ret_digest[DIGEST
 	int r;
 
 	oci_url(o, ref, "manifests/%s", oci_ref_version(ref));
-	r = oci_send(o, &call);
-	if (r == 0)
-		r = oci_status(o, ref);
+	r = oci_ask(o, &call);
 	if (r < 0)
 		return r;
 	digest = http_header(&o->response, "Docker-Content-Digest");
@@ -237,9 +242,7 @@ int oci_resolve(struct oci *o, const struct oci_ref *ref, char ret_digest[DIGEST
 	}
 	/* Not every registry sends the header: the digest is that of the manifest. */
 	call.method = NULL;
-	r = oci_send(o, &call);
-	if (r == 0)
-		r = oci_status(o, ref);
+	r = oci_ask(o, &call);
 	return r < 0 ? r : digest_of(o->response.body.p, o->response.body.len, ret_digest);
 }
 
@@ -315,9 +318,7 @@ static int fetch_manifest_text(struct oci *o, const struct oci_ref *ref, struct 
 	int r;
 
 	oci_url(o, ref, "manifests/%s", oci_ref_version(ref));
-	r = oci_send(o, &call);
-	if (r == 0)
-		r = oci_status(o, ref);
+	r = oci_ask(o, &call);
 	if (r < 0)
 		return r;
 	buf_clear(text);

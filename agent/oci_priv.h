@@ -48,6 +48,8 @@ int oci_http(struct oci *o, struct http_request *rq, const struct oci_call *call
 int oci_send(struct oci *o, const struct oci_call *call);
 /* The answer's status as an error of the user's words. 0 for 2xx. */
 int oci_status(struct oci *o, const struct oci_ref *ref);
+/* Both in one. */
+int oci_ask(struct oci *o, const struct oci_call *call);
 /* The host to ask; the hub's name is not that of its registry. */
 const char *oci_host(const struct oci_ref *ref);
 bool oci_plain_http(const struct oci *o, const char *host);

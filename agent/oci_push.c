@@ -4,14 +4,6 @@
  */
 #include "agent/oci_priv.h"
 
-
-static int call_for(struct oci *o, const struct oci_call *call)
-{
-	int r = oci_send(o, call);
-
-	return r < 0 ? r : oci_status(o, call->ref);
-}
-
 /* Where the blob goes: the Location of the answer, absolute or of this host, plus the digest. */
 static int upload_url(struct oci *o, const struct oci_ref *ref, const char *digest,
 		      bool *ret_foreign)
@@ -49,10 +41,10 @@ static int push_blob(struct oci *o, const struct oci_ref *ref, struct str data,
 	if (r < 0 || http_ok(&o->response))
 		return r;
 	oci_url(o, ref, "blobs/uploads/");
-	r = call_for(o, &start);
+	r = oci_ask(o, &start);
 	if (r == 0)
 		r = upload_url(o, ref, ret_digest, &put.foreign);
-	return r < 0 ? r : call_for(o, &put);
+	return r < 0 ? r : oci_ask(o, &put);
 }
 
 static json_t *descriptor(const char *type, const char *digest, size_t size)
@@ -99,7 +91,7 @@ int oci_push(struct oci *o, const struct oci_ref *ref, const char *const *more, 
 	put.body = buf_str(&a->manifest);
 	for (uint32_t i = 0; r == 0 && i <= nmore; i++) {
 		oci_url(o, ref, "manifests/%s", i ? more[i - 1] : ref->tag);
-		r = call_for(o, &put);
+		r = oci_ask(o, &put);
 	}
 	return r;
 }
