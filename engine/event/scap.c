@@ -5,64 +5,16 @@
  * read entry by entry and unknown blocks skipped piece by piece, so memory does not depend on
  * their length; only events must fit into the buffer, which grows up to a limit.
  */
-#include "engine/event/convert.h"
 #include "engine/event/event_decode.h"
 #include "engine/event/event_info.h"
-#include "engine/event/scap_block.h"
-#include "engine/event/scap_input.h"
-#include "engine/event/scap_kernel.h"
+#include "engine/event/scap_reader.h"
 #include "engine/event/scap_swap.h"
 
 enum {
-	BUFFER_BYTES = 128 * 1024,	/* leaves room for the tables in the L2 cache */
-	ENTRY_BYTES = 640 * 1024,	/* list entry: at most eight texts of 64 KiB and numbers */
-	CLONE_TIMES_MAX = 4096,		/* of one block of ours */
-	AGAIN = 100,			/* beside enum scap_item: nothing to hand out yet */
 	V1_HEADER_BYTES = 22,
 	EVENT_BLOCK_MIN = SCAP_BLOCK_HEAD + 6 + EVENT_HEADER_BYTES + SCAP_BLOCK_TAIL,
 	LENS_SPARE = EVENT_AT_ONCE * 2,	/* may be read behind the last byte */
 	NOT_PLAIN = 255,
-};
-
-struct clone_time {
-	int64_t tid;
-	uint64_t ts;
-};
-
-struct scap_reader {
-	struct scap_input input;
-	struct limits *limits;
-	struct diags *diags;
-	struct converter *converter;
-	struct scap_stats stats;
-	uint8_t *buf;
-	size_t cap, pos, end;
-	uint64_t buf_offset;		/* of buf[0] in the uncompressed stream */
-	int failed;
-	bool ended, seen_section;
-	bool swap;			/* the section is from a big-endian machine */
-	uint32_t last_number;		/* blocks of one type follow each other */
-	const struct block_type *last_type;
-	bool lists_open;		/* records were handed out, DONE was not */
-	/*
-	 * In the middle of events of last_type: the largest block that needs no special care, and the
-	 * bytes of its head. 0: each may need it.
-	 */
-	uint32_t plain_max, plain_head;
-	/* How many parameters the newest form of a type has, NOT_PLAIN where more is to be looked at. */
-	uint8_t plain_params[EVENT_TYPE_COUNT];
-	/* The list (or skipped block) that the position is in. */
-	const struct block_type *list;
-	uint64_t list_left;		/* bytes of its body */
-	uint64_t list_offset;
-	uint32_t list_len;
-	int64_t fd_tid;
-	char fd_name[32];
-	struct clone_time *clone_times;
-	uint32_t clone_count, clone_next;
-	struct buf kernel_bytes;
-	struct scap_kernel kernel;
-	bool kernel_pending;
 };
 
 /* Exits in their newest form with few parameters: most events by far. */
@@ -85,12 +37,12 @@ struct scap_reader *scap_reader_new(struct byte_source src, struct limits *limit
 	scap_input_init(&r->input, src);
 	r->limits = limits;
 	r->diags = diags;
-	r->cap = BUFFER_BYTES;
+	r->cap = SCAP_BUFFER_BYTES;
 	r->buf = malloc(r->cap + LENS_SPARE);
 	for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++)
 		r->plain_params[type] = (uint8_t)plain_params(&event_infos[type], limits);
 	r->converter = converter_new(limits);
-	r->clone_times = malloc(CLONE_TIMES_MAX * sizeof(*r->clone_times));
+	r->clone_times = malloc(SCAP_CLONE_TIMES_MAX * sizeof(*r->clone_times));
 	if (!r->buf || !r->converter || !r->clone_times) {
 		scap_reader_free(r);
 		return NULL;
@@ -115,30 +67,10 @@ const struct scap_stats *scap_reader_stats(const struct scap_reader *r)
 	return &r->stats;
 }
 
-static size_t available(const struct scap_reader *r)
+bool scap_fill_more(struct scap_reader *r, size_t want)
 {
-	return r->end - r->pos;
-}
-
-static uint64_t offset(const struct scap_reader *r)
-{
-	return r->buf_offset + r->pos;
-}
-
-static uint32_t get_u32(const struct scap_reader *r, const uint8_t *p)
-{
-	uint32_t v = load_u32(p);
-
-	return unlikely(r->swap) ? __builtin_bswap32(v) : v;
-}
-
-/* Read until `want` bytes are there or nothing more comes. */
-static bool fill(struct scap_reader *r, size_t want)
-{
-	if (available(r) >= want)
-		return true;
 	if (r->pos) {
-		memmove(r->buf, r->buf + r->pos, available(r));
+		memmove(r->buf, r->buf + r->pos, scap_available(r));
 		r->buf_offset += r->pos;
 		r->end -= r->pos;
 		r->pos = 0;
@@ -164,8 +96,7 @@ static bool fill(struct scap_reader *r, size_t want)
 	return true;
 }
 
-static struct diag *report(struct scap_reader *r, enum diag_code code, uint64_t at,
-			   const char *what)
+struct diag *scap_report(struct scap_reader *r, enum diag_code code, uint64_t at, const char *what)
 {
 	struct diag *g = diag_add(r->diags, code, "byte offset %llu: %s", (unsigned long long)at,
 				  what);
@@ -174,14 +105,13 @@ static struct diag *report(struct scap_reader *r, enum diag_code code, uint64_t 
 	return g;
 }
 
-static int fail(struct scap_reader *r, enum diag_code code, uint64_t at, const char *what)
+int scap_fail(struct scap_reader *r, enum diag_code code, uint64_t at, const char *what)
 {
-	report(r, code, at, what);
+	scap_report(r, code, at, what);
 	return r->failed = -EBADMSG;
 }
 
-/* The stream stopped inside the block that starts at `at`. */
-static int stopped(struct scap_reader *r, uint64_t at)
+int scap_stopped(struct scap_reader *r, uint64_t at)
 {
 	const struct scap_input *in = &r->input;
 
@@ -189,19 +119,19 @@ static int stopped(struct scap_reader *r, uint64_t at)
 		return r->failed;
 	switch (in->status) {
 	case INPUT_FAILED:
-		report(r, DIAG_TRACE_ERR_READ, offset(r) + available(r), strerror(-in->err));
+		scap_report(r, DIAG_TRACE_ERR_READ, scap_offset(r) + scap_available(r), strerror(-in->err));
 		return r->failed = in->err;
 	case INPUT_BAD:
-		return fail(r, DIAG_TRACE_ERR_FORMAT, offset(r) + available(r), in->problem);
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, scap_offset(r) + scap_available(r), in->problem);
 	case INPUT_CUT:
 		if (!r->seen_section)
-			return fail(r, DIAG_TRACE_ERR_TRUNCATED, at, "the compressed data ends early");
-		report(r, DIAG_TRACE_CUT, offset(r) + available(r),
+			return scap_fail(r, DIAG_TRACE_ERR_TRUNCATED, at, "the compressed data ends early");
+		scap_report(r, DIAG_TRACE_CUT, scap_offset(r) + scap_available(r),
 		       "the compressed data ends early, the capture was not closed");
 		r->ended = true;
-		return AGAIN;
+		return SCAP_AGAIN;
 	default:
-		return fail(r, DIAG_TRACE_ERR_TRUNCATED, at, "the capture ends inside this block");
+		return scap_fail(r, DIAG_TRACE_ERR_TRUNCATED, at, "the capture ends inside this block");
 	}
 }
 
@@ -209,172 +139,42 @@ static int stopped(struct scap_reader *r, uint64_t at)
 static int at_end(struct scap_reader *r)
 {
 	if (r->input.status != INPUT_END)
-		return stopped(r, offset(r));
+		return scap_stopped(r, scap_offset(r));
 	if (!r->seen_section)
-		return fail(r, DIAG_TRACE_ERR_FORMAT, 0, "the capture is empty");
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, 0, "the capture is empty");
 	if (r->input.trailing)
-		report(r, DIAG_TRACE_SKIPPED, offset(r), "bytes after the compressed data ignored");
+		scap_report(r, DIAG_TRACE_SKIPPED, scap_offset(r), "bytes after the compressed data ignored");
 	r->ended = true;
-	return AGAIN;
-}
-
-static int leave_list(struct scap_reader *r)
-{
-	const uint8_t *tail;
-
-	if (!fill(r, SCAP_BLOCK_TAIL))
-		return stopped(r, r->list_offset);
-	tail = r->buf + r->pos;
-	if (get_u32(r, tail) != r->list_len)
-		return fail(r, DIAG_TRACE_ERR_FORMAT, r->list_offset,
-			    "the lengths at both ends of this block differ");
-	r->pos += SCAP_BLOCK_TAIL;
-	r->list = NULL;
-	return AGAIN;
-}
-
-static int skip_rest(struct scap_reader *r)
-{
-	while (r->list_left) {
-		size_t n = MIN(r->list_left, (uint64_t)BUFFER_BYTES / 2);
-
-		/* Take what is there, a damaged length must not cost more than the file has. */
-		if (!fill(r, n))
-			return stopped(r, r->list_offset);
-		r->pos += n;
-		r->list_left -= n;
-	}
-	return leave_list(r);
-}
-
-static void take_clone_time(struct scap_reader *r, struct proc_record *p)
-{
-	if (r->clone_next < r->clone_count && r->clone_times[r->clone_next].tid == p->tid)
-		p->clone_ts = r->clone_times[r->clone_next++].ts;
-}
-
-static int get_clone_time(struct scap_reader *r, struct cursor *c)
-{
-	struct clone_time t = { .tid = (int64_t)cursor_u64(c) };
-
-	t.ts = cursor_u64(c);
-	if (!c->bad && r->clone_count < CLONE_TIMES_MAX)
-		r->clone_times[r->clone_count++] = t;
-	return c->bad ? -EBADMSG : AGAIN;
-}
-
-/* One entry of the list at the cursor: SCAP_SNAPSHOT, AGAIN (nothing to hand out) or -errno. */
-static int get_entry(struct scap_reader *r, struct cursor *c, struct snapshot_item *snap)
-{
-	unsigned version = r->list->version;
-	int err;
-
-	switch (r->list->kind) {
-	case BLOCK_PROCS:
-		snap->kind = SNAP_PROC;
-		err = scap_get_proc(c, version, &snap->proc);
-		if (err == 0)
-			take_clone_time(r, &snap->proc);
-		break;
-	case BLOCK_FDS:
-		snap->kind = SNAP_FD;
-		err = scap_get_fd(c, version, r->fd_name, &snap->fd);
-		snap->fd.tid = r->fd_tid;
-		break;
-	case BLOCK_IFACES:
-		snap->kind = SNAP_IFACE;
-		err = scap_get_iface(c, version, &snap->iface);
-		break;
-	case BLOCK_USERS:
-		snap->kind = SNAP_USER;
-		err = scap_get_user(c, version, &snap->user);
-		break;
-	default:
-		return get_clone_time(r, c);
-	}
-	if (err == 0 && snap->kind == SNAP_FD && snap->fd.kind == FD_UNKNOWN)
-		return AGAIN;
-	return err < 0 ? err : SCAP_SNAPSHOT;
-}
-
-static int next_entry(struct scap_reader *r, struct snapshot_item *snap)
-{
-	size_t want = MIN(r->list_left, (uint64_t)ENTRY_BYTES);
-	bool whole = fill(r, want);
-	uint64_t at = offset(r);
-	struct cursor c = { r->buf + r->pos, r->buf + r->pos + MIN(want, available(r)), false,
-			    r->swap };
-	int got;
-
-	if (r->failed)
-		return r->failed;
-	got = get_entry(r, &c, snap);
-	if (got < 0)
-		return whole ? fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged entry of a list")
-			     : stopped(r, r->list_offset);
-	r->list_left -= (size_t)(c.p - (r->buf + r->pos));
-	r->pos = (size_t)(c.p - r->buf);
-	if (got == SCAP_SNAPSHOT)
-		r->lists_open = true;
-	return got;
-}
-
-static int in_list(struct scap_reader *r, struct snapshot_item *snap)
-{
-	/* The rest is padding. */
-	if (r->list->kind == BLOCK_UNKNOWN || r->list_left < 4)
-		return skip_rest(r);
-	return next_entry(r, snap);
-}
-
-static void enter_list(struct scap_reader *r, const struct block_type *t, uint32_t len)
-{
-	r->list = t;
-	r->list_offset = offset(r);
-	r->list_len = len;
-	r->list_left = len - SCAP_BLOCK_HEAD - SCAP_BLOCK_TAIL;
-	r->pos += SCAP_BLOCK_HEAD;
-	r->stats.blocks++;
-}
-
-/* Skip the block: `limit` was hit, or the reader does not know it. */
-static int skip_block(struct scap_reader *r, uint32_t len, const char *why)
-{
-	static const struct block_type unknown = { 0, BLOCK_UNKNOWN, 0 };
-
-	if (why)
-		report(r, DIAG_TRACE_SKIPPED, offset(r), why);
-	enter_list(r, &unknown, len);
-	return skip_rest(r);
+	return SCAP_AGAIN;
 }
 
 static int read_section(struct scap_reader *r, struct snapshot_item *snap)
 {
-	uint64_t at = offset(r);
+	uint64_t at = scap_offset(r);
 	bool first = !r->seen_section;
 	uint32_t magic, len;
 	uint16_t major;
 
-	if (!fill(r, SCAP_BLOCK_HEAD + SCAP_SECTION_BODY))
-		return stopped(r, at);
+	if (!scap_fill(r, SCAP_BLOCK_HEAD + SCAP_SECTION_BODY))
+		return scap_stopped(r, at);
 	magic = load_u32(r->buf + r->pos + SCAP_BLOCK_HEAD);
 	r->swap = magic == SCAP_MAGIC_SWAPPED;
-	len = get_u32(r, r->buf + r->pos + 4);
+	len = scap_u32(r, r->buf + r->pos + 4);
 	if ((magic != SCAP_MAGIC && !r->swap) ||
 	    len < SCAP_BLOCK_HEAD + SCAP_SECTION_BODY + SCAP_BLOCK_TAIL)
-		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "not a section header");
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, at, "not a section header");
 	major = load_u16(r->buf + r->pos + SCAP_BLOCK_HEAD + 4);
 	if ((r->swap ? __builtin_bswap16(major) : major) > 1)
-		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "major version is newer than 1");
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, at, "major version is newer than 1");
 	r->seen_section = true;
 	/* Options may follow the header; nothing in them matters. */
-	if (skip_block(r, len, NULL) < 0)
+	if (scap_list_skip(r, len, NULL) < 0)
 		return r->failed;
 	r->lists_open = true;
 	r->clone_count = r->clone_next = 0;
 	r->kernel_pending = false;
 	if (first)
-		return AGAIN;
+		return SCAP_AGAIN;
 	converter_reset(r->converter);
 	snap->kind = SNAP_RESET;
 	return SCAP_SNAPSHOT;
@@ -382,19 +182,19 @@ static int read_section(struct scap_reader *r, struct snapshot_item *snap)
 
 static int read_machine(struct scap_reader *r, uint32_t len, struct snapshot_item *snap)
 {
-	uint64_t at = offset(r);
+	uint64_t at = scap_offset(r);
 	struct cursor c;
 
-	if (len > BUFFER_BYTES)
-		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged machine information");
-	if (!fill(r, len))
-		return stopped(r, at);
+	if (len > SCAP_BUFFER_BYTES)
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged machine information");
+	if (!scap_fill(r, len))
+		return scap_stopped(r, at);
 	c.p = r->buf + r->pos + SCAP_BLOCK_HEAD;
 	c.end = r->buf + r->pos + len - SCAP_BLOCK_TAIL;
 	c.bad = false;
 	c.swap = r->swap;
-	if (get_u32(r, c.end) != len || scap_get_machine(&c, &snap->machine) < 0)
-		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged machine information");
+	if (scap_u32(r, c.end) != len || scap_get_machine(&c, &snap->machine) < 0)
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged machine information");
 	r->pos += len;
 	r->stats.blocks++;
 	r->lists_open = true;
@@ -404,23 +204,23 @@ static int read_machine(struct scap_reader *r, uint32_t len, struct snapshot_ite
 
 static int read_list_head(struct scap_reader *r, const struct block_type *t, uint32_t len)
 {
-	uint64_t at = offset(r);
+	uint64_t at = scap_offset(r);
 
-	enter_list(r, t, len);
+	scap_list_enter(r, t, len);
 	if (t->kind == BLOCK_CLONE_TIMES)
 		r->clone_count = r->clone_next = 0;
 	if (t->kind != BLOCK_FDS)
-		return AGAIN;
+		return SCAP_AGAIN;
 	if (r->list_left < 8)
-		return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged fd list");
-	if (!fill(r, 8))
-		return stopped(r, at);
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged fd list");
+	if (!scap_fill(r, 8))
+		return scap_stopped(r, at);
 	r->fd_tid = (int64_t)load_u64(r->buf + r->pos);
 	if (r->swap)
 		r->fd_tid = (int64_t)__builtin_bswap64((uint64_t)r->fd_tid);
 	r->pos += 8;
 	r->list_left -= 8;
-	return AGAIN;
+	return SCAP_AGAIN;
 }
 
 /* Old events do not say how many parameters they have: the largest number that fits. */
@@ -526,7 +326,7 @@ static int hand_out(struct scap_reader *r, struct event *ev)
 			r->stats.corrupt_events++;
 		else if (!ev->info->is_exit)
 			r->stats.enters_swallowed++;
-		return AGAIN;
+		return SCAP_AGAIN;
 	}
 	if (unlikely(ev->lens != lens)) {
 		r->stats.converted++;
@@ -545,7 +345,7 @@ static int hand_out(struct scap_reader *r, struct event *ev)
 
 /*
  * One more event of the kind that `r` is in the middle of, if it is a plain one: what is rare is not
- * looked at. AGAIN: nothing was done, go the general way.
+ * looked at. SCAP_AGAIN: nothing was done, go the general way.
  */
 static inline int next_plain(struct scap_reader *r, struct event *ev)
 {
@@ -554,25 +354,25 @@ static inline int next_plain(struct scap_reader *r, struct event *ev)
 	unsigned type;
 
 	if (unlikely(left < EVENT_BLOCK_MIN || load_u32(p) != r->last_number))
-		return AGAIN;
+		return SCAP_AGAIN;
 	len = load_u32(p + 4);
 	if (unlikely(len > left || len > r->plain_max || len < EVENT_BLOCK_MIN))
-		return AGAIN;
+		return SCAP_AGAIN;
 	raw = p + SCAP_BLOCK_HEAD + head;
 	size = load_u32(raw + EVENT_HEADER_LEN);
 	type = load_u16(raw + EVENT_HEADER_TYPE);
 	nparams = load_u32(raw + EVENT_HEADER_NPARAMS);
 	if (unlikely(type >= EVENT_TYPE_COUNT || nparams != r->plain_params[type]))
-		return AGAIN;
+		return SCAP_AGAIN;
 	lens = 2 * nparams;
 	if (unlikely(size > len - SCAP_BLOCK_HEAD - SCAP_BLOCK_TAIL - head ||
 		     size < EVENT_HEADER_BYTES + lens))
-		return AGAIN;
+		return SCAP_AGAIN;
 	event_sum_lengths(raw + EVENT_HEADER_BYTES, ev->off + 1);
 	ev->off[0] = 0;
 	ev->data_len = size - EVENT_HEADER_BYTES - lens;
 	if (unlikely(ev->off[nparams] > ev->data_len))
-		return AGAIN;
+		return SCAP_AGAIN;
 	ev->next_tid = 0;
 	if (likely(left - len >= EVENT_BLOCK_MIN))
 		ev->next_tid = (int64_t)load_u64(raw + len + EVENT_HEADER_TID);
@@ -605,30 +405,30 @@ static int read_event(struct scap_reader *r, const struct block_type *t, uint32_
 		      struct event *ev)
 {
 	uint32_t head = event_head(t), body = len - 12;
-	uint64_t at = offset(r);
+	uint64_t at = scap_offset(r);
 	uint8_t *p;
 	int err;
 
 	if (unlikely(limit_over(r->limits, event_limit(t), body)))
-		return skip_block(r, len, "event is too long, skipped");
-	if (unlikely(available(r) < len) && !fill(r, len))
-		return stopped(r, at);
+		return scap_list_skip(r, len, "event is too long, skipped");
+	if (unlikely(scap_available(r) < len) && !scap_fill(r, len))
+		return scap_stopped(r, at);
 	p = r->buf + r->pos + SCAP_BLOCK_HEAD;
 	err = body < head ? -EBADMSG : decode(r, t, p, head, body - head, ev);
 	if (unlikely(err < 0)) {
 		if (r->failed)
 			return r->failed;
-		if (get_u32(r, p + body) != len)
-			return fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged event");
+		if (scap_u32(r, p + body) != len)
+			return scap_fail(r, DIAG_TRACE_ERR_FORMAT, at, "damaged event");
 		if (err == -EBADMSG) {
 			r->stats.corrupt_events++;
-			report(r, DIAG_TRACE_ERR_EVENT, at, "damaged event skipped");
+			scap_report(r, DIAG_TRACE_ERR_EVENT, at, "damaged event skipped");
 		}
 	}
 	r->pos += len;
 	r->stats.blocks++;
 	if (unlikely(err < 0))
-		return AGAIN;
+		return SCAP_AGAIN;
 	ev->cpu = load_u16(p);
 	ev->flags = head == 6 && load_u32(p + 2) & 1 ? EVENT_STATE_ONLY : 0;
 	return hand_out(r, ev);
@@ -667,16 +467,16 @@ static int next_block(struct scap_reader *r, struct snapshot_item *snap, struct 
 	const struct block_type *t;
 	uint32_t len;
 
-	if (unlikely(available(r) < SCAP_BLOCK_HEAD) && !fill(r, SCAP_BLOCK_HEAD))
-		return available(r) ? stopped(r, offset(r)) : at_end(r);
-	t = block_type(r, get_u32(r, r->buf + r->pos));
-	len = get_u32(r, r->buf + r->pos + 4);
+	if (unlikely(scap_available(r) < SCAP_BLOCK_HEAD) && !scap_fill(r, SCAP_BLOCK_HEAD))
+		return scap_available(r) ? scap_stopped(r, scap_offset(r)) : at_end(r);
+	t = block_type(r, scap_u32(r, r->buf + r->pos));
+	len = scap_u32(r, r->buf + r->pos + 4);
 	if (unlikely(!r->seen_section && t->kind != BLOCK_SECTION))
-		return fail(r, DIAG_TRACE_ERR_FORMAT, offset(r), "not a .scap capture");
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, scap_offset(r), "not a .scap capture");
 	if (t->kind == BLOCK_SECTION)
 		return read_section(r, snap);
 	if (unlikely(len < SCAP_BLOCK_HEAD + SCAP_BLOCK_TAIL))
-		return fail(r, DIAG_TRACE_ERR_FORMAT, offset(r), "impossible length of a block");
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, scap_offset(r), "impossible length of a block");
 	if (t->kind >= BLOCK_EVENT)
 		return unlikely(r->lists_open) ? lists_done(r, snap) : read_event(r, t, len, ev);
 	if (t->kind == BLOCK_MACHINE)
@@ -684,21 +484,21 @@ static int next_block(struct scap_reader *r, struct snapshot_item *snap, struct 
 	if (t->kind != BLOCK_UNKNOWN)
 		return read_list_head(r, t, len);
 	r->stats.unknown_blocks++;
-	return skip_block(r, len, NULL);
+	return scap_list_skip(r, len, NULL);
 }
 
 static _noinline_ int next_general(struct scap_reader *r, struct snapshot_item *ret_snap,
 				   struct event *ret_ev)
 {
-	int res = AGAIN;
+	int res = SCAP_AGAIN;
 
 	r->plain_max = 0;
-	while (res == AGAIN) {
+	while (res == SCAP_AGAIN) {
 		if (unlikely(r->failed))
 			return r->failed;
 		if (unlikely(r->ended))
 			return r->lists_open ? lists_done(r, ret_snap) : SCAP_END;
-		res = unlikely(r->list != NULL) ? in_list(r, ret_snap)
+		res = unlikely(r->list != NULL) ? scap_list_next(r, ret_snap)
 						: next_block(r, ret_snap, ret_ev);
 	}
 	look_ahead(r, res);
