@@ -14,7 +14,12 @@
 
 #include <pthread.h>
 
-enum { AGENT_COUNTERS_MAX = 256 };
+enum { AGENT_COUNTERS_MAX = 256, AGENT_OUTPUT_COUNTERS_MAX = 32 };
+
+struct agent_counter {
+	const char *name;	/* static */
+	uint64_t value;
+};
 
 /* The rules in force; shared by snapshots, replaced at every swap. */
 struct agent_rule {
@@ -80,6 +85,8 @@ struct agent_stats {
 
 	struct agent_output outputs[OUTPUTS_MAX];
 	uint32_t noutputs;
+	struct agent_counter output_counters[AGENT_OUTPUT_COUNTERS_MAX];	/* their own, of all */
+	uint32_t noutput_counters;
 	struct agent_reloads reloads;
 	bool metadata_asked;		/* container metadata are looked up */
 	struct cri_stats metadata;

@@ -5,6 +5,7 @@
  * reason, alerts, outputs, state tables, resources, hits of limits, hardening. The members are those
  * that the functions below write.
  */
+#include "agent/agent_limits.h"
 #include "agent/clock.h"
 #include "agent/control_priv.h"
 #include "agent/harden.h"
@@ -202,16 +203,14 @@ static void add_resources(struct json *j, const struct agent_stats *s)
 
 static void add_limit(void *ctx, const char *counter, uint64_t hits)
 {
-	number(ctx, counter, hits);
+	if (hits)
+		number(ctx, counter, hits);
 }
 
 static void add_limits(struct json *j, const struct agent_stats *s)
 {
 	object(j, "limits");
-	for (unsigned i = 0; i < LIMIT_COUNT; i++)
-		if (s->limit_hits[i])
-			number(j, limit_infos[i].counter, s->limit_hits[i]);
-	control_limits_each(add_limit, j);
+	agent_limits_each(s, add_limit, j);
 	json_obj_end(j);
 }
 

@@ -19,10 +19,6 @@ void control_limit_hit(enum control_limit_id id, uint64_t n)
 
 void control_limits_each(void (*fn)(void *ctx, const char *counter, uint64_t hits), void *ctx)
 {
-	for (unsigned i = 0; i < CONTROL_LIMIT_COUNT; i++) {
-		uint64_t n = atomic_load_explicit(&hits[i], memory_order_relaxed);
-
-		if (n)
-			fn(ctx, counters[i], n);
-	}
+	for (unsigned i = 0; i < CONTROL_LIMIT_COUNT; i++)
+		fn(ctx, counters[i], atomic_load_explicit(&hits[i], memory_order_relaxed));
 }

@@ -22,7 +22,7 @@ enum control_limit_value {
 };
 
 void control_limit_hit(enum control_limit_id id, uint64_t n);
-/* By the name of the counter, which several bounds may share; those that were hit. */
+/* By the name of the counter, which several bounds may share. */
 void control_limits_each(void (*fn)(void *ctx, const char *counter, uint64_t hits), void *ctx);
 
 #endif

@@ -3,6 +3,7 @@
  * Start, heartbeat and stop records.
  */
 #include "agent/heartbeat.h"
+#include "agent/agent_limits.h"
 #include "agent/clock.h"
 #include "agent/losses.h"
 
@@ -80,6 +81,12 @@ static void add_exceptions(struct internal_builder *b, const struct agent_stats 
 	}
 }
 
+static void add_limit(void *ctx, const char *counter, uint64_t hits)
+{
+	if (hits)
+		internal_alert_number_of(ctx, "limit", counter, hits);
+}
+
 static void add_losses(struct internal_builder *b, const struct agent_stats *now)
 {
 	internal_alert_number(b, "events.produced", now->source.produced);
@@ -90,10 +97,7 @@ static void add_losses(struct internal_builder *b, const struct agent_stats *now
 	internal_alert_number(b, "events.refused", now->source.corrupt);
 	internal_alert_number(b, "events.last_time", now->last_event_ts);
 	losses_fields(b, now);
-	for (unsigned i = 0; i < LIMIT_COUNT; i++)
-		if (now->limit_hits[i])
-			internal_alert_number_of(b, "limit", limit_infos[i].counter,
-						 now->limit_hits[i]);
+	agent_limits_each(now, add_limit, b);
 }
 
 static void add_outputs(struct internal_builder *b, const struct agent_stats *now)
@@ -124,10 +128,6 @@ static void add_metadata(struct internal_builder *b, const struct agent_stats *n
 	internal_alert_number(b, "metadata.unknown", now->metadata.not_found);
 	internal_alert_number(b, "metadata.waits", now->engine.waits);
 	internal_alert_number(b, "metadata.waits_in_vain", now->metadata_given_up);
-	for (int i = 0; i < CRI_LIMIT_COUNT; i++)
-		if (now->metadata.hits[i])
-			internal_alert_number_of(b, "limit", cri_limit_infos[i].counter,
-						 now->metadata.hits[i]);
 }
 
 static void add_resources(struct internal_builder *b, const struct agent_stats *now)

@@ -28,6 +28,30 @@ static void collect_source(struct live *l)
 	l->source->ops->counters(l->source, take_counter, &l->stats);
 }
 
+static void take_output_counter(void *ctx, const char *name, uint64_t value)
+{
+	struct agent_stats *s = ctx;
+
+	if (s->noutput_counters < AGENT_OUTPUT_COUNTERS_MAX)
+		s->output_counters[s->noutput_counters++] = (struct agent_counter){ name, value };
+}
+
+static void collect_outputs(struct live *l)
+{
+	struct agent_stats *s = &l->stats;
+
+	s->noutputs = l->outputs.n;
+	s->noutput_counters = 0;
+	for (uint32_t i = 0; i < l->outputs.n; i++) {
+		struct output *o = l->outputs.v[i];
+
+		s->outputs[i].name = o->ops->name;
+		o->ops->stats(o, &s->outputs[i].stats);
+		if (o->ops->counters)
+			o->ops->counters(o, take_output_counter, s);
+	}
+}
+
 static void collect_hits(struct live *l)
 {
 	const struct agent_rules *rules = l->stats.rules;
@@ -58,11 +82,7 @@ static void collect(struct live *l)
 	s->engine = *engine;
 	s->state = *state_stats(tiercel_state(l->engine));
 	memcpy(s->limit_hits, l->limits.hits, sizeof(s->limit_hits));
-	s->noutputs = l->outputs.n;
-	for (uint32_t i = 0; i < l->outputs.n; i++) {
-		s->outputs[i].name = l->outputs.v[i]->ops->name;
-		l->outputs.v[i]->ops->stats(l->outputs.v[i], &s->outputs[i].stats);
-	}
+	collect_outputs(l);
 	collect_hits(l);
 	s->internal_alerts = l->internal.sent;
 	s->metadata_asked = l->metadata.cri;
@@ -174,17 +194,12 @@ static void print_outputs(const struct agent_stats *s)
 	}
 }
 
-static void print_output_counter(void *ctx, const char *name, uint64_t value)
+static void print_output_counters(const struct agent_stats *s)
 {
-	if (value)
-		fprintf(stderr, "  %8" PRIu64 "  %s\n", value, name);
-}
-
-static void print_output_counters(const struct outputs *o)
-{
-	for (uint32_t i = 0; i < o->n; i++)
-		if (o->v[i]->ops->counters)
-			o->v[i]->ops->counters(o->v[i], print_output_counter, NULL);
+	for (uint32_t i = 0; i < s->noutput_counters; i++)
+		if (s->output_counters[i].value)
+			fprintf(stderr, "  %8" PRIu64 "  %s\n", s->output_counters[i].value,
+				s->output_counters[i].name);
 }
 
 static void print_metadata(const struct agent_stats *s)
@@ -219,7 +234,7 @@ void live_health_summary(struct live *l)
 			recorder_skipped(l->recorder));
 	summary_alerts(l->engine);
 	print_outputs(&l->stats);
-	print_output_counters(&l->outputs);
+	print_output_counters(&l->stats);
 	print_metadata(&l->stats);
 	if (cli_unsaid())
 		fprintf(stderr, "messages: %" PRIu64 " were not printed, nobody read them\n", cli_unsaid());

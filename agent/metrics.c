@@ -3,8 +3,8 @@
  * Rendering of metrics.def. Called by the web server for each scrape.
  */
 #include "agent/metrics.h"
+#include "agent/agent_limits.h"
 #include "agent/clock.h"
-#include "agent/oci_limits.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -197,13 +197,23 @@ OUTPUT_SERIES(failures)
 OUTPUT_SERIES(queued)
 OUTPUT_SERIES(failing)
 
+struct limit_samples {
+	struct buf *out;
+	const char *name;
+};
+
+static void limit_sample(void *ctx, const char *counter, uint64_t hits)
+{
+	const struct limit_samples *l = ctx;
+
+	single(l->out, l->name, "limit", str_from(counter), hits);
+}
+
 static void limit_hits(const struct metrics_sample *m, const char *name)
 {
-	for (unsigned i = 0; i < LIMIT_COUNT; i++)
-		single(m->out, name, "limit", str_from(limit_infos[i].counter), m->s->limit_hits[i]);
-	for (unsigned i = 0; i < OCI_LIMIT_COUNT; i++)
-		single(m->out, name, "limit", str_from(oci_limit_counters[i]),
-		       atomic_load_explicit(&oci_limit_hits[i], memory_order_relaxed));
+	struct limit_samples l = { m->out, name };
+
+	agent_limits_each(m->s, limit_sample, &l);
 }
 
 static void health_checks(const struct metrics_sample *m, const char *name)

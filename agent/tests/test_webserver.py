@@ -61,7 +61,7 @@ def get(port, path, method="GET", tls=None):
 
 
 def parse(text):
-    """Samples by name and labels; raises on a line that is not in the format, or a second TYPE."""
+    """Samples by name and labels; raises on a line that is not in the format, a second TYPE or sample."""
     samples, types = {}, set()
     for line in text.splitlines():
         if line.startswith("# TYPE "):
@@ -73,7 +73,10 @@ def parse(text):
             found = SAMPLE.match(line)
             if not found or found.group(1) not in types:
                 raise ValueError(line)
-            samples[found.group(1) + (found.group(2) or "")] = float(found.group(3))
+            key = found.group(1) + (found.group(2) or "")
+            if key in samples:
+                raise ValueError("second sample: " + line)
+            samples[key] = float(found.group(3))
     return samples
 
 
@@ -134,6 +137,10 @@ def test_pages(work, rules, results):
     check(results, "nothing is lost, memory is known",
           now["falcosecurity_scap_n_drops_total"] == 0 and now["falcosecurity_falco_memory_rss_bytes"] > 1e6 and
           now["falcosecurity_falco_memory_pss_bytes"] > 0, now)
+    limits = [k for k in now if k.startswith("tiercel_limit_hits_total")]
+    check(results, "bounds of every module are there from zero", all(
+        any('"%s"' % name in k for k in limits) for name in
+        ("state_thread_table_full", "cri_questions_refused", "oci_requests_late", "control_tail_alerts_lost")), limits)
     table = subprocess.run([os.path.join(BUILD, "tiercel"), "metrics"], capture_output=True, text=True).stdout
     types = set(re.findall(r"^# TYPE (\S+)", get(web.port, "/metrics")[2], re.M))
     check(results, "tiercel metrics lists what is served",
