@@ -9,20 +9,18 @@
 #include <limits.h>
 #include <linux/io_uring.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "agent/snapshot_iter.h"
 #include "agent/source_counters.h"
 #include "agent/source_reader.h"
+#include "agent/source_ring_kernel.h"
 #include "agent/source_syscalls.h"
 #include "bpf/sensor.skel.h"
 
 #define DATA_RING_DEFAULT (4U << 20)
 #define LIFE_RING_DEFAULT (1U << 20)
 #define SNAPLEN_DEFAULT 80
-#define LOAD_TRIES 16		/* programs that may be left out before we give up */
-#define FAILED_MAX LOAD_TRIES
 #define LATER_MAX 8		/* the last one loads all that is left */
 
 /* Attached while somebody wants what they report; those of the process life cycle always. */
@@ -51,78 +49,6 @@ struct source_ring {
 	uint32_t cpus;
 	char *host_root;
 };
-
-/* What libbpf said; it reports through one callback without context. */
-static struct {
-	char last[512];
-	char failed[FAILED_MAX][64];	/* programs to leave out at the next try */
-	uint32_t nfailed;
-} load_log;
-
-static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	/* The second: a tracepoint that the kernel was built without. */
-	static const char *const marks[] = { "': failed to load",
-					     "': failed to find kernel BTF type" };
-	char line[512], *name, *end = NULL;
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(marks) && !end; i++)
-		end = strstr(line, marks[i]);
-	name = strstr(line, "prog '");
-	if (end && name && load_log.nfailed < FAILED_MAX) {
-		*end = '\0';
-		snprintf(load_log.failed[load_log.nfailed++], sizeof(load_log.failed[0]), "%s",
-			 name + strlen("prog '"));
-		*end = '\'';
-	}
-	snprintf(load_log.last, sizeof(load_log.last), "%s", line);
-	return 0;
-}
-
-static const char *kernel_release(struct utsname *u)
-{
-	return uname(u) ? "unknown" : u->release;
-}
-
-/* The usual reasons why nothing can work, with what to do about them. */
-static int check_machine(struct buf *error)
-{
-	struct utsname u;
-	int fd;
-
-	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
-		buf_printf(error,
-			   "kernel %s has no type information (/sys/kernel/btf/vmlinux): use a "
-			   "kernel built with CONFIG_DEBUG_INFO_BTF, 5.10 or newer",
-			   kernel_release(&u));
-		return -ENOTSUP;
-	}
-	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "probe", 0, 0, sysconf(_SC_PAGESIZE), NULL);
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	if (fd == -EPERM || errno == EPERM) {
-		buf_printf(error, "not allowed to load eBPF programs: run as root, or with the "
-				  "capabilities BPF, PERFMON and SYS_RESOURCE");
-		return -EPERM;
-	}
-	buf_printf(error, "kernel %s has no BPF ring buffer: 5.10 or newer is needed",
-		   kernel_release(&u));
-	return -ENOTSUP;
-}
-
-static bool has_failed(const char *name)
-{
-	for (uint32_t i = 0; i < load_log.nfailed; i++)
-		if (!strcmp(load_log.failed[i], name))
-			return true;
-	return false;
-}
 
 /* Event type of a program sys_<event>; EVENT_TYPE_COUNT for the others. */
 static unsigned program_event(const struct bpf_program *p)
@@ -159,9 +85,9 @@ static void choose_programs(struct source_ring *s, struct sensor *skel, const st
 
 		if (event < EVENT_TYPE_COUNT)
 			want = evtset_has(wanted, event) && !s->programs[event] &&
-			       !has_failed(bpf_program__name(p));
+			       !source_ring_refused(bpf_program__name(p));
 		else if (!strcmp(bpf_program__name(p), URING_PROGRAM))
-			want = wants_uring(wanted) && !s->uring && !has_failed(URING_PROGRAM);
+			want = wants_uring(wanted) && !s->uring && !source_ring_refused(URING_PROGRAM);
 		bpf_program__set_autoload(p, want);
 	}
 }
@@ -205,12 +131,12 @@ static int load_programs(struct source_ring *s, const struct evtset *wanted, str
 	struct sensor *skel = NULL;
 	int r = 0;
 
-	for (int i = 0; i < LOAD_TRIES && !skel; i++) {
-		uint32_t before = load_log.nfailed;
+	for (int i = 0; i < SOURCE_RING_REFUSED_MAX && !skel; i++) {
+		uint32_t before = source_ring_refusals();
 
 		skel = try_load(s, wanted, &r);
-		if (!skel && (load_log.nfailed == before ||
-			      !is_optional(load_log.failed[before])))
+		if (!skel && (source_ring_refusals() == before ||
+			      !is_optional(source_ring_refusal(before))))
 			break;
 	}
 	if (!skel)
@@ -243,16 +169,15 @@ static int load(struct source_ring *s, const struct evtset *wanted, struct buf *
 {
 	int r;
 
-	memset(&load_log, 0, sizeof(load_log));
-	libbpf_set_print(on_libbpf_message);
+	source_ring_listen();
 	r = load_programs(s, wanted, &s->skel);
 	forget_object();
 	if (r == -EPERM)
 		buf_printf(error, "not allowed to load eBPF programs: run as root (%s)",
-			   load_log.last);
+			   source_ring_said());
 	else if (r)
 		buf_printf(error, "kernel refuses the sensor: %s (%s)", strerror(-r),
-			   load_log.last);
+			   source_ring_said());
 	return r;
 }
 
@@ -341,7 +266,7 @@ static int fill_programs(struct source_ring *s)
 static int load_missing(struct source_ring *s, const struct evtset *needed)
 {
 	struct evtset all;
-	bool missing = wants_uring(needed) && !s->uring && !has_failed(URING_PROGRAM);
+	bool missing = wants_uring(needed) && !s->uring && !source_ring_refused(URING_PROGRAM);
 	int r;
 
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {
@@ -350,7 +275,7 @@ static int load_missing(struct source_ring *s, const struct evtset *needed)
 
 		snprintf(name, sizeof(name), "sys_%s", event_infos[event].id);
 		missing = missing || (evtset_has(needed, event) && !s->programs[event] &&
-				      !has_failed(name));
+				      !source_ring_refused(name));
 	}
 	if (!missing || s->nlater == LATER_MAX)
 		return 0;
@@ -479,7 +404,7 @@ static int prepare_snapshot(struct source_ring *s, struct buf *error)
 		r = snapshot_iter_new(bpf_map__fd(s->skel->maps.site_counters), &s->iter);
 	if (!r || s->snapshot == SOURCE_SNAPSHOT_AUTO)
 		return 0;
-	buf_printf(error, "no iterators on this kernel: %s (%s)", strerror(-r), load_log.last);
+	buf_printf(error, "no iterators on this kernel: %s (%s)", strerror(-r), source_ring_said());
 	return r;
 }
 
@@ -561,7 +486,7 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 		struct source_part part = { .name = hook_names[i], .is_hook = true,
 					    .active = s->links[i] != NULL };
 
-		part.refused = i == HOOK_URING && has_failed(URING_PROGRAM);
+		part.refused = i == HOOK_URING && source_ring_refused(URING_PROGRAM);
 		if (!part.active)
 			part.why = part.refused ? "this kernel's tracepoint does not tell the request"
 						: "not asked for";
@@ -574,7 +499,7 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 
 		snprintf(name, sizeof(name), "sys_%s", event_infos[event].id);
 		part.active = s->programs[event] != NULL;
-		part.refused = !part.active && has_failed(name);
+		part.refused = !part.active && source_ring_refused(name);
 		if (!part.active)
 			part.why = part.refused ? "refused by the verifier" : "not asked for";
 		if (!seen[event])
@@ -612,7 +537,7 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 {
 	struct evtset first, start;
 	struct source_ring *s;
-	int r = check_machine(ret_error);
+	int r = source_ring_check_machine(ret_error);
 
 	if (r)
 		return r;

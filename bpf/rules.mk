@@ -39,12 +39,9 @@ $(BUILD)/bpf/syscall_nr.h: engine/event/sc.def
 
 $(BUILD)/agent/source_syscalls.o $(BUILD)/agent/source_syscalls32.o: $(BUILD)/bpf/syscall_nr.h
 
-$(BUILD)/agent/tests/live_events: $(BUILD)/agent/tests/live_events.o $(BUILD)/agent/source_ring.o \
-		$(BUILD)/agent/source_reader.o $(BUILD)/agent/source_counters.o $(BUILD)/agent/source_syscalls.o \
-		$(BUILD)/agent/source_syscalls32.o \
-		$(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/snapshot_*.c)) $(BUILD)/libtiercel.a
+$(BUILD)/agent/tests/live_events: $(BUILD)/agent/tests/live_events.o $(BUILD)/agent/libagent.a $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -ljansson $(ENGINE_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(ENGINE_LIBS)
 
 -include $(BUILD)/agent/tests/live_events.d
 
