@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A rule set for tests of the loader: loaded from one text, with everything it said about it.
+ */
+#ifndef TIERCEL_LOADER_BED_H
+#define TIERCEL_LOADER_BED_H
+
+#include "engine/out/format.h"
+#include "engine/rule/ruleset.h"
+#include "engine/tests/golden.h"
+
+struct bed {
+	struct ruleset_opts opts;
+	struct limits limits;
+	struct diags diags;
+	struct ruleset *rs;
+	int result;
+};
+
+static inline int judge_output(void *ctx, struct str text, const struct field_scope *scope,
+			const char **ret_msg, struct pos *ret_pos)
+{
+	struct format f;
+
+	return format_compile(text, scope, &f, ret_msg, ret_pos);
+}
+
+static inline void bed_init(struct bed *b)
+{
+	*b = (struct bed){ .opts = { .min_priority = PRIO_DEBUG, .check_output = judge_output } };
+	limits_init(&b->limits);
+	diags_init(&b->diags);
+}
+
+static inline void bed_load(struct bed *b, const char *text)
+{
+	b->rs = ruleset_new(&b->opts, &b->limits, &b->diags);
+	ck_assert_ptr_nonnull(b->rs);
+	ruleset_add(b->rs, "rules.yaml", str_from(text));
+	b->result = ruleset_finish(b->rs);
+}
+
+static inline void bed_done(struct bed *b)
+{
+	ruleset_free(b->rs);
+	diags_done(&b->diags);
+}
+
+static inline void bed_text(const struct bed *b, struct buf *out)
+{
+	for (uint32_t i = 0; i < b->diags.count; i++)
+		diag_render(&b->diags.items[i], out);
+}
+
+#define RULE(name, condition)                                                                   \
+	"- rule: " name "\n  desc: d\n  condition: " condition "\n  output: o\n  priority: INFO\n"
+
+/* A rule with exceptions. */
+#define EXC(rest) RULE("r", "evt.type=open") "  exceptions:\n    - name: e\n      " rest "\n"
+
+#endif
