@@ -8,26 +8,7 @@ cd "$(dirname "$0")"
 out=$build/deploy
 rm -rf "$out"
 mkdir -p "$out"
-n=0 failed=0
-
-# ok NAME COMMAND...: the command succeeds; what it prints is shown when not
-ok() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$out/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$out/log" | tail -n 20
-		failed=1
-	fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # SKIP $2"
-}
+. ../tests/tap.sh
 
 make_deb() {
 	deb=$(./deb.sh "$build/tiercel" "$out") && dpkg-deb -x "$deb" "$out/deb"
@@ -69,61 +50,60 @@ image_runs() {
 		chroot "$out/root" /usr/bin/tiercel check --bundle /usr/share/tiercel/rules
 }
 
-ok "Debian package is built" make_deb
-ok "lintian has no error" deb_is_clean
-ok "the packaged program takes its configuration and rules" packaged_program_works
-ok "manual pages have no error" mandoc -T lint -W error "$build"/man/*.[0-9]
-ok "image is built" make_image
-ok "image is built the same again" image_is_reproducible
+check "Debian package is built" make_deb
+check "lintian has no error" deb_is_clean
+check "the packaged program takes its configuration and rules" packaged_program_works
+check "manual pages have no error" mandoc -T lint -W error "$build"/man/*.[0-9]
+check "image is built" make_image
+check "image is built the same again" image_is_reproducible
 if [ "$(id -u)" = 0 ]; then
-	ok "the program runs in the image" image_runs
+	check "the program runs in the image" image_runs
 else
 	skip "the program runs in the image" "needs root for chroot"
 fi
-ok "systemd unit has no option that is unknown" ./unit.sh tiercel.service
+check "systemd unit has no option that is unknown" ./unit.sh tiercel.service
 
 ./manifests.py helm helm/tiercel >"$out/helm.yaml"
-ok "chart renders with every value set" ./manifests.py helm helm/tiercel 'rules={"a.yaml": "- list: a\n  items: []"}' \
+check "chart renders with every value set" ./manifests.py helm helm/tiercel 'rules={"a.yaml": "- list: a\n  items: []"}' \
 	'podAnnotations={"a": "b"}' 'imagePullSecrets=[{"name": "x"}]' 'extraEnv=[{"name": "A", "value": "b"}]'
-cp "$out/log" "$out/helm-full.yaml"
-if kustomize=$(../../kernel-tests/apttool.sh kustomize "$build/kustomize" 2>"$out/log"); then
+cp "$tmp/log" "$out/helm-full.yaml"
+if kustomize=$(../../kernel-tests/apttool.sh kustomize "$build/kustomize" 2>"$tmp/log"); then
 	"$kustomize" build kubernetes/base >"$out/base.yaml"
-	ok "overlay for GKE renders" "$kustomize" build kubernetes/gke
-	cp "$out/log" "$out/gke.yaml"
-	ok "chart and kustomize base are the same objects" ./manifests.py same "$out/helm.yaml" "$out/base.yaml"
+	check "overlay for GKE renders" "$kustomize" build kubernetes/gke
+	cp "$tmp/log" "$out/gke.yaml"
+	check "chart and kustomize base are the same objects" ./manifests.py same "$out/helm.yaml" "$out/base.yaml"
 	mkdir -p "$out/crio"
 	printf 'resources: [../../../%s]\ncomponents: [../../../%s]\n' \
 		"$(realpath --relative-to="$out/../.." kubernetes/base)" \
 		"$(realpath --relative-to="$out/../.." kubernetes/crio)" >"$out/crio/kustomization.yaml"
-	ok "component for CRI-O renders" "$kustomize" build "$out/crio"
-	cp "$out/log" "$out/crio.yaml"
+	check "component for CRI-O renders" "$kustomize" build "$out/crio"
+	cp "$tmp/log" "$out/crio.yaml"
 else
-	skip "kustomize" "cannot be had: $(tail -n 1 "$out/log")"
+	skip "kustomize" "cannot be had: $(tail -n 1 "$tmp/log")"
 	touch "$out"/{base,gke,crio}.yaml
 fi
-if (cd "$out" && npm install --silent --no-audit --no-fund typescript@5 kubernetes-types@1.30) >"$out/log" 2>&1; then
+if (cd "$out" && npm install --silent --no-audit --no-fund typescript@5 kubernetes-types@1.30) >"$tmp/log" 2>&1; then
 	./manifests.py typescript "$out"/{helm,helm-full,base,gke,crio}.yaml >"$out/manifests.ts"
-	ok "manifests fit the types of the Kubernetes API" \
+	check "manifests fit the types of the Kubernetes API" \
 		"$out/node_modules/.bin/tsc" --noEmit --strict --moduleResolution node --target es2020 "$out/manifests.ts"
 	sed 's/"maxUnavailable"/"maxUnavailible"/' "$out/manifests.ts" >"$out/wrong.ts"
-	ok "the check finds a misspelt key" bash -c "! '$out/node_modules/.bin/tsc' --noEmit --strict \
+	check "the check finds a misspelt key" bash -c "! '$out/node_modules/.bin/tsc' --noEmit --strict \
 		--moduleResolution node --target es2020 '$out/wrong.ts'"
 else
-	skip "manifests fit the types of the Kubernetes API" "npm: $(tail -n 1 "$out/log")"
+	skip "manifests fit the types of the Kubernetes API" "npm: $(tail -n 1 "$tmp/log")"
 fi
 
 "$build/tiercel" metrics >"$out/metrics"
 grep -v '^tiercel_health' "$out/metrics" >"$out/fewer-metrics"
-ok "alert rules and dashboard name metrics that there are" ./monitoring/check.py "$out/metrics"
-ok "the check finds a metric that is not there" bash -c "! ./monitoring/check.py '$out/fewer-metrics'"
+check "alert rules and dashboard name metrics that there are" ./monitoring/check.py "$out/metrics"
+check "the check finds a metric that is not there" bash -c "! ./monitoring/check.py '$out/fewer-metrics'"
 if (cd "$out" && npm install --silent --no-audit --no-fund @prometheus-io/lezer-promql@0.53 @lezer/common@1 @lezer/lr@1 \
-	@lezer/highlight@1) >"$out/log" 2>&1; then
+	@lezer/highlight@1) >"$tmp/log" 2>&1; then
 	cp monitoring/promql.cjs "$out"
 	./monitoring/check.py --expressions >"$out/expressions"
-	ok "their expressions are PromQL" bash -c "cd '$out' && node promql.cjs <expressions"
-	ok "the check finds an expression that is not" bash -c "cd '$out' && ! echo '\"sum(x\"' | node promql.cjs"
+	check "their expressions are PromQL" bash -c "cd '$out' && node promql.cjs <expressions"
+	check "the check finds an expression that is not" bash -c "cd '$out' && ! echo '\"sum(x\"' | node promql.cjs"
 else
-	skip "their expressions are PromQL" "npm: $(tail -n 1 "$out/log")"
+	skip "their expressions are PromQL" "npm: $(tail -n 1 "$tmp/log")"
 fi
-echo "1..$n"
-exit $failed
+tap_end

@@ -3,24 +3,8 @@
 # tiercel bench and explain, and traces inflated on a second thread: figures are complete and agree
 # with a replay, damaged gzip gives the same diagnostics by file and by pipe. Prints TAP.
 set -u
-tiercel=${BUILD:-build}/tiercel
+. "$(dirname "$0")/tap.sh"
 gen=${BUILD:-build}/bench/gen_trace
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-n=0
-
-# check NAME COMMAND...: the command succeeds
-check() {
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$tmp/log" 2>&1 </dev/null; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$tmp/log" "$tmp/err" 2>/dev/null | head -n 20
-	fi
-}
 
 # gives STATUS PATTERN COMMAND...: exit status, and a line on stdout or stderr
 gives() {
@@ -137,4 +121,4 @@ check "bench: rules and checks by cost" gives 0 'samples  fd.name in' \
 	"$tiercel" bench -n 1 -r "$tmp/e.yaml" --trace "$tmp/t.scap"
 check "explain: no rules" gives 2 'no rules' "$tiercel" explain --plan shadow
 check "explain: bad rules" gives 1 'do not load' "$tiercel" explain -r "$tmp/bad.yaml"
-echo "1..$n"
+tap_end

@@ -2,24 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # tiercel doctor: the report of a machine where the sensor runs, and of a user who may not. TAP.
 set -u
-tiercel=${BUILD:-build}/tiercel
-n=0 failed=0
-
-check() {	# NAME COMMAND...: passes if the command succeeds
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$out.msg" 2>&1; then
-		echo "ok $n - $name"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$out.msg" "$out"
-	fi
-}
-
-out=$(mktemp)
-trap 'rm -f "$out" "$out.msg"' EXIT
+. "$(dirname "$0")/tap.sh"
+out=$tmp/report
 
 if [ "$(id -u)" -eq 0 ] && [ -r /sys/kernel/btf/vmlinux ]; then
 	"$tiercel" doctor >"$out" 2>&1
@@ -44,10 +28,8 @@ assert 'openat' not in sensor['system_calls']['name_only']"
 	check "and the reason" grep -q 'CANNOT RUN: not allowed.*root' "$out"
 	rm -f "$exe"
 else
-	n=1
-	echo "ok 1 - doctor # SKIP needs root and BTF"
+	skip doctor "needs root and BTF"
 fi
 "$tiercel" doctor extra >"$out" 2>&1
 check "operands are refused" test $? -eq 2
-echo "1..$n"
-[ "$failed" -eq 0 ]
+tap_end
