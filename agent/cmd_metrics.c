@@ -18,7 +18,7 @@ const struct command cmd_metrics = {
 	.name = "metrics",
 	.operands = "",
 	.summary = "List the metrics that the sensor serves.",
-	.description = "Columns: name, kind, unit, meaning; separated by tabs.",
+	.description = "Columns: name, kind, unit, name in heartbeats, meaning; separated by tabs.",
 	.options = options,
 	.run = metrics_run,
 };
@@ -38,12 +38,12 @@ static int metrics_run(const struct command *cmd, int argc, char **argv)
 	if (cli.noperands)
 		return cli_usage(cmd, "unexpected operand '%s'", cli.operands[0]);
 	if (markdown)
-		printf("| metric | kind | unit | meaning |\n|---|---|---|---|\n");
+		printf("| metric | kind | unit | in heartbeats | meaning |\n|---|---|---|---|---|\n");
 	for (uint32_t i = 0; i < metric_infos_count; i++) {
 		const struct metric_info *m = &metric_infos[i];
 
-		printf(markdown ? "| %s | %s | %s | %s |\n" : "%s\t%s\t%s\t%s\n", m->name, m->kind,
-		       m->unit, m->help);
+		printf(markdown ? "| %s | %s | %s | %s | %s |\n" : "%s\t%s\t%s\t%s\t%s\n", m->name,
+		       m->kind, m->unit, m->key, m->help);
 	}
 	return EXIT_OK;
 }

@@ -6,6 +6,7 @@
 #include "agent/agent_limits.h"
 #include "agent/clock.h"
 #include "agent/losses.h"
+#include "agent/metrics.h"
 
 #include <inttypes.h>
 #include <sys/utsname.h>
@@ -54,15 +55,14 @@ void heartbeat_identity(const struct heartbeat *h, struct internal_builder *b)
 	internal_alert_text(b, "tiercel.version", "%s", TIERCEL_VERSION);
 }
 
-static void add_rules(struct internal_builder *b, const struct agent_stats *now)
+static void add_number(void *ctx, const char *key, uint64_t value)
 {
-	internal_alert_text(b, "rules.digest", "%s", now->rules_digest);
-	internal_alert_number(b, "rules.loaded", now->rules_loaded);
-	internal_alert_number(b, "rules.active", now->rules_active);
-	internal_alert_number(b, "rules.last_good", now->rules_last_good);
-	internal_alert_number(b, "rules.reloads", now->reloads.done);
-	internal_alert_number(b, "rules.reloads_failed", now->reloads.failed);
-	internal_alert_number(b, "rules.loaded_at", now->reloads.last_ns);
+	internal_alert_number(ctx, key, value);
+}
+
+static void add_real(void *ctx, const char *key, double value)
+{
+	internal_alert_real(ctx, key, value);
 }
 
 /* "exception.RULE.NAME.hits" and ".last_hit" for those of exception files. */
@@ -89,13 +89,6 @@ static void add_limit(void *ctx, const char *counter, uint64_t hits)
 
 static void add_losses(struct internal_builder *b, const struct agent_stats *now)
 {
-	internal_alert_number(b, "events.produced", now->source.produced);
-	internal_alert_number(b, "events.evaluated", now->engine.visible);
-	internal_alert_number(b, "events.lost", now->source.lost);
-	internal_alert_number(b, "events.lost_life", now->source.lost_life);
-	internal_alert_number(b, "events.truncated", now->source.truncated);
-	internal_alert_number(b, "events.refused", now->source.corrupt);
-	internal_alert_number(b, "events.last_time", now->last_event_ts);
 	losses_fields(b, now);
 	agent_limits_each(now, add_limit, b);
 }
@@ -117,35 +110,6 @@ static void add_outputs(struct internal_builder *b, const struct agent_stats *no
 	}
 }
 
-static void add_metadata(struct internal_builder *b, const struct agent_stats *now)
-{
-	if (!now->metadata_asked)
-		return;
-	internal_alert_text(b, "metadata.runtime", "%s", now->metadata.runtime);
-	internal_alert_number(b, "metadata.connected", now->metadata.connected);
-	internal_alert_number(b, "metadata.asked", now->metadata.asked);
-	internal_alert_number(b, "metadata.found", now->metadata.answered);
-	internal_alert_number(b, "metadata.unknown", now->metadata.not_found);
-	internal_alert_number(b, "metadata.waits", now->engine.waits);
-	internal_alert_number(b, "metadata.waits_in_vain", now->metadata_given_up);
-}
-
-static void add_resources(struct internal_builder *b, const struct agent_stats *now)
-{
-	struct agent_usage usage;
-
-	agent_usage_get(&usage);
-	internal_alert_number(b, "state.threads", now->state.threads);
-	internal_alert_number(b, "state.fds", now->state.fds);
-	internal_alert_number(b, "state.containers", now->state.containers);
-	internal_alert_number(b, "state.users", now->state.users);
-	internal_alert_number(b, "state.bytes", now->state.bytes);
-	internal_alert_real(b, "process.cpu_seconds", usage.cpu_seconds);
-	internal_alert_number(b, "process.rss_bytes", usage.rss_bytes);
-	internal_alert_number(b, "process.uptime_seconds",
-			      (clock_mono_ns() - now->start_mono_ns) / NS_PER_S);
-}
-
 static void begin(struct heartbeat *h, const struct agent_stats *now, const char *rule,
 		  struct internal_builder *b)
 {
@@ -153,14 +117,13 @@ static void begin(struct heartbeat *h, const struct agent_stats *now, const char
 	heartbeat_identity(h, b);
 	internal_alert_number(b, "heartbeat.number", h->number++);
 	internal_alert_number(b, "heartbeat.interval_ms", h->config->heartbeat.interval);
-	internal_alert_number(b, "heartbeat.started_at", now->start_ns);
-	add_rules(b, now);
+	internal_alert_text(b, "rules.digest", "%s", now->rules_digest);
+	if (now->metadata_asked)
+		internal_alert_text(b, "metadata.runtime", "%s", now->metadata.runtime);
+	metrics_beat(now, &(struct metrics_beat){ add_number, add_real, b });
 	add_exceptions(b, now);
 	add_losses(b, now);
 	add_outputs(b, now);
-	add_metadata(b, now);
-	add_resources(b, now);
-	internal_alert_number(b, "alerts", now->engine.alerts);
 }
 
 void heartbeat_start(struct heartbeat *h, const struct agent_stats *now, const char *coverage,
@@ -174,8 +137,6 @@ void heartbeat_start(struct heartbeat *h, const struct agent_stats *now, const c
 	begin(h, now, "tiercel internal: start", &b);
 	if (uname(&u) == 0)
 		internal_alert_text(&b, "kernel.release", "%s", u.release);
-	internal_alert_number(&b, "sensor.syscalls", now->source.syscalls);
-	internal_alert_number(&b, "sensor.ring_bytes", now->source.ring_bytes);
 	internal_alert_text(&b, "sensor.coverage", "%s", coverage);
 	internal_alert_send(to, &b, "tiercel started on %s with %u active rules", h->node,
 			    now->rules_active);

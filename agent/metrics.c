@@ -23,9 +23,9 @@ struct metrics_sample {
 };
 
 const struct metric_info metric_infos[] = {
-#define NUMBER(name, kind, unit, expression, help) { #name, #kind, unit, help },
-#define REAL(name, kind, unit, expression, help) { #name, #kind, unit, help },
-#define SERIES(name, kind, unit, function, help) { #name, #kind, unit, help },
+#define NUMBER(name, kind, unit, key, expression, help) { #name, #kind, unit, key, help },
+#define REAL(name, kind, unit, key, expression, help) { #name, #kind, unit, key, help },
+#define SERIES(name, kind, unit, function, help) { #name, #kind, unit, "", help },
 #include "agent/metrics.def"
 #undef NUMBER
 #undef REAL
@@ -255,16 +255,13 @@ static uint64_t cgroup_memory(void)
 	return path.len ? proc_number(path.p, "") : 0;
 }
 
-static void take_sample(struct metrics_sample *m)
+/* Cheap: heartbeats are made by the live thread. */
+static void take_usage(struct metrics_sample *m)
 {
 	const struct agent_stats *s = m->s;
 	double age;
 
 	m->now_ns = clock_mono_ns();
-	m->boot_ns = proc_number("/proc/stat", "btime ") * NS_PER_S;
-	m->cpus = (uint64_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
-	m->pss_bytes = proc_number("/proc/self/smaps_rollup", "Pss:") << 10;
-	m->cgroup_bytes = cgroup_memory();
 	agent_usage_get(&m->usage);
 	age = (double)(m->now_ns - s->start_mono_ns) / NS_PER_S;
 	m->cpu_ratio = age > 0 ? m->usage.cpu_seconds / age : 0;
@@ -274,7 +271,15 @@ static void take_sample(struct metrics_sample *m)
 				(double)(m->now_ns - s->bundle.last_ok_ns) / NS_PER_S : 0;
 	for (uint32_t i = 0; i < s->noutputs; i++)
 		m->discarded += s->outputs[i].stats.discarded;
-	health_of(s, m->now_ns, &m->health);
+}
+
+static void take_machine(struct metrics_sample *m)
+{
+	m->boot_ns = proc_number("/proc/stat", "btime ") * NS_PER_S;
+	m->cpus = (uint64_t)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+	m->pss_bytes = proc_number("/proc/self/smaps_rollup", "Pss:") << 10;
+	m->cgroup_bytes = cgroup_memory();
+	health_of(m->s, m->now_ns, &m->health);
 }
 
 /* ---- rendering ---------------------------------------------------------------------------- */
@@ -289,16 +294,36 @@ void metrics_render(const struct agent_stats *s, const char *host, struct buf *o
 	struct metrics_sample sample = { .s = s, .out = out, .hostname = host };
 	const struct metrics_sample *m = &sample;
 
-	take_sample(&sample);
-#define NUMBER(name, kind, unit, expression, help)                                                \
+	take_usage(&sample);
+	take_machine(&sample);
+#define NUMBER(name, kind, unit, key, expression, help)                                                \
 	head(out, #name, #kind, help);                                                            \
 	buf_printf(out, #name " %" PRIu64 "\n", (uint64_t)(expression));
-#define REAL(name, kind, unit, expression, help)                                                  \
+#define REAL(name, kind, unit, key, expression, help)                                                  \
 	head(out, #name, #kind, help);                                                            \
 	buf_printf(out, #name " %.6f\n", (double)(expression));
 #define SERIES(name, kind, unit, function, help)                                                  \
 	head(out, #name, #kind, help);                                                            \
 	function(m, #name);
+#include "agent/metrics.def"
+#undef NUMBER
+#undef REAL
+#undef SERIES
+}
+
+void metrics_beat(const struct agent_stats *s, const struct metrics_beat *to)
+{
+	struct metrics_sample sample = { .s = s };
+	const struct metrics_sample *m = &sample;
+
+	take_usage(&sample);
+#define NUMBER(name, kind, unit, key, expression, help)                                           \
+	if (key[0])                                                                               \
+		to->number(to->ctx, key, (uint64_t)(expression));
+#define REAL(name, kind, unit, key, expression, help)                                             \
+	if (key[0])                                                                               \
+		to->real(to->ctx, key, (double)(expression));
+#define SERIES(name, kind, unit, function, help)
 #include "agent/metrics.def"
 #undef NUMBER
 #undef REAL

@@ -117,9 +117,9 @@ def fields():
 def metrics():
     yield ".Bl -tag -width Ds"
     for line in ask("metrics").splitlines():
-        name, kind, unit, text = line.split("\t")
+        name, kind, unit, key, text = line.split("\t")
         yield ".It Ic %s : %s" % (name, quote(kind + (", " + unit if unit else "")))
-        yield escape(text) + "."
+        yield escape(text) + "." + (" In heartbeats: %s." % key if key else "")
     yield ".El"
 
 
