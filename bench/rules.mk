@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # The trace generator of `make bench`.
-$(BUILD)/bench/gen_trace: $(BUILD)/bench/gen_trace.o $(BUILD)/libtiercel.a
+$(BUILD)/bench/gen_trace: $(BUILD)/bench/gen_trace.o $(BUILD)/bench/gen_ops.o $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ENGINE_LIBS)
 
 # agent/tests/test_bench.sh makes its trace with it.
 unit: $(BUILD)/bench/gen_trace
 
--include $(BUILD)/bench/gen_trace.d
+-include $(BUILD)/bench/gen_trace.d $(BUILD)/bench/gen_ops.d
 
 # The loops of `make bench-live`.
 $(BUILD)/bench/live_ops: bench/live_ops.c

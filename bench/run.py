@@ -8,9 +8,11 @@ system), the median and the best of RUNS runs. Rule files of the community are t
 reference data ($TIERCEL_SHARED or ../shared); scenarios that need them are left out without it.
 """
 import argparse
+import gzip
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import tempfile
 import time
 
 COMMUNITY = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
+CAPTURED = "corpus/bench/mixed-300k.scap.gz"
 
 
 def measure(argv):
@@ -35,25 +38,32 @@ def measure(argv):
 
 
 def bench(tiercel, rules, trace, runs):
-    """One scenario without loading the rules, by `tiercel bench`: seconds and KiB as measure()."""
-    done = subprocess.run([tiercel, "bench", "--json", "-n", str(runs), "-r", rules, "--trace", trace],
+    """One scenario without loading the rules, by `tiercel bench`: as measure(), and events."""
+    done = subprocess.run([tiercel, "bench", "--json", "-n", str(runs), "--trace", trace] +
+                          sum((["-r", r] for r in rules), []),
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit("tiercel bench failed:\n" + done.stderr)
     got = json.loads(done.stdout)
     seconds = got["ns_per_event"] * got["events"] / 1e9
-    return seconds, got["peak_rss_kb"], seconds
+    return seconds, got["peak_rss_kb"], seconds, got["events"]
+
+
+def unpacked(source, path):
+    with gzip.open(source) as f, open(path, "wb") as out:
+        shutil.copyfileobj(f, out)
+    return path
 
 
 def report(rows, args):
-    print("%-30s %10s %12s %12s %9s %9s" % ("scenario", "events", "events/CPU-s", "ns/event",
+    print("%-34s %10s %12s %12s %9s %9s" % ("scenario", "events", "events/CPU-s", "ns/event",
                                             "wall ms", "peak MB"))
     for r in rows:
         if r["events"]:
-            print("%-30s %10d %12.0f %12.1f %9.1f %9.1f" % (r["name"], r["events"],
+            print("%-34s %10d %12.0f %12.1f %9.1f %9.1f" % (r["name"], r["events"],
                   r["events_per_cpu_s"], r["ns_per_event"], r["wall_s"] * 1e3, r["peak_mb"]))
         else:
-            print("%-30s %10s %9.2f ms %12s %9.1f %9.1f" % (r["name"], "-", r["cpu_s"] * 1e3, "-",
+            print("%-34s %10s %9.2f ms %12s %9.1f %9.1f" % (r["name"], "-", r["cpu_s"] * 1e3, "-",
                                                             r["wall_s"] * 1e3, r["peak_mb"]))
     if args.json:
         with open(args.json, "w") as f:
@@ -121,6 +131,7 @@ def main():
         short = generate("short.scap", short_events)
         zipped = generate("t.scap.gz", args.events, "-z")
         crowd = generate("crowd.scap", short_events, "-p", "5000")
+        every = generate("all.scap", args.events, "-m", "all")
         many_rules(many, 1000)
         plan = [("system", "own rules", replay(["rules/system"], trace), args.events)]
         if os.path.exists(rules[0]):
@@ -128,9 +139,16 @@ def main():
                      ("R2", "three community files", replay(rules, trace), args.events),
                      ("R2t", "three files, two threads", replay(rules, trace, "--threads", "2"),
                       args.events),
+                     ("R3", "stable rules, every system call", replay(rules[:1], every), args.events),
                      ("R4", "stable rules, gzip", replay(rules[:1], zipped), args.events),
                      ("M1", "stable rules, 5,000 daemons", replay(rules[:1], crowd), short_events),
                      ("C1", "load three community files", [tiercel, "check", "--no-lint"] + rules, 0)]
+        captured = os.path.join(shared, CAPTURED)
+        if os.path.exists(captured):
+            # Real events; too few of them to have the loading of rules in the figure.
+            real = unpacked(captured, os.path.join(tmp, "captured.scap"))
+            plan += [("K1", "stable rules, captured", (rules[:1], real), None),
+                     ("K2", "three files, captured", (rules, real), None)]
         plan.append(("C2", "load 1,000 generated rules", [tiercel, "check", "--no-lint", many], 0))
         for ident, make, n, what in (("R5a", many_rules, 100, "100 generated rules"),
                                      ("R5b", many_rules, 1600, "1,600 generated rules"),
@@ -138,13 +156,15 @@ def main():
                                      ("R5d", many_tuples, 10000, "10,000 exception tuples")):
             path = os.path.join(tmp, ident + ".yaml")
             make(path, n)
-            plan.append((ident, what, path, short_events))
+            plan.append((ident, what, ([path], short), None))
         only = set(filter(None, args.only.split(",")))
         for ident, name, what, events in plan:
             if only and ident not in only:
                 continue
-            runs = [bench(tiercel, what, short, args.runs)] if isinstance(what, str) else \
+            runs = [bench(tiercel, *what, args.runs)] if isinstance(what, tuple) else \
                 [measure(what) for _ in range(args.runs)]
+            if isinstance(what, tuple):
+                events = runs[0][3]
             cpu = statistics.median(r[0] for r in runs)
             rows.append({"id": ident, "name": ident + " " + name, "events": events, "cpu_s": cpu,
                          "cpu_s_best": min(r[0] for r in runs),

@@ -119,6 +119,15 @@ exceptions() {
 check "bench: exceptions that kept rules from matching are counted" exceptions
 check "bench: rules and checks by cost" gives 0 'samples  fd.name in' \
 	"$tiercel" bench -n 1 -r "$tmp/e.yaml" --trace "$tmp/t.scap"
+every() {
+	"$gen" -m all -n 20000 -o "$tmp/all.scap" &&
+		timeout 60 "$tiercel" replay --print -q -p '%evt.type' "$tmp/all.scap" >"$tmp/types" 2>&1 &&
+		for type in page_fault switch getpid futex epoll_wait mmap newfstatat lseek openat execve; do
+			grep -qx "$type" "$tmp/types" || return 1
+		done
+}
+check "the generator makes every kind of system call" every
+check "the generator refuses a mix it does not know" gives 2 '^usage: gen_trace' "$gen" -m none -o "$tmp/x"
 check "explain: no rules" gives 2 'no rules' "$tiercel" explain --plan shadow
 check "explain: bad rules" gives 1 'do not load' "$tiercel" explain -r "$tmp/bad.yaml"
 tap_end
