@@ -124,11 +124,26 @@ void exception_text(struct gen *g, const struct load_rule *r)
 	}
 }
 
+/* Values are put in as text, as the language has it: a parenthesis in one can reshape the condition. */
+static bool has_shape(const struct ast *all, uint32_t live)
+{
+	if (all->kind != AST_AND || all->nkids <= live)
+		return false;
+	for (uint32_t i = 1; i <= live; i++)
+		if (all->kids[all->nkids - i]->kind != AST_NOT)
+			return false;
+	return true;
+}
+
 void exception_link(struct load_rule *r)
 {
 	const struct ast *all = r->pub->ast;
-	uint32_t at = all->nkids;
+	uint32_t at = all->nkids, live = 0;
 
+	for (uint32_t i = 0; i < r->nexceptions; i++)
+		live += is_live(r->exceptions[i]);
+	if (!has_shape(all, live))
+		return;
 	/* The last operands of the conjunction are the exceptions, each negated. */
 	for (uint32_t i = r->nexceptions; i-- > 0;)
 		if (is_live(r->exceptions[i]))

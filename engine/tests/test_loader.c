@@ -351,6 +351,32 @@ START_TEST(outputs)
 }
 END_TEST
 
+/* Values are put in as text: what closes the parentheses of its exception makes another condition. */
+START_TEST(reshaped_by_exception)
+{
+	static const struct {
+		const char *text;
+		bool linked;
+	} cases[] = {
+		{ EXC("fields: [proc.name]\n      comps: [in]\n      values: [[[a, b]], ['(c)']]"), true },
+		{ EXC("fields: [proc.name]\n      comps: [in]\n      values: [['(a))'], ['(b, c']]"),
+		  false },
+		{ EXC("fields: proc.name\n      comps: in\n      values: ['a)) or (proc.name in (b']"), true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct bed b;
+
+		bed_init(&b);
+		bed_load(&b, cases[i].text);
+		ck_assert_int_eq(b.result, 0);
+		ck_assert_ptr_nonnull(b.rs->rules[0]->ast);
+		ck_assert_int_eq(b.rs->exceptions[0]->ast != NULL, cases[i].linked);
+		bed_done(&b);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("loader");
@@ -367,6 +393,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, patterns);
 	tcase_add_test(c, outputs);
 	tcase_add_test(c, anchored_key);
+	tcase_add_test(c, reshaped_by_exception);
 	suite_add_tcase(s, c);
 	return s;
 }
