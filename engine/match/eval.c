@@ -6,6 +6,7 @@
 #include "engine/base/map.h"
 #include "engine/match/eval.h"
 #include "engine/match/memo.h"
+#include "engine/match/mix.h"
 #include "engine/match/oracle.h"
 
 #define GUARD_PERIOD 65536	/* events after which a guard is tried again */
@@ -174,8 +175,10 @@ static uint32_t new_text(struct matcher *m, struct memo *memo, uint32_t key, str
 	for (uint32_t s = key; s != NO_SLOT; s = m->slots[s].next)
 		check_slot(m, s, m->text_truth, ctx);
 	class = classes_number(&memo->classes, m->text_truth);
-	if (memo->classes.generation != generation)
+	if (memo->classes.generation != generation) {
 		memo_forget(memo);
+		m->mix_stamp++;
+	}
 	return class;
 }
 
@@ -257,6 +260,14 @@ static inline const uint64_t *early_mask(struct matcher *m, const struct rule_li
 	return text ? filter_mask(m, l, t, istr_str(text)) : NULL;
 }
 
+/* Results of all checks of the event's text. */
+static void know_text(const struct matcher *m, struct slot *s, const uint64_t *truth, uint32_t class)
+{
+	s->truth = truth;
+	s->class = class;
+	s->truth_epoch = m->epoch;
+}
+
 static bool text_pass(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
 		      struct event_ctx *ctx)
 {
@@ -268,8 +279,10 @@ static bool text_pass(struct matcher *m, const struct rule_list *l, const struct
 	const uint64_t *mask;
 	uint32_t class;
 
-	if (!stored && !eval_slot(m, t->slot, ctx)->have)
+	if (!stored && !eval_slot(m, t->slot, ctx)->have) {
+		know_text(m, s, m->no_truth, CLASS_NONE);
 		return mask_and(m->live, t->if_missing, l->words);
+	}
 	if (s->filter && (!stored || t != l->early)) {
 		mask = filter_mask(m, l, t, stored ? istr_str(stored) : s->one.s);
 		if (mask && !mask_and(m->live, mask, l->words))
@@ -280,8 +293,7 @@ static bool text_pass(struct matcher *m, const struct rule_list *l, const struct
 	class = stored ? stored_class(m, t->slot, stored, ctx) : value_class(m, t->slot, ctx);
 	if (!class)
 		return true;
-	s->truth = classes_truth(c, class);
-	s->truth_epoch = m->epoch;
+	know_text(m, s, classes_truth(c, class), class);
 	judged = classes_judged(c, t->list, class);
 	if (unlikely(judged == CLASS_NEW))
 		judged = judge(m, c, t->list, class, l, t->decides, text_truth, t->slot);
@@ -410,9 +422,9 @@ static uint32_t eval_all(struct matcher *m, const struct rule_list *l, struct ev
 
 /* Leaves the rules that can match in m->live; false: none. */
 static bool find_live(struct matcher *m, const struct rule_list *l, const uint64_t *early,
-		      struct event_ctx *ctx)
+		      uint32_t process, struct event_ctx *ctx)
 {
-	if (!process_pass(m, l, find_process(m, ctx)))
+	if (!process_pass(m, l, process))
 		return false;
 	/* What the filter left of a stored text is worth checks of numbers before a look-up. */
 	if (early)
@@ -425,9 +437,9 @@ static bool find_live(struct matcher *m, const struct rule_list *l, const uint64
 static uint32_t eval_live(struct matcher *m, const struct rule_list *l, const uint64_t *early,
 			  struct event_ctx *ctx, const struct rule **rules, uint32_t max)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, process = find_process(m, ctx);
 
-	if (!find_live(m, l, early, ctx))
+	if (!find_live(m, l, early, process, ctx) || !mix_pass(m, l, process))
 		return 0;
 	for (uint32_t i = 0; i < l->words; i++)
 		for (uint64_t left = m->live[i]; left && n < max; left &= left - 1) {

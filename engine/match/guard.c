@@ -7,10 +7,10 @@
  */
 #include "engine/match/mask.h"
 #include "engine/match/memo.h"
+#include "engine/match/mix.h"
 #include "engine/match/program.h"
 
 #define GUARDS_MAX 12
-#define TEXTS_MAX 6
 #define MEMO_CHECKS_MIN 3	/* fewer are evaluated as they come */
 #define WALK_MAX 4096		/* nodes; longer walks end undecided */
 
@@ -340,7 +340,7 @@ static int find_texts(struct use *u, struct rule_list *l, bool stored)
 {
 	struct matcher *m = u->m;
 
-	for (uint32_t s = 0; s < m->nslots && l->ntexts < TEXTS_MAX; s++) {
+	for (uint32_t s = 0; s < m->nslots && l->ntexts < RULE_TEXTS_MAX; s++) {
 		const struct slot *slot = &m->slots[s];
 		int r;
 
@@ -375,8 +375,9 @@ static int prepare_list(struct matcher *m, struct rule_list *l)
 	struct use u = { .m = m, .words = l->words };
 	int r = find_uses(&u, l);
 
-	l->texts = arena_array(&m->arena, TEXTS_MAX, sizeof(*l->texts));
-	if (!l->texts)
+	l->texts = arena_array(&m->arena, RULE_TEXTS_MAX, sizeof(*l->texts));
+	l->mixes = arena_new(&m->arena, struct mix_table);
+	if (!l->texts || !l->mixes)
 		r = -ENOMEM;
 	if (!r)
 		r = find_guards(&u, l);
@@ -492,7 +493,8 @@ static int find_memos(struct matcher *m)
 		if (m->slots[s].memo)
 			words = MAX(words, m->slots[s].memo->classes.words);
 	m->text_truth = arena_array(&m->arena, words, sizeof(*m->text_truth));
-	return m->text_truth ? 0 : -ENOMEM;
+	m->no_truth = arena_array(&m->arena, words, sizeof(*m->no_truth));
+	return m->text_truth && m->no_truth ? 0 : -ENOMEM;
 }
 
 /* ---- room for the evaluation ---- */

@@ -10,7 +10,8 @@
  * code are shared between rules and types.
  *
  * Most rules are ruled out before their code runs: what the process says about the rules of a list,
- * what the text of fd.name says and so on are masks that are kept per class (classes.h) and ANDed.
+ * what the text of fd.name says and so on are masks that are kept per class (classes.h) and ANDed;
+ * for what is left, what they say together is kept, too (mix.h).
  *
  * The arena owns everything but the per-event tables, which are allocated once.
  */
@@ -70,6 +71,7 @@ struct slot {
 	bool single;			/* plain field with one value: no list needed */
 	bool have;
 	bool hashed;
+	uint32_t class;			/* key slots: of truth, below; CLASS_NONE: no text */
 	uint64_t epoch;			/* event for which the rest is valid */
 	uint64_t hash;			/* of a single text */
 	struct value_list values;
@@ -138,6 +140,8 @@ struct text_guard {
 	uint32_t filter_list;		/* number of the list in slot.filter, or NO_SLOT */
 };
 
+#define RULE_TEXTS_MAX 6
+#define CLASS_NONE UINT32_MAX
 #define RULE_WORDS_MAX 1024		/* longer lists are evaluated without masks */
 
 /*
@@ -155,6 +159,7 @@ struct rule_list {
 	const struct text_guard *early;	/* stored text whose filter is asked first, or NULL */
 	uint32_t process_list;		/* number in the classes of processes, or NO_SLOT */
 	const uint64_t *process_rules;	/* rules that look at the process */
+	struct mix_table *mixes;		/* see mix.h */
 };
 
 /* A text of the process with a memo: where its results are in those of the process. */
@@ -191,6 +196,7 @@ struct matcher {
 	struct facts_table facts;
 	struct classes processes;
 	const uint64_t *process;	/* results for the process of the event, or NULL */
+	uint32_t mix_stamp;		/* rises when classes of texts are forgotten */
 	struct process_text *process_texts;
 	uint32_t nprocess_texts;
 	uint32_t *process_atoms;	/* other checks of the process */
@@ -199,6 +205,7 @@ struct matcher {
 	uint32_t *seen, *atom_seen, *stack;
 	uint32_t walk;
 	uint64_t *text_truth;		/* results of checks of a new text */
+	uint64_t *no_truth;		/* of a text that is missing: all false */
 	uint64_t *process_truth;	/* of a new process */
 };
 
