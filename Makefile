@@ -7,6 +7,7 @@ CXX     ?= g++
 CLANG   ?= clang-14
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
 V       ?= 0
+comma   := ,
 SHARED  ?= $(or $(TIERCEL_SHARED),../shared)
 ifeq ($(V),0)
 Q = @
@@ -20,7 +21,7 @@ CPPFLAGS := -I. -I$(BUILD) -D_GNU_SOURCE $(EXTRA_CPPFLAGS)
 CFLAGS   := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -fstack-protector-strong $(SAN)
 CXXFLAGS := -std=c++17 $(OPT) -Wall -Wextra -Werror $(SAN)
 # lld links the many test programs in a quarter of the time; without it the default linker does.
-LDFLAGS  := $(SAN) $(if $(wildcard /usr/bin/ld.lld),-fuse-ld=lld)
+LDFLAGS  := $(SAN) $(if $(wildcard /usr/bin/ld.lld),-fuse-ld=lld) -Wl,--gc-sections
 
 # ---- engine: libtiercel.a -------------------------------------------------------------------
 ENGINE_SRC := $(wildcard engine/*.c engine/base/*.c engine/event/*.c engine/state/*.c \
@@ -35,7 +36,13 @@ AGENT_SRC := $(wildcard agent/*.c)
 PROTO_C   := health version reflection cri
 PROTO_OBJ := $(PROTO_C:%=$(BUILD)/agent/proto/%.pb-c.o)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o) $(PROTO_OBJ)
-AGENT_LIBS := -lbpf -lelf -ljansson -lcurl -lmicrohttpd -lseccomp -lcrypto -larchive -lpthread $(if $(SAN),,-ljemalloc)
+# tar and gzip of libarchive are 140 kB; the shared library needs nine others (libxml2, ICU ...).
+ARCHIVE_LIBS := $(if $(filter /%,$(shell $(CC) -print-file-name=libarchive.a)),-Wl$(comma)-Bstatic -larchive \
+		-Wl$(comma)-Bdynamic,-larchive)
+AGENT_LIBS := $(ARCHIVE_LIBS) -lbpf -lelf -ljansson -lseccomp -lnghttp2 -lprotobuf-c -lz -lpthread \
+	      $(if $(SAN),,-ljemalloc)
+# What agent/lazy.c loads when it is needed.
+LAZY_LIBS := -lcurl -lmicrohttpd -lssl -lcrypto
 
 all: $(BUILD)/tiercel ## build the program (default)
 
@@ -46,6 +53,12 @@ $(BUILD)/libtiercel.a: $(ENGINE_OBJ)
 $(BUILD)/tiercel: $(AGENT_OBJ) $(BUILD)/libtiercel.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(ENGINE_LIBS)
+
+# Never run: it names all libraries, those that are loaded when needed, too, to package and image.
+$(BUILD)/tiercel-libs: $(filter-out $(BUILD)/agent/lazy.o,$(AGENT_OBJ)) $(BUILD)/libtiercel.a
+	$(call msg,LINK,$@)
+	$(Q)echo 'int lazy_load(int l, const char **w) { return 0; }' | \
+		$(CC) $(LDFLAGS) -o $@ -xc - -xnone $^ $(AGENT_LIBS) $(LAZY_LIBS) $(ENGINE_LIBS)
 
 $(BUILD)/%.o: %.c
 	$(call msg,CC,$<)

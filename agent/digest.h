@@ -9,7 +9,7 @@
 
 enum { DIGEST_TEXT = 7 + 64 + 1 };
 
-/* 0 or -ENOMEM. */
+/* Always 0, so that callers can return it. */
 int digest_of(const void *data, size_t n, char ret_text[DIGEST_TEXT]);
 /* Is the text a digest of this kind? */
 bool digest_valid(struct str text);

@@ -150,9 +150,10 @@ int grpc_h2_write(struct grpc_h2 *h)
 
 void grpc_h2_shutdown(struct grpc_h2 *h)
 {
-	if (h->ssl)
+	if (h->ssl) {
 		SSL_shutdown(h->ssl);
-	ERR_clear_error();
+		ERR_clear_error();
+	}
 	shutdown(h->fd, SHUT_WR);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mutual TLS of the gRPC server, see grpc_tls.h. */
 #include "agent/grpc_tls.h"
+#include "agent/lazy.h"
 
 #include <openssl/err.h>
 #include <sys/stat.h>
@@ -114,9 +115,15 @@ static bool files_changed(struct grpc_tls *t)
 
 int grpc_tls_new(const struct grpc_tls_files *files, struct buf *error, struct grpc_tls **ret)
 {
-	struct grpc_tls *t = calloc(1, sizeof(*t));
+	struct grpc_tls *t;
+	const char *why;
 	int r;
 
+	if (lazy_load(LAZY_CRYPTO, &why) < 0 || lazy_load(LAZY_SSL, &why) < 0) {
+		buf_printf(error, "TLS needs %s", why);
+		return -ENOSYS;
+	}
+	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	t->files = files;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl behind agent/http.h. The easy handle is kept and reset between requests, so connections,
- * TLS sessions and name look-ups are reused.
+ * libcurl behind agent/http.h, loaded with the first client. The easy handle is kept and reset between
+ * requests, so connections, TLS sessions and name look-ups are reused.
  */
 #include "agent/http.h"
+#include "agent/lazy.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -13,7 +14,7 @@ enum { CONNECT_TIMEOUT_MS = 5000, TIMEOUT_MS = 30000, MAX_BODY = 1 << 20, MAX_HE
        MAX_REDIRECTS = 5 };
 
 struct http {
-	CURL *curl;
+	CURL *curl;			/* NULL: there is no libcurl, `error` says so */
 	struct http_opts opts;
 	char error[CURL_ERROR_SIZE];
 	/* Of the request under way. */
@@ -32,11 +33,16 @@ static void curl_start(void)
 struct http *http_new(const struct http_opts *opts)
 {
 	struct http *h = calloc(1, sizeof(*h));
+	const char *why;
 
 	if (!h)
 		return NULL;
-	pthread_once(&curl_once, curl_start);
 	h->opts = *opts;
+	if (lazy_load(LAZY_CURL, &why) < 0) {
+		snprintf(h->error, sizeof(h->error), "%s", why);
+		return h;
+	}
+	pthread_once(&curl_once, curl_start);
 	h->curl = curl_easy_init();
 	if (!h->curl) {
 		free(h);
@@ -49,7 +55,8 @@ void http_free(struct http *h)
 {
 	if (!h)
 		return;
-	curl_easy_cleanup(h->curl);
+	if (h->curl)
+		curl_easy_cleanup(h->curl);
 	free(h);
 }
 
@@ -231,6 +238,8 @@ int http_send(struct http *h, const struct http_request *rq, struct http_respons
 	buf_clear(&ret->body);
 	buf_clear(&ret->headers);
 	ret->status = 0;
+	if (!h->curl)
+		return -ENOSYS;
 	h->rq = rq;
 	h->response = ret;
 	h->stopped = 0;

@@ -6,6 +6,7 @@
 #include "agent/clock.h"
 #include "agent/harden.h"
 #include "agent/io.h"
+#include "agent/lazy.h"
 #include "agent/oci_priv.h"
 
 #include <fcntl.h>
@@ -34,8 +35,11 @@ void oci_credentials_done(struct oci_credentials *c)
 static void add_base64(struct buf *b, struct str s)
 {
 	char *to = buf_reserve(b, ((size_t)s.len + 2) / 3 * 4 + 1);
+	const char *why;
 
-	if (to)
+	if (to && lazy_load(LAZY_CRYPTO, &why) < 0)
+		b->err = -ENOSYS;
+	else if (to)
 		b->len += (size_t)EVP_EncodeBlock((unsigned char *)to, (const unsigned char *)s.p,
 						  (int)s.len);
 }

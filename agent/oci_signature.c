@@ -4,6 +4,7 @@
  * of it a JSON text that names the digest of what is signed, with the signature of this text
  * (base64) in an annotation. Nothing but the registry is asked.
  */
+#include "agent/lazy.h"
 #include "agent/oci_priv.h"
 
 #include <openssl/evp.h>
@@ -13,10 +14,15 @@
 
 static EVP_PKEY *read_key(struct oci *o)
 {
-	const char *path = o->opts.public_key;
-	FILE *f = fopen(path, "re");
+	const char *path = o->opts.public_key, *why;
 	EVP_PKEY *key;
+	FILE *f;
 
+	if (lazy_load(LAZY_CRYPTO, &why) < 0) {
+		oci_fail(o, -ENOSYS, "checking signatures needs %s", why);
+		return NULL;
+	}
+	f = fopen(path, "re");
 	if (!f) {
 		oci_fail(o, -errno, "cannot read the key '%s': %s", path, strerror(errno));
 		return NULL;

@@ -38,19 +38,19 @@ deploy-deps: deps
 	$(Q).ci/deps.sh agent/deploy/packages
 
 deb: deploy-deps ## build the Debian package
-	$(Q)$(MAKE) --no-print-directory all man
+	$(Q)$(MAKE) --no-print-directory all man $(BUILD)/tiercel-libs
 	$(Q)agent/deploy/deb.sh $(BUILD)/tiercel $(BUILD)
 
 image: deploy-deps ## build the OCI image (an archive), without Docker
-	$(Q)$(MAKE) --no-print-directory all man
+	$(Q)$(MAKE) --no-print-directory all man $(BUILD)/tiercel-libs
 	$(Q)agent/deploy/image.sh $(BUILD)/tiercel $(BUILD)
 
 deploy-check: deploy-deps ## build package and image, check them, the manifests and the chart
-	$(Q)$(MAKE) --no-print-directory all man
+	$(Q)$(MAKE) --no-print-directory all man $(BUILD)/tiercel-libs
 	$(Q)agent/deploy/check.sh $(BUILD)
 
 # Programs and descriptors that the test needs beside the image.
-E2E_PARTS := $(BUILD)/agent/proto/cri.bin $(BUILD)/agent/proto/descriptors.bin $(BUILD)/agent/tests/output_feeder
+E2E_PARTS := $(BUILD)/tiercel-libs $(BUILD)/agent/proto/cri.bin $(BUILD)/agent/proto/descriptors.bin $(BUILD)/agent/tests/output_feeder
 
 e2e: deps ## run the image on containerd and follow alerts of real containers to every output (root)
 	$(Q)$(MAKE) --no-print-directory all man $(E2E_PARTS)

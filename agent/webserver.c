@@ -6,6 +6,7 @@
 #include "agent/webserver.h"
 #include "agent/clock.h"
 #include "agent/cmd.h"
+#include "agent/lazy.h"
 #include "agent/metrics.h"
 #include "agent/thread.h"
 
@@ -217,6 +218,16 @@ static int start_daemon(struct webserver *w, const struct sockaddr_storage *addr
 	return r;
 }
 
+static int load_library(void)
+{
+	const char *why;
+	int r = lazy_load(LAZY_MICROHTTPD, &why);
+
+	if (r < 0)
+		cli_warn("the web server needs %s", why);
+	return r;
+}
+
 int webserver_start(const struct config *config, const char *hostname, struct webserver **ret)
 {
 	struct webserver *w = calloc(1, sizeof(*w));
@@ -227,7 +238,9 @@ int webserver_start(const struct config *config, const char *hostname, struct we
 		return -ENOMEM;
 	w->config = config;
 	w->hostname = hostname;
-	r = parse_address(config, &address);
+	r = load_library();
+	if (r == 0)
+		r = parse_address(config, &address);
 	if (r == 0 && config->webserver.ssl_enabled)
 		r = read_certificate(w);
 	if (r == 0)

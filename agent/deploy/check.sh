@@ -50,7 +50,18 @@ image_runs() {
 		chroot "$out/root" /usr/bin/tiercel check --bundle /usr/share/tiercel/rules
 }
 
+# Libraries that are loaded when needed are there, too: the refused connection is the registry's.
+image_has_all_libraries() {
+	chroot "$out/root" /usr/bin/tiercel bundle pull oci://127.0.0.1:9/a:b -o /tmp/x 2>&1 | tee /dev/stderr |
+		grep -qi 'connect'
+}
+
+deb_depends_on_all_libraries() {
+	dpkg-deb -f "$deb" Depends | tee /dev/stderr | grep 'libcurl4.*libmicrohttpd\|libmicrohttpd.*libcurl4' | grep -q libssl
+}
+
 check "Debian package is built" make_deb
+check "it depends on libraries that are loaded when needed" deb_depends_on_all_libraries
 check "lintian has no error" deb_is_clean
 check "the packaged program takes its configuration and rules" packaged_program_works
 check "manual pages have no error" mandoc -T lint -W error "$build"/man/*.[0-9]
@@ -58,6 +69,7 @@ check "image is built" make_image
 check "image is built the same again" image_is_reproducible
 if [ "$(id -u)" = 0 ]; then
 	check "the program runs in the image" image_runs
+	check "the image has the libraries that are loaded when needed" image_has_all_libraries
 else
 	skip "the program runs in the image" "needs root for chroot"
 fi

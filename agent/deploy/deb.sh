@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes the Debian package from a built program. Prints its name. usage: deb.sh TIERCEL OUTPUT-DIR
+# Makes the Debian package from a built program and TIERCEL-libs beside it. Prints its name. usage: deb.sh TIERCEL OUTPUT-DIR
 set -eu
 tiercel=$(realpath "$1") out=$(realpath "$2")
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,9 +29,9 @@ printf 'tiercel (%s) unstable; urgency=medium\n\n  * See NEWS.gz.\n\n -- %s  %s\
 	printf ' On Debian systems the text of the GPL is in /usr/share/common-licenses/GPL-2.\n'
 } >"$doc/copyright"
 
-# The libraries that the program is linked with, as package names.
+# The libraries that the program is linked with and those that it loads when needed, as package names.
 printf 'Source: tiercel\nPackage: tiercel\nArchitecture: any\n' >"$work/debian/control"
-depends=$(cd "$work" && dpkg-shlibdeps -O "$root/usr/bin/tiercel" 2>/dev/null | sed 's/^shlibs:Depends=//')
+depends=$(cd "$work" && dpkg-shlibdeps -O "$root/usr/bin/tiercel" "$tiercel-libs" 2>/dev/null | sed 's/^shlibs:Depends=//')
 cat >"$root/DEBIAN/control" <<-END
 	Package: tiercel
 	Version: $version

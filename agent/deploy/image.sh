@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes the OCI image from a built program, without Docker: the program, the shared libraries it needs,
-# CA certificates and the rules; nothing else, no shell. Prints the archive's name.
+# CA certificates and the rules; nothing else, no shell. TIERCEL-libs beside it names the libraries.
+# Prints the archive's name.
 # usage: image.sh TIERCEL OUTPUT-DIR
 set -eu
 tiercel=$(realpath "$1") out=$(realpath "$2")
@@ -12,8 +13,9 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root
 
 "$here/stage.sh" "$tiercel" "$root"
-# The libraries under the names that the loader looks for; the loader itself stands in the program.
-ldd "$tiercel" | awk '/=> \// { print $3 } /^\t\/lib/ { print $1 }' | while read -r lib; do
+# The libraries under the names that the loader looks for, those that are loaded when needed, too; the
+# loader itself stands in the program.
+ldd "$tiercel-libs" | awk '/=> \// { print $3 } /^\t\/lib/ { print $1 }' | while read -r lib; do
 	install -D -m 755 "$lib" "$root/$lib"
 done
 install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"

@@ -26,10 +26,9 @@ $(PROTO_OUT)/descriptors.h: $(wildcard agent/proto/*.proto) $(PROTO_OUT)/reflect
 		od -An -v -tu1 $(@D)/descriptors.bin | sed -E 's/([0-9]+)/\1,/g'; echo '};'; } > $@
 
 $(filter-out $(PROTO_OBJ),$(AGENT_OBJ)): | $(PROTO_C:%=$(PROTO_OUT)/%.pb-c.h) $(PROTO_OUT)/descriptors.h
-GRPC_LIBS := -lnghttp2 -lssl -lcrypto -lprotobuf-c
-AGENT_LIBS += $(GRPC_LIBS)
+GRPC_LIBS := -lnghttp2 -lprotobuf-c
 
-GRPC_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/grpc_*.c) agent/message.c) $(PROTO_OBJ)
+GRPC_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/grpc_*.c) agent/message.c agent/lazy.c) $(PROTO_OBJ)
 $(BUILD)/agent/libgrpc.a: $(GRPC_OBJ)
 	$(call msg,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
