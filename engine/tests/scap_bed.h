@@ -129,8 +129,8 @@ static inline void put_lists(struct scap_writer *w)
 	put(w, (struct snapshot_item){ SNAP_DONE });
 }
 
-static inline void put_event(struct scap_writer *w, unsigned type, unsigned n, const struct str *params,
-		      unsigned flags, const struct event_kernel *kernel)
+static inline void put_event(struct scap_writer *w, unsigned type, unsigned n,
+			     const struct str *params, unsigned flags, const struct event_kernel *kernel)
 {
 	uint8_t lens[2 * EVENT_PARAMS_MAX], wide_lens[4 * EVENT_PARAMS_MAX];
 	bool wide = event_infos[type].flags & EF_LARGE_PAYLOAD;
