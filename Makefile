@@ -39,7 +39,7 @@ AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o) $(PROTO_OBJ)
 # tar and gzip of libarchive are 140 kB; the shared library needs nine others (libxml2, ICU ...).
 ARCHIVE_LIBS := $(if $(filter /%,$(shell $(CC) -print-file-name=libarchive.a)),-Wl$(comma)-Bstatic -larchive \
 		-Wl$(comma)-Bdynamic,-larchive)
-AGENT_LIBS := $(ARCHIVE_LIBS) -lbpf -lelf -ljansson -lseccomp -lnghttp2 -lprotobuf-c -lz -lpthread \
+AGENT_LIBS := $(ARCHIVE_LIBS) -lbpf -lelf -ljansson -lseccomp -lnghttp2 -lprotobuf-c -lmd -lz -lpthread \
 	      $(if $(SAN),,-ljemalloc)
 # What agent/lazy.c loads when it is needed.
 LAZY_LIBS := -lcurl -lmicrohttpd -lssl -lcrypto
