@@ -38,14 +38,20 @@ static bool is_alnum(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Start of the last occurrence of `needle`, or -1. */
+/* Start of the last occurrence of `needle`, or -1. Needles begin with a byte that paths have few of. */
 static int rfind(struct str s, struct str needle)
 {
+	const char *at;
+	size_t n;
+
 	if (needle.len > s.len)
 		return -1;
-	for (uint32_t i = s.len - needle.len + 1; i-- > 0;)
-		if (!memcmp(s.p + i, needle.p, needle.len))
-			return (int)i;
+	n = s.len - needle.len + 1;
+	while ((at = memrchr(s.p, needle.p[0], n)) != NULL) {
+		n = (size_t)(at - s.p);
+		if (!memcmp(at, needle.p, needle.len))
+			return (int)n;
+	}
 	return -1;
 }
 

@@ -53,11 +53,49 @@ static struct str comm_of(struct event *ev)
 	return comm.len ? comm : event_get_text(ev, CLONE_20_X_exe);
 }
 
-/* What the event itself says about the new thread. */
-static void fill_from_event(struct state *s, struct thread *t, struct event *ev)
+static void share_text(struct istr **slot, struct istr *of_parent, struct str text)
+{
+	if (str_eq(istr_str(of_parent), text))
+		istr_set(slot, of_parent);
+}
+
+static struct str without_last_nul(struct str list)
+{
+	if (list.len && list.p[list.len - 1] == '\0')
+		list.len--;
+	return list;
+}
+
+/*
+ * Most texts of the event are those of the thread that the new one is a copy of: then there is
+ * nothing to look up. What differs is left to fill_from_event().
+ */
+static void share_texts(struct state *s, struct thread *t, const struct thread *from,
+			struct event *ev)
+{
+	struct str cgroups = without_last_nul(event_param(ev, CLONE_20_X_cgroups));
+	struct str args = without_last_nul(event_param(ev, CLONE_20_X_args));
+
+	share_text(&t->exe, from->exe, event_get_text(ev, CLONE_20_X_exe));
+	share_text(&t->comm, from->comm, comm_of(ev));
+	share_text(&t->args, from->args, args);
+	if (t->args == from->args)
+		t->nargs = from->nargs;
+	if (t->comm == from->comm && t->args == from->args)
+		istr_set(&t->cmdline_cache, from->cmdline_cache);
+	share_text(&t->cgroups, from->cgroups, cgroups);
+	if (t->cgroups == from->cgroups)
+		container_attach(s, t);
+}
+
+/* What the event itself says about the new thread, which is a copy of `from` if that is known. */
+static void fill_from_event(struct state *s, struct thread *t, const struct thread *from,
+			    struct event *ev)
 {
 	uint64_t v;
 
+	if (from && !thread_is_fake(from))
+		share_texts(s, t, from, ev);
 	state_set_text(s, &t->exe, event_get_text(ev, CLONE_20_X_exe));
 	thread_set_comm(s, t, comm_of(ev));
 	thread_set_args(s, t, event_param(ev, CLONE_20_X_args));
@@ -116,6 +154,8 @@ static void inherit_process(struct state *s, struct thread *t, const struct thre
 	g->fd_mark = parent->fds->last_order;
 	/* For the order of fd.types: two more copies of a long chain bring it back. */
 	g->fd_passes = parent->fd_passes + (parent->fd_passes < FD_PASSES_MAX ? 1 : -1);
+	/* A damaged event may call a thread of a known process a new process. */
+	group_touch(s, g);
 }
 
 static void inherit(struct state *s, struct thread *t, const struct thread *from)
@@ -202,7 +242,7 @@ static void from_caller(struct state *s, struct event_ctx *c)
 	t->vpid = t->pid;
 	if (!(flags & CL_THREAD))
 		t->clone_flags |= CL_MAIN_THREAD;
-	fill_from_event(s, t, ev);
+	fill_from_event(s, t, caller, ev);
 	t->pidns_init_start_ts = s->machine.boot_ts;
 	thread_link(s, t);
 	if (was_fake) {
@@ -254,7 +294,7 @@ static void from_child(struct state *s, struct event_ctx *c)
 	vtid = t->vtid;
 	if (t->pid == tid)
 		t->clone_flags |= CL_MAIN_THREAD;
-	fill_from_event(s, t, ev);
+	fill_from_event(s, t, state_thread(s, t->clone_flags & CL_THREAD ? t->pid : t->ptid), ev);
 	set_pidns_start(s, t, ev, (t->clone_flags & (CL_CHILD_IN_PIDNS | CL_NEWPID)) || tid != vtid);
 	from = origin_of_child(s, t);
 	thread_link(s, t);

@@ -201,17 +201,13 @@ static uint32_t list_count(struct str s)
 
 void thread_set_args(struct state *s, struct thread *t, struct str args)
 {
-	uint32_t n = 0;
-
 	if (args.len && args.p[args.len - 1] == '\0')
 		args.len--;
-	if (args.len)
-		n = list_count(args);
-	if (state_set_text(s, &t->args, args) || n != t->nargs) {
-		t->nargs = n;
-		thread_drop_texts(t);
-		thread_touch(s, t);
-	}
+	if (!state_set_text(s, &t->args, args))
+		return;
+	t->nargs = args.len ? list_count(args) : 0;
+	thread_drop_texts(t);
+	thread_touch(s, t);
 }
 
 void thread_set_comm(struct state *s, struct thread *t, struct str comm)
@@ -254,6 +250,9 @@ void thread_set_cgroups(struct state *s, struct thread *t, struct str cgroups)
 {
 	if (cgroups.len && cgroups.p[cgroups.len - 1] == '\0')
 		cgroups.len--;
+	/* The common case; a text that was renamed has nothing left to rename. */
+	if (str_eq(istr_str(t->cgroups), cgroups))
+		return;
 	cgroups = rename_io(s, cgroups);
 	if (!state_set_text(s, &t->cgroups, cgroups))
 		return;
