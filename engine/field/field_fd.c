@@ -68,9 +68,14 @@ static const struct istr *stored_name(const struct event_ctx *ctx)
 	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->name : NULL;
 }
 
+/* A text with repeated slashes is not the value. A path that is the name, too, has none. */
 static const struct istr *stored_nameraw(const struct event_ctx *ctx)
 {
-	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->nameraw : NULL;
+	const struct istr *raw = ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->nameraw : NULL;
+
+	if (!raw || (raw == ctx->fd->name && raw->p[0] == '/'))
+		return raw;
+	return str_has_pair(istr_str(raw), '/') ? NULL : raw;
 }
 
 static bool get_nameraw(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
