@@ -183,7 +183,7 @@ struct str fd_realpath_of(const struct event_ctx *ctx)
 	const struct event_kernel *k = ctx->ev->kernel;
 	const struct fdinfo *fd = field_fd(ctx);
 
-	if (ctx->has_fd && k && (k->have & KERNEL_FD_PATH))
+	if (ctx->has_fd && ctx->thread && k && (k->have & KERNEL_FD_PATH))
 		return k->fd_path;
 	return fd ? istr_str(fd->realpath) : STR_NONE;
 }

@@ -104,6 +104,7 @@ uint32_t compile_slot(struct compiler *c, const struct operand *op)
 		.single = operand_is_single(op),
 		.key = m->nslots,
 		.next = NO_SLOT,
+		.alias = NO_SLOT,
 	};
 	return m->nslots++;
 }

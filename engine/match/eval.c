@@ -5,7 +5,6 @@
  */
 #include "engine/base/map.h"
 #include "engine/match/eval.h"
-#include "engine/match/memo.h"
 #include "engine/match/mix.h"
 #include "engine/match/oracle.h"
 
@@ -87,7 +86,8 @@ static enum truth text_truth(void *ctx, uint32_t atom)
 	const struct known_walk *w = ctx;
 	const struct atom *a = &w->m->atoms[atom];
 
-	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->key)
+	if (a->memo_bit == NO_BIT || w->m->slots[a->left].key != w->key ||
+	    !eval_decided(&w->m->slots[a->left], w->truth))
 		return TRUTH_UNKNOWN;
 	return mask_has(w->truth, a->memo_bit) ? TRUTH_TRUE : TRUTH_FALSE;
 }
@@ -166,14 +166,32 @@ static void check_slot(struct matcher *m, uint32_t slot, uint64_t *truth, struct
 		check_atoms(m, s, s->paths, s->npaths, truth, ctx);
 }
 
+/* Of a text and its alias. Without an alias: RELATION_MISSING. */
+static enum text_relation relation_of(struct matcher *m, const struct slot *key, struct str text,
+				      struct event_ctx *ctx)
+{
+	const struct slot *alias;
+
+	if (likely(key->alias == NO_SLOT))
+		return RELATION_MISSING;
+	alias = eval_slot(m, key->alias, ctx);
+	if (!alias->have)
+		return RELATION_MISSING;
+	return str_eq(alias->one.s, text) ? RELATION_SAME : RELATION_OTHER;
+}
+
 /* The class of a text that was not seen before; 0: no memory. */
-static uint32_t new_text(struct matcher *m, struct memo *memo, uint32_t key, struct event_ctx *ctx)
+static uint32_t new_text(struct matcher *m, struct memo *memo, uint32_t key, bool alias_open,
+			 struct event_ctx *ctx)
 {
 	uint32_t generation = memo->classes.generation, class;
 
 	memset(m->text_truth, 0, memo->classes.words * sizeof(*m->text_truth));
 	for (uint32_t s = key; s != NO_SLOT; s = m->slots[s].next)
-		check_slot(m, s, m->text_truth, ctx);
+		if (!alias_open || m->slots[s].piece != PIECE_ALIAS)
+			check_slot(m, s, m->text_truth, ctx);
+	if (alias_open)
+		mask_set(m->text_truth, memo->open_bit);
 	class = classes_number(&memo->classes, m->text_truth);
 	if (memo->classes.generation != generation) {
 		memo_forget(memo);
@@ -182,9 +200,11 @@ static uint32_t new_text(struct matcher *m, struct memo *memo, uint32_t key, str
 	return class;
 }
 
-static uint32_t tag_of(const struct memo *memo, const struct event_ctx *ctx)
+/* What else the results depend on. */
+static uint32_t tag_of(const struct memo *memo, enum text_relation relation,
+		       const struct event_ctx *ctx)
 {
-	return memo->by_fd && ctx->fd ? 1U + ctx->fd->kind : 0;
+	return (memo->by_fd && ctx->fd ? 1U + ctx->fd->kind : 0) * RELATIONS + relation;
 }
 
 /* The class of the value that `text` decides; 0: no memory. */
@@ -192,12 +212,13 @@ static uint32_t text_class(struct matcher *m, uint32_t key, struct str text, uin
 			   struct event_ctx *ctx)
 {
 	struct memo *memo = m->slots[key].memo;
-	uint32_t tag = tag_of(memo, ctx), class;
+	enum text_relation relation = relation_of(m, &m->slots[key], text, ctx);
+	uint32_t tag = tag_of(memo, relation, ctx), class;
 	struct memo_entry *entry = memo_get(memo, text, hash, tag);
 
 	if (likely(entry && entry->class))
 		return entry->class;
-	class = new_text(m, memo, key, ctx);
+	class = new_text(m, memo, key, relation == RELATION_OTHER, ctx);
 	/* All texts may have been forgotten meanwhile. */
 	entry = memo_get(memo, text, hash, tag);
 	if (entry)
@@ -218,7 +239,8 @@ static uint32_t stored_class(struct matcher *m, uint32_t key, const struct istr 
 {
 	struct memo *memo = m->slots[key].memo;
 	bool fresh = !text->shared && (ctx->ev->info->flags & EF_CREATES_FD);
-	uint32_t tag = tag_of(memo, ctx), class = 0;
+	uint32_t tag = tag_of(memo, relation_of(m, &m->slots[key], istr_str(text), ctx), ctx);
+	uint32_t class = 0;
 
 	if (!fresh)
 		class = memo_find(memo, text->serial, tag);
@@ -233,10 +255,12 @@ static uint32_t stored_class(struct matcher *m, uint32_t key, const struct istr 
 
 /* The rules that the filter of a text leaves; NULL: it says nothing. */
 static const uint64_t *filter_mask(struct matcher *m, const struct rule_list *l,
-				   const struct text_guard *t, struct str text)
+				   const struct text_guard *t, struct str text,
+				   struct event_ctx *ctx)
 {
-	struct text_filter *f = m->slots[t->slot].filter;
-	uint32_t class = text_filter_class(f, text);
+	const struct slot *s = &m->slots[t->slot];
+	struct text_filter *f = s->filter;
+	uint32_t class = text_filter_class(f, text, relation_of(m, s, text, ctx));
 
 	if (!class)
 		return NULL;
@@ -257,7 +281,7 @@ static inline const uint64_t *early_mask(struct matcher *m, const struct rule_li
 	if (!t)
 		return NULL;
 	text = m->slots[t->slot].operand->field.info->stored(ctx);
-	return text ? filter_mask(m, l, t, istr_str(text)) : NULL;
+	return text ? filter_mask(m, l, t, istr_str(text), ctx) : NULL;
 }
 
 /* Results of all checks of the event's text. */
@@ -284,7 +308,7 @@ static bool text_pass(struct matcher *m, const struct rule_list *l, const struct
 		return mask_and(m->live, t->if_missing, l->words);
 	}
 	if (s->filter && (!stored || t != l->early)) {
-		mask = filter_mask(m, l, t, stored ? istr_str(stored) : s->one.s);
+		mask = filter_mask(m, l, t, stored ? istr_str(stored) : s->one.s, ctx);
 		if (mask && !mask_and(m->live, mask, l->words))
 			return false;
 		if (!mask_any(m->live, t->decides, l->words))
@@ -455,11 +479,12 @@ static __attribute__((noinline)) uint32_t eval_list(struct matcher *m, const str
 						    struct event_ctx *ctx,
 						    const struct rule **rules, uint32_t max)
 {
-	const uint64_t *early = early_mask(m, l, ctx);
+	const uint64_t *early;
 
+	m->epoch++;
+	early = early_mask(m, l, ctx);
 	if (early && !mask_any(early, early, l->words))
 		return 0;
-	m->epoch++;
 	if (!m->opts.all)
 		max = MIN(max, 1U);
 	if (l->words)

@@ -7,6 +7,7 @@
 #define TIERCEL_EVAL_H
 
 #include "engine/match/mask.h"
+#include "engine/match/memo.h"
 #include "engine/match/program.h"
 
 void eval_fill_slot(struct matcher *m, struct slot *s, struct event_ctx *ctx);
@@ -25,6 +26,12 @@ static inline struct slot *eval_slot(struct matcher *m, uint32_t i, struct event
 	if (unlikely(s->epoch != m->epoch))
 		eval_fill_slot(m, s, ctx);
 	return s;
+}
+
+/* Do the results of its key's text hold for this slot, too? */
+static inline bool eval_decided(const struct slot *s, const uint64_t *truth)
+{
+	return s->piece != PIECE_ALIAS || !mask_has(truth, s->memo->open_bit);
 }
 
 /* Of a single text. */

@@ -165,9 +165,9 @@ static inline bool atom_true(struct matcher *m, uint32_t i, struct event_ctx *ct
 	if (a->fact != NO_BIT && m->process)
 		return mask_has(m->process, a->fact);
 	if (a->memo_bit != NO_BIT) {
-		const struct slot *key = &m->slots[m->slots[a->left].key];
+		const struct slot *s = &m->slots[a->left], *key = &m->slots[s->key];
 
-		if (key->truth_epoch == m->epoch)
+		if (key->truth_epoch == m->epoch && eval_decided(s, key->truth))
 			return mask_has(key->truth, a->memo_bit);
 	}
 	truth = eval_check(m, a, ctx);

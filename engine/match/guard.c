@@ -74,15 +74,16 @@ static bool is_text_check(const struct matcher *m, const struct atom *a)
 }
 
 /*
- * Texts that follow from another one and from the kind of the event's fd (none, or fdinfo.kind):
- * their checks share the memo of that text.
+ * Texts that follow from another one and from the kind of the event's fd (none, or fdinfo.kind), or
+ * that are mostly the same: their checks share the memo of that text.
  */
 static const struct {
 	const char *field, *key;
-	bool begins;		/* the value is the beginning of the key's */
+	enum text_piece piece;
 } derived[] = {
-	{ "fd.directory", "fd.name", true },
-	{ "fd.filename", "fd.name", false },
+	{ "fd.directory", "fd.name", PIECE_BEGIN },
+	{ "fd.filename", "fd.name", PIECE_END },
+	{ "fd.realpath", "fd.name", PIECE_ALIAS },
 };
 
 /* ---- which atoms a rule list looks at ---- */
@@ -455,7 +456,11 @@ static void join_derived(struct matcher *m)
 		memo_free(slot->memo);
 		slot->memo = key->memo;
 		slot->key = (uint32_t)(key - m->slots);
-		slot->begins = derived[i].begins;
+		slot->piece = (uint8_t)derived[i].piece;
+		if (slot->piece == PIECE_ALIAS) {
+			key->alias = (uint32_t)(slot - m->slots);
+			key->memo->open_bit = memo_add_check(key->memo);
+		}
 		slot->next = key->next;
 		key->next = (uint32_t)(slot - m->slots);
 	}

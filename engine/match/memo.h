@@ -34,7 +34,8 @@ struct memo_serial {
 struct memo {
 	struct classes classes;
 	uint32_t nbits;			/* checks of this text */
-	bool by_fd;			/* the tag is the kind of the event's fd */
+	bool by_fd;			/* the tag is the kind of the event's fd, and the relation */
+	uint32_t open_bit;		/* instead of a check: those of the alias are not known */
 	struct memo_serial *serials;	/* MEMO_WAYS per set */
 	uint32_t serial_mask;		/* sets - 1 */
 	uint32_t victim;		/* way that is overwritten next, in either table */

@@ -5,6 +5,7 @@
  */
 #include "engine/match/mix.h"
 #include "engine/base/map.h"
+#include "engine/match/eval.h"
 
 #define MIXES 256		/* per list, direct mapped */
 #define MIX_WORDS_MAX 4		/* of a mask; longer lists would need too much memory */
@@ -52,14 +53,15 @@ static enum truth known_truth(void *ctx, uint32_t atom)
 {
 	const struct matcher *m = ctx;
 	const struct atom *a = &m->atoms[atom];
-	const struct slot *key;
+	const struct slot *s, *key;
 
 	if (a->fact != NO_BIT && m->process)
 		return mask_has(m->process, a->fact) ? TRUTH_TRUE : TRUTH_FALSE;
 	if (a->memo_bit == NO_BIT)
 		return TRUTH_UNKNOWN;
-	key = &m->slots[m->slots[a->left].key];
-	if (key->truth_epoch != m->epoch)
+	s = &m->slots[a->left];
+	key = &m->slots[s->key];
+	if (key->truth_epoch != m->epoch || !eval_decided(s, key->truth))
 		return TRUTH_UNKNOWN;
 	return mask_has(key->truth, a->memo_bit) ? TRUTH_TRUE : TRUTH_FALSE;
 }

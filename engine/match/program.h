@@ -64,6 +64,14 @@ struct insn {
 	uint32_t yes, no;		/* instruction, PC_MATCH or PC_FAIL */
 };
 
+/* How the value of a slot comes from that of its key. */
+enum text_piece {
+	PIECE_SELF,	/* it is the key's */
+	PIECE_BEGIN,	/* its beginning, or "/", or none */
+	PIECE_END,	/* its end, or none */
+	PIECE_ALIAS,	/* none where the key has none, else see enum text_relation */
+};
+
 /* One operand of the program and its values for the current event. */
 struct slot {
 	const struct operand *operand;
@@ -89,7 +97,8 @@ struct slot {
 	const uint32_t *paths;		/* those of TEXT_ABOVE, for texts that are no plain paths */
 	uint32_t npaths;
 	const uint64_t *unequal;	/* bits of != */
-	bool begins;			/* the value is the beginning of the key's, or "/", or none */
+	uint8_t piece;			/* enum text_piece: what the value is of the key's */
+	uint32_t alias;			/* key slots: the slot that is PIECE_ALIAS, or NO_SLOT */
 	struct text_filter *filter;	/* of stored texts; NULL: none */
 };
 

@@ -113,7 +113,8 @@ static int make_tables(struct text_filter *f, struct arena *a, uint32_t nodes)
 {
 	f->next = arena_array(a, nodes * (size_t)f->nclasses, sizeof(*f->next));
 	f->nodes = arena_array(a, nodes, sizeof(*f->nodes));
-	f->numbers = arena_array(a, FILTER_PLACES * (size_t)nodes, sizeof(*f->numbers));
+	f->numbers = arena_array(a, text_filter_at(f, FILTER_PLACES * nodes, 0),
+				 sizeof(*f->numbers));
 	f->open = arena_array(a, f->words, sizeof(*f->open));
 	f->unequal = arena_array(a, f->words, sizeof(*f->unequal));
 	f->inside = arena_array(a, f->words, sizeof(*f->inside));
@@ -124,12 +125,14 @@ static int make_tables(struct text_filter *f, struct arena *a, uint32_t nodes)
 }
 
 int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limits,
-		       struct filter_key *keys, uint32_t nkeys, uint32_t nbits)
+		     const struct filter_spec *spec)
 {
+	struct filter_key *keys = spec->keys;
 	uint32_t nodes;
 
-	*f = (struct text_filter){ .words = MAX((nbits + 63) / 64, 1U), .keys = keys };
-	find_classes(f, keys, nkeys, &nodes);
+	*f = (struct text_filter){ .words = MAX((spec->nbits + 63) / 64, 1U), .keys = keys,
+				   .alias = spec->alias };
+	find_classes(f, keys, spec->nkeys, &nodes);
 	if (make_tables(f, a, nodes))
 		return -ENOMEM;
 	classes_init(&f->classes, limits);
@@ -137,7 +140,7 @@ int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limi
 	f->nodes[0].key = NO_KEY;
 	f->nnodes = 1;
 	memset(f->open, 0xff, f->words * sizeof(*f->open));
-	for (uint32_t i = 0; i < nkeys; i++) {
+	for (uint32_t i = 0; i < spec->nkeys; i++) {
 		clear_bit(f->open, keys[i].bit);
 		if (in_tree(&keys[i]))
 			add_key(f, keys, i, nodes);
@@ -147,7 +150,7 @@ int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limi
 			mask_set(f->unequal, keys[i].bit);
 		f->any_top |= keys[i].kind == FILTER_TOP;
 	}
-	return add_literals(f, a, keys, nkeys);
+	return add_literals(f, a, keys, spec->nkeys);
 }
 
 void text_filter_done(struct text_filter *f)
@@ -181,7 +184,18 @@ static void apply_key(const struct text_filter *f, const struct filter_key *k, b
 		clear_bit(can_false, k->bit);
 }
 
-uint32_t text_filter_number(struct text_filter *f, uint32_t place)
+/* What the checks of the second text are when it is not the same: false, or anything. */
+static void apply_relation(const struct text_filter *f, enum text_relation relation)
+{
+	for (uint32_t i = 0; f->alias && relation != RELATION_SAME && i < f->words; i++) {
+		f->truth[i] &= ~f->alias[i];
+		if (relation == RELATION_OTHER)
+			f->truth[i] |= f->alias[i];
+		f->truth[f->words + i] |= f->alias[i];
+	}
+}
+
+uint32_t text_filter_number(struct text_filter *f, uint32_t place, enum text_relation relation)
 {
 	uint32_t end = place / FILTER_PLACES, generation = f->classes.generation, number;
 
@@ -199,10 +213,12 @@ uint32_t text_filter_number(struct text_filter *f, uint32_t place)
 		if (!at)
 			break;
 	}
+	apply_relation(f, relation);
 	number = classes_number(&f->classes, f->truth);
 	if (f->classes.generation != generation)
-		memset(f->numbers, 0, FILTER_PLACES * (size_t)f->nnodes * sizeof(*f->numbers));
-	f->numbers[place] = number;
+		memset(f->numbers, 0, text_filter_at(f, FILTER_PLACES * f->nnodes, 0) *
+				      sizeof(*f->numbers));
+	f->numbers[text_filter_at(f, place, relation)] = number;
 	return number;
 }
 
@@ -286,11 +302,14 @@ static enum filter_key_kind kind_of(const struct atom *a)
 	return guard_text_plain_pmatch(a) && !has_odd_key(a) ? FILTER_NEED : FILTER_OPEN;
 }
 
-/* Likewise for a check of a piece of the text: what it begins with, or (`begins` false) ends with. */
-static enum filter_key_kind kind_of_piece(const struct atom *a, bool begins)
+/* Likewise for a check of a piece of the text. */
+static enum filter_key_kind kind_of_piece(const struct atom *a, enum text_piece piece)
 {
 	enum filter_key_kind kind = kind_of(a);
+	bool begins = piece == PIECE_BEGIN;
 
+	if (piece != PIECE_BEGIN && piece != PIECE_END)
+		return kind;
 	switch (kind) {
 	case FILTER_EQUAL:
 		return begins ? FILTER_NEED : FILTER_END;
@@ -342,9 +361,21 @@ static void put_keys(struct key_list *l, const struct atom *a, enum filter_key_k
 	}
 }
 
+/* Set of the checks of the text's alias. NULL: out of memory. */
+static uint64_t *checks_of_alias(struct matcher *m, const struct slot *s)
+{
+	uint64_t *checks = arena_array(&m->arena, s->memo->classes.words, sizeof(*checks));
+
+	for (uint32_t a = 0; checks && a < m->natoms; a++)
+		if (m->atoms[a].memo_bit != NO_BIT && m->atoms[a].left == s->alias)
+			mask_set(checks, m->atoms[a].memo_bit);
+	return checks;
+}
+
 int text_filter_prepare(struct matcher *m, uint32_t slot)
 {
 	struct slot *s = &m->slots[slot];
+	struct filter_spec spec = { .nbits = s->memo->nbits };
 	struct key_list l = { 0 };
 	size_t max = 1;
 
@@ -353,15 +384,19 @@ int text_filter_prepare(struct matcher *m, uint32_t slot)
 			max += m->atoms[a].consts.n;
 	l.v = arena_array(&m->arena, max, sizeof(*l.v));
 	s->filter = arena_new(&m->arena, struct text_filter);
-	if (!l.v || !s->filter)
+	if (s->alias != NO_SLOT)
+		spec.alias = checks_of_alias(m, s);
+	if (!l.v || !s->filter || (s->alias != NO_SLOT && !spec.alias))
 		return -ENOMEM;
 	for (uint32_t a = 0; a < m->natoms; a++) {
 		const struct atom *atom = &m->atoms[a];
 		const struct slot *of = &m->slots[atom->left];
 
 		if (atom->memo_bit != NO_BIT && of->key == slot)
-			put_keys(&l, atom, of == s ? kind_of(atom) :
-				 kind_of_piece(atom, of->begins), of->begins);
+			put_keys(&l, atom, kind_of_piece(atom, of->piece),
+				 of->piece == PIECE_BEGIN);
 	}
-	return text_filter_init(s->filter, &m->arena, m->limits, l.v, l.n, s->memo->nbits);
+	spec.keys = l.v;
+	spec.nkeys = l.n;
+	return text_filter_init(s->filter, &m->arena, m->limits, &spec);
 }

@@ -24,6 +24,12 @@ enum filter_key_kind {
 	FILTER_OPEN		/* not decided here */
 };
 
+/*
+ * A second text that is missing or the same most times: the kernel's path of a file beside the name
+ * that the program used. Checks of it share memo and filter of the first one.
+ */
+enum text_relation { RELATION_MISSING, RELATION_SAME, RELATION_OTHER, RELATIONS };
+
 /* A constant of a check; `bit` is the number of the check. */
 struct filter_key {
 	struct str text;
@@ -31,6 +37,13 @@ struct filter_key {
 	uint8_t kind;		/* enum filter_key_kind */
 	bool cut;		/* private: the tree has no more than its beginning */
 	uint32_t next;		/* private: of the same node, UINT32_MAX: none */
+};
+
+/* What a filter is made of: checks 0..nbits) and their constants, which must stay. */
+struct filter_spec {
+	struct filter_key *keys;
+	uint32_t nkeys, nbits;
+	const uint64_t *alias;	/* checks of the second text; NULL: there is none */
 };
 
 #define FILTER_HASHES 4096
@@ -57,8 +70,9 @@ struct text_filter {
 	uint64_t *inside;	/* checks of FILTER_INSIDE and FILTER_END */
 	uint64_t *top;		/* checks of FILTER_TOP */
 	bool any_top;
+	const uint64_t *alias;	/* checks of the second text, NULL: none */
 	uint64_t *truth;	/* of a new place */
-	/* Their class, 0: not known, by place: see text_filter_place(). */
+	/* Their class, 0: not known, by place, see text_filter_place(), and relation. */
 	uint32_t *numbers;
 	/* Truths: checks that can be true, then checks that can be false, `words` each. */
 	struct classes classes;
@@ -67,12 +81,12 @@ struct text_filter {
 /* What is added to a node's first place. */
 enum { FILTER_GOES_ON = 1, FILTER_LITERAL = 2, FILTER_DEEP = 4, FILTER_PLACES = 8 };
 
-/* For checks 0..nbits); the keys must stay. 0 or -ENOMEM. */
+/* 0 or -ENOMEM. */
 int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limits,
-		     struct filter_key *keys, uint32_t nkeys, uint32_t nbits);
+		     const struct filter_spec *spec);
 void text_filter_done(struct text_filter *f);
 /* The class of a place that was not seen before; 0: no memory. */
-uint32_t text_filter_number(struct text_filter *f, uint32_t place);
+uint32_t text_filter_number(struct text_filter *f, uint32_t place, enum text_relation relation);
 
 static inline uint32_t text_filter_hash(const char *p)
 {
@@ -149,13 +163,21 @@ static inline uint32_t text_filter_place(const struct text_filter *f, struct str
 	return place + (text_filter_literal(f, text) ? FILTER_LITERAL : 0);
 }
 
-static inline uint32_t text_filter_class(struct text_filter *f, struct str text)
+/* Where the class of a place is in `numbers`. */
+static inline uint32_t text_filter_at(const struct text_filter *f, uint32_t place,
+				      enum text_relation relation)
 {
-	uint32_t place = text_filter_place(f, text);
+	return f->alias ? place * RELATIONS + relation : place;
+}
+
+static inline uint32_t text_filter_class(struct text_filter *f, struct str text,
+					 enum text_relation relation)
+{
+	uint32_t place = text_filter_place(f, text), at = text_filter_at(f, place, relation);
 
 	if (!place)
 		return 0;
-	return likely(f->numbers[place]) ? f->numbers[place] : text_filter_number(f, place);
+	return likely(f->numbers[at]) ? f->numbers[at] : text_filter_number(f, place, relation);
 }
 
 #endif

@@ -141,6 +141,15 @@ static struct str shown_name(const struct fdinfo *f, struct str path)
 	return path;
 }
 
+/* The text of the name, when it is the same. */
+static void set_realpath(struct state *s, struct fdinfo *f, struct str path)
+{
+	if (str_eq(istr_str(f->name), path))
+		istr_set(&f->realpath, f->name);
+	else
+		state_set_name(s, &f->realpath, path);
+}
+
 static void take(struct state *s, struct fdinfo *f, const struct event_kernel *k)
 {
 	if (k->have & KERNEL_FD_INODE) {
@@ -148,7 +157,7 @@ static void take(struct state *s, struct fdinfo *f, const struct event_kernel *k
 		f->dev = k->fd_dev;
 	}
 	if (k->have & KERNEL_FD_PATH)
-		state_set_name(s, &f->realpath, k->fd_path);
+		set_realpath(s, f, k->fd_path);
 	if (fd_is_ip(f) && (f->l4 == L4_UNKNOWN || f->l4 == L4_NA))
 		f->l4 = k->fd_l4;
 	if ((k->have & KERNEL_FD_ROLE) && f->role == ROLE_NONE)
