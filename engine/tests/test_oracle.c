@@ -3,7 +3,7 @@
  * The compiled program against the plain tree evaluator: random rules, events and changes of state;
  * and for each change that makes cached results invalid a test of its own.
  */
-#include "engine/tests/oracle_bed.h"
+#include "engine/tests/oracle_random.h"
 
 START_TEST(agrees_on_random_rules)
 {
@@ -69,6 +69,14 @@ static const char *const path_checks[] = {
 	"fd.filename endswith _history", "fd.filename glob *d_rsa", "fd.filename pmatch (/id_rsa)",
 	"fd.name startswith /a/path/that/is/longer/than/the/tree/is/deep",
 	"fd.name = /a/path/that/is/longer/than/the/tree/is/deep/x",
+	"fd.realpath = /etc/shadow", "fd.realpath != /etc/shadow", "fd.realpath in (/etc/ssh, /a)",
+	"fd.realpath startswith /etc/ss", "fd.realpath contains id_rsa", "fd.realpath endswith _history",
+	"fd.realpath glob /proc/*/environ", "fd.realpath pmatch (/etc, /usr/bin)", "fd.realpath exists",
+	"fd.realpath regex '.*ss.*'", "not fd.realpath startswith /etc",
+	"(fd.name = /etc/ssh and not fd.realpath startswith /etc)",
+	"fd.nameraw = /etc/shadow", "fd.nameraw in (/etc//shadow, /cron)", "fd.nameraw = /etc//shadow",
+	"fd.nameraw startswith //", "not fd.nameraw = /etc//shadow",
+	"fd.nameraw contains /.ssh/", "fd.nameraw glob *x/long_name",
 };
 
 START_TEST(paths_are_matched_by_the_first_look)
@@ -82,24 +90,32 @@ START_TEST(paths_are_matched_by_the_first_look)
 		"/a/path/that/is/longer/than/the/tree/is/deep/x",
 		"/a/path/that/is/longer/than/the/tree/is/not", "relative", "../x", "", "x/id_rsa",
 	};
+	static const char *const others[] = { "/etc/ssh", "/proc/1/environ", "/root/.bash_history" };
 	const char *check = path_checks[_i];
 	struct bed *b = bed_new();
 	const struct rule *found[BED_RULES];
+	bool never = !strcmp(check, "fd.nameraw = /etc//shadow") ||
+		     !strcmp(check, "fd.nameraw startswith //");
+	const char *field = strstr(check, "fd.nameraw") ? "fd.nameraw" : "fd.name";
 	unsigned matched = 0;
 	char text[256];
 
 	/* Alone every check would be made as it comes; three others make a memo worth while. */
-	snprintf(text, sizeof(text), "evt.type = openat and (%s or fd.name in (/q/1) or "
-		 "fd.name = /q/2 or fd.name endswith /q/3/4)", check);
+	snprintf(text, sizeof(text), "evt.type = openat and (%s or %s in (/q/1) or %s = /q/2 or "
+		 "%s endswith /q/3/4)", check, field, field, field);
 	ck_assert_ptr_null(build_rule(&b->rs, &b->f.limits, str_from(text)));
 	bed_compile(b);
-	for (unsigned fails = 0; fails < 2; fails++)
-		for (unsigned i = 0; i < ARRAY_SIZE(paths); i++) {
-			ev_open(&b->f, 30, fails ? -2 : 9, paths[i], WO_RDONLY);
-			bed_compare(b);
-			matched += matcher_eval(b->fast, &b->f.ctx, found, BED_RULES);
-		}
-	ck_assert_msg(matched, "%s matches no path", check);
+	/* Without the kernel's path, with the same, and with another. */
+	for (unsigned i = 0; i < 2 * 3 * ARRAY_SIZE(paths); i++) {
+		const char *path = paths[i / 6];
+		const char *real = i % 3 == 0 ? NULL : i % 3 == 1 ? path : others[i / 6 % 3];
+
+		bed_open(b, 30, i % 2 ? -2 : 9, path, real, WO_RDONLY);
+		bed_compare(b);
+		matched += matcher_eval(b->fast, &b->f.ctx, found, BED_RULES);
+	}
+	/* Repeated slashes are one in fd.nameraw. */
+	ck_assert_msg(!matched == never, "%s matches %u paths", check, matched);
 	bed_free(b);
 }
 END_TEST
@@ -122,6 +138,20 @@ START_TEST(chdir_is_seen)
 
 	ck_assert(!matches(b, 30));
 	bed_chdir(b, 30, "/tmp");
+	ck_assert(matches(b, 30));
+	bed_free(b);
+}
+END_TEST
+
+/* Which a damaged record may say: a thread of a process that is known, as if it were a new process. */
+START_TEST(clone_into_a_known_process_is_seen)
+{
+	struct bed *b = bed_with("evt.type = openat and proc.cwd = /tmp/");
+
+	ck_assert(!matches(b, 30));
+	bed_chdir(b, 20, "/tmp");
+	ck_assert(!matches(b, 30));
+	ev_clone(&b->f, EV_CLONE3_X, 50, 0, 30, 20, 0);
 	ck_assert(matches(b, 30));
 	bed_free(b);
 }
@@ -293,6 +323,7 @@ static Suite *make_suite(void)
 			     ARRAY_SIZE(path_checks));
 	tcase_add_test(tc, setuid_is_seen);
 	tcase_add_test(tc, chdir_is_seen);
+	tcase_add_test(tc, clone_into_a_known_process_is_seen);
 	tcase_add_test(tc, prctl_name_is_seen);
 	tcase_add_test(tc, exec_is_seen);
 	tcase_add_test(tc, change_of_an_ancestor_is_seen);
