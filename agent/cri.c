@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 100, IDLE_MS = 60000, SHORT_ID = 12 };
+enum { CONNECT_MS = 100, SHORT_ID = 12 };
 
 const struct limit_info cri_limit_infos[CRI_LIMIT_COUNT] = {
 #define CRI_LIMIT(id, d, c, h) [CRI_LIMIT_##id] = LIMIT_INFO(id, d, c, h),
@@ -57,6 +57,7 @@ struct cri {
 	struct cri_listener listener;
 	struct cri_memory memory;
 	uint64_t connect_ns, connect_pause_ms;
+	uint64_t probe_ns;		/* when the runtime is asked whether it still answers */
 };
 
 static void hit(struct cri *c, enum cri_limit_id id)
@@ -150,7 +151,7 @@ bool cri_ask(struct cri *c, struct str id)
 		q->due_ns = 0;
 	}
 	/* It has been tried to connect, in vain: an answer may come, but not soon. */
-	soon = c->stats.connected || c->stats.hits[CRI_LIMIT_CONNECT_MAX_MS] == 0;
+	soon = c->stats.state == CRI_ANSWERS || c->stats.hits[CRI_LIMIT_CONNECT_MAX_MS] == 0;
 	if (q)
 		q->told = !soon;
 	pthread_mutex_unlock(&c->lock);
@@ -205,7 +206,14 @@ static void prefetch(void *ctx, struct str id)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void disconnect(struct cri *c)
+static void set_state(struct cri *c, enum cri_state state)
+{
+	if (state == CRI_SILENT && c->stats.state != CRI_SILENT)
+		c->stats.silent_ns = clock_mono_ns();
+	c->stats.state = state;
+}
+
+static void disconnect(struct cri *c, enum cri_state state)
 {
 	cri_client_free(c->client);
 	c->client = NULL;
@@ -214,7 +222,7 @@ static void disconnect(struct cri *c)
 	c->connect_ns = clock_mono_ns() + c->connect_pause_ms * NS_PER_MS;
 	pthread_mutex_lock(&c->lock);
 	hit(c, CRI_LIMIT_CONNECT_MAX_MS);
-	c->stats.connected = false;
+	set_state(c, state);
 	/* Nobody should wait for a runtime that is not there. */
 	for (struct question *q = c->questions; q; q = q->next) {
 		if (q->wanted && !q->told)
@@ -227,6 +235,11 @@ static void disconnect(struct cri *c)
 static uint64_t call_ns(const struct cri *c)
 {
 	return c->max[CRI_LIMIT_CALL_MS] * NS_PER_MS;
+}
+
+static void postpone_probe(struct cri *c)
+{
+	c->probe_ns = clock_mono_ns() + c->max[CRI_LIMIT_PROBE_MS] * NS_PER_MS;
 }
 
 static int try_socket(struct cri *c, const char *path)
@@ -253,17 +266,21 @@ static int try_socket(struct cri *c, const char *path)
 
 static void connect_runtime(struct cri *c)
 {
+	bool absent = !c->stats.runtime[0];
 	int r = -ENOENT;
 
-	for (uint32_t i = 0; r < 0 && i < c->opts.nsockets; i++)
+	for (uint32_t i = 0; r < 0 && i < c->opts.nsockets; i++) {
 		r = try_socket(c, c->opts.sockets[i]);
+		absent = absent && (r == -ENOENT || r == -ENOTDIR);
+	}
 	if (r < 0) {
-		disconnect(c);
+		disconnect(c, absent ? CRI_ABSENT : CRI_SILENT);
 		return;
 	}
 	c->connect_pause_ms = 0;
+	postpone_probe(c);
 	pthread_mutex_lock(&c->lock);
-	c->stats.connected = true;
+	set_state(c, CRI_ANSWERS);
 	snprintf(c->stats.runtime, sizeof(c->stats.runtime), "%s %s", c->runtime.name,
 		 c->runtime.version);
 	pthread_mutex_unlock(&c->lock);
@@ -360,18 +377,30 @@ static void answer_question(struct cri *c, const char *id)
 	else if (r == -EMSGSIZE)
 		lock_and_hit(c, CRI_LIMIT_ANSWER_BYTES);
 	if (r < 0 && r != -ENOENT)
-		disconnect(c);
+		disconnect(c, CRI_SILENT);
+	postpone_probe(c);
 	settle(c, id, r, buf_str(&json));
+}
+
+/* Nothing was asked for a while: is it still there? */
+static void probe(struct cri *c)
+{
+	struct cri_runtime ignored;
+
+	lock_and_hit(c, CRI_LIMIT_PROBE_MS);
+	if (cri_lookup_runtime(c->client, call_ns(c), &ignored) < 0)
+		disconnect(c, CRI_SILENT);
+	postpone_probe(c);
 }
 
 static void wait_until(struct cri *c, uint64_t now, uint64_t due)
 {
-	uint64_t ns = MIN(due > now ? due - now : 0, IDLE_MS * NS_PER_MS);
+	uint64_t ns = due > now ? due - now : 0;
 	eventfd_t count;
 
 	if (c->client) {
 		if (cri_client_wait(c->client, c->wake_fd, ns) < 0)
-			disconnect(c);
+			disconnect(c, CRI_SILENT);
 	} else {
 		struct pollfd fd = { .fd = c->wake_fd, .events = POLLIN };
 		struct timespec ts = clock_timespec(ns);
@@ -398,8 +427,10 @@ static void *cri_thread(void *arg)
 		}
 		if (next_question(c, now, id, &due))
 			answer_question(c, id);
+		else if (now >= c->probe_ns)
+			probe(c);
 		else
-			wait_until(c, now, due);
+			wait_until(c, now, MIN(due, c->probe_ns));
 	}
 	return NULL;
 }

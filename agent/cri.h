@@ -28,12 +28,21 @@ struct cri_opts {
 	const uint64_t *limits;		/* by cri_limit_id; NULL: defaults */
 };
 
+/* What the last look at the sockets found. */
+enum cri_state {
+	CRI_TRYING,		/* the first look is not over */
+	CRI_ANSWERS,
+	CRI_ABSENT,		/* there is no socket, and there never was a runtime */
+	CRI_SILENT,		/* a socket without a runtime that answers, or it is gone */
+};
+
 /* Counters since the start; read by any thread. */
 struct cri_stats {
 	uint64_t asked, answered, from_memory, not_found;
 	uint64_t waiting;		/* questions without an answer yet */
 	uint64_t known, known_bytes;
-	bool connected;
+	enum cri_state state;
+	uint64_t silent_ns;		/* CLOCK_MONOTONIC since when it is silent */
 	char runtime[96];		/* "containerd 1.6.20", "" before the first connection */
 	uint64_t hits[CRI_LIMIT_COUNT];
 };

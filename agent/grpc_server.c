@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EPOLL_BATCH = 64, MAX_WAIT_MS = 60000, ACCEPT_PAUSE_MS = 100 };
+enum { EPOLL_BATCH = 64, MAX_WAIT_MS = 60000, ACCEPT_PAUSE_MS = 100, HEALTH_MS = 1000 };
 
 struct grpc_server {
 	struct output output;
@@ -29,6 +29,7 @@ struct grpc_server {
 	int listen_fd, epoll_fd, doorbell;
 	atomic_bool serving, stop;
 	atomic_uint_fast64_t stop_ns;	/* when a drain is given up */
+	uint64_t health_ns;		/* when opts.serving is asked again */
 	uint64_t accept_again_ns;	/* 0: accepting; else no fd was left */
 	struct grpc_conn *conns;
 	uint32_t nconns;
@@ -147,6 +148,14 @@ static void begin_drain(struct grpc_server *s)
 	s->service.next_timer_ns = MIN(s->service.next_timer_ns, s->stop_ns);
 }
 
+static void take_health(struct grpc_server *s)
+{
+	if (!s->opts.serving || s->service.now_ns < s->health_ns)
+		return;
+	s->serving = s->opts.serving();
+	s->health_ns = s->service.now_ns + HEALTH_MS * NS_PER_MS;
+}
+
 static void take_news(struct grpc_server *s)
 {
 	struct grpc_service *service = &s->service;
@@ -209,6 +218,8 @@ static int wait_ms(const struct grpc_server *s, bool more)
 {
 	uint64_t now = clock_mono_ns(), at = s->service.next_timer_ns;
 
+	if (s->opts.serving)
+		at = MIN(at, s->health_ns);
 	if (more || at <= now)
 		return 0;
 	return (int)MIN((at - now) / NS_PER_MS + 1, (uint64_t)MAX_WAIT_MS);
@@ -245,6 +256,7 @@ static void *server_thread(void *arg)
 
 		s->service.now_ns = clock_mono_ns();
 		dispatch(s, ev, n);
+		take_health(s);
 		take_news(s);
 		timers(s);
 		more = flush_all(s);

@@ -17,6 +17,7 @@ struct grpc_opts {
 	struct str hostname;		/* of the messages that the server itself makes */
 	struct str fields_checksum;	/* for the version service; may be empty */
 	bool no_alerts;			/* version, health and reflection only */
+	bool (*serving)(void);		/* what the health service says; asked once a second */
 	const uint64_t *limits;		/* by grpc_limit_id; NULL: defaults */
 };
 
@@ -25,7 +26,7 @@ struct grpc_opts {
  * outlive the output. The process ignores SIGPIPE.
  */
 int grpc_server_new(const struct grpc_opts *opts, struct buf *error, struct output **ret);
-/* What the health service says from now on. Any thread. It starts as serving. */
+/* Without opts.serving: what the health service says from now on. Any thread. It starts as serving. */
 void grpc_server_set_serving(struct output *o, bool serving);
 
 #endif

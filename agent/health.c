@@ -6,7 +6,7 @@
 #include "agent/health.h"
 
 /* The live thread publishes ten times a second; a machine without CPU time for it is late. */
-enum { HANG_S = 15 };
+enum { HANG_S = 15, RUNTIME_RESTART_S = 10 };
 
 static bool makes_progress(const struct agent_stats *s, uint64_t now_ns)
 {
@@ -38,6 +38,23 @@ static bool outputs_deliver(const struct agent_stats *s, uint64_t now_ns)
 	return s != NULL;
 }
 
+/* A node without a container runtime has none to ask; one that had it may be restarting it. */
+static bool metadata_are_there(const struct agent_stats *s, uint64_t now_ns)
+{
+	if (!s || !s->metadata_asked)
+		return s != NULL;
+	switch (s->metadata.state) {
+	case CRI_ANSWERS:
+	case CRI_ABSENT:
+		return true;
+	case CRI_SILENT:
+		return s->metadata.runtime[0] &&
+		       now_ns < s->metadata.silent_ns + RUNTIME_RESTART_S * NS_PER_S;
+	default:
+		return false;
+	}
+}
+
 static const struct {
 	const char *name;
 	enum health_level level;
@@ -48,6 +65,7 @@ static const struct {
 	{ "source", HEALTH_READY, source_is_read },
 	{ "rules", HEALTH_READY, rules_are_configured_ones },
 	{ "outputs", HEALTH_READY, outputs_deliver },
+	{ "metadata", HEALTH_READY, metadata_are_there },
 };
 
 _Static_assert(ARRAY_SIZE(checks) <= HEALTH_CHECKS_MAX, "room for every check");
@@ -64,6 +82,18 @@ void health_of(const struct agent_stats *s, uint64_t now_ns, struct health *ret)
 		h.live &= ok || checks[i].level != HEALTH_LIVE;
 	}
 	*ret = h;
+}
+
+bool health_ready_now(void)
+{
+	struct agent_stats s = { 0 };
+	bool have = agent_stats_read(&s) == 0;
+	struct health h;
+
+	health_of(have ? &s : NULL, clock_mono_ns(), &h);
+	if (have)
+		agent_stats_done(&s);
+	return h.ready;
 }
 
 void health_json(const struct health *h, enum health_level level, struct buf *out)

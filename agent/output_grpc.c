@@ -2,6 +2,7 @@
 /* The gRPC server as an output: from configuration to struct grpc_opts. */
 #include "agent/cmd.h"
 #include "agent/grpc_server.h"
+#include "agent/health.h"
 #include "agent/host.h"
 #include "agent/outputs.h"
 
@@ -14,6 +15,7 @@ int output_grpc_open(const struct config *c, struct output **ret)
 		.cert_chain = c->grpc.cert_chain,
 		.root_certs = c->grpc.root_certs,
 		.no_alerts = !c->grpc_output.enabled,
+		.serving = health_ready_now,
 	};
 	struct alert_opts host;
 	int r;

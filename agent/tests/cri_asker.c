@@ -42,13 +42,15 @@ static void take(struct cri *c)
 
 static void print_stats(struct cri *c)
 {
+	static const char *const states[] = { [CRI_TRYING] = "trying", [CRI_ANSWERS] = "answers",
+					      [CRI_ABSENT] = "absent", [CRI_SILENT] = "silent" };
 	struct cri_stats s;
 
 	cri_stats(c, &s);
 	printf("{\"asked\":%" PRIu64 ",\"answered\":%" PRIu64 ",\"from_memory\":%" PRIu64
-	       ",\"waiting\":%" PRIu64 ",\"known\":%" PRIu64 ",\"connected\":%s,\"runtime\":\"%s\"",
+	       ",\"waiting\":%" PRIu64 ",\"known\":%" PRIu64 ",\"state\":\"%s\",\"runtime\":\"%s\"",
 	       s.asked, s.answered, s.from_memory, s.waiting, s.known,
-	       s.connected ? "true" : "false", s.runtime);
+	       states[s.state], s.runtime);
 	for (int i = 0; i < CRI_LIMIT_COUNT; i++)
 		printf(",\"%s\":%" PRIu64, cri_limit_infos[i].counter, s.hits[i]);
 	puts("}");

@@ -158,12 +158,13 @@ def test_list_and_events():
 def test_runtime_comes_and_goes():
     with World("CONNECT_MAX_MS=200", start=False) as w:
         wait_for("the first attempt", lambda: w.asker.stats()["cri_connects_failed"] > 0)
+        assert w.asker.stats()["state"] == "absent", "no socket, no runtime"
         assert w.asker.ask(CONTAINER[:12]) == "refused", "nobody should wait"
         w.start()
         assert w.found()["name"] == "web", "but it comes"
         w.runtime.stop()
         os.path.exists(w.path) and os.unlink(w.path)
-        wait_for("the loss to be seen", lambda: not w.asker.stats()["connected"])
+        wait_for("the loss to be seen", lambda: w.asker.stats()["state"] == "silent")
         w.asker.ask("1" * 12)
         w.start()
         w.runtime.answers["ContainerStatus"] = lambda q: status(container=q.container_id.ljust(64, "0"))
@@ -173,6 +174,26 @@ def test_runtime_comes_and_goes():
                 break
             assert result == "unavailable"
         assert document["id"] == "1" * 12
+
+
+def test_state():
+    """A runtime that hangs, and a socket that nobody listens at, are seen without a question."""
+    with World("PROBE_MS=50", "CALL_MS=200", "CONNECT_MAX_MS=200") as w:
+        wait_for("the first look", lambda: w.asker.stats()["state"] == "answers")
+        wait_for("looks without questions", lambda: w.runtime.count("Version") > 3)
+        version, hang = w.runtime.answers["Version"], threading.Event()
+        w.runtime.answers["Version"] = lambda q: hang.wait(PATIENCE) and None
+        wait_for("the silence", lambda: w.asker.stats()["state"] == "silent")
+        w.runtime.answers["Version"] = version
+        hang.set()
+        wait_for("the answer", lambda: w.asker.stats()["state"] == "answers")
+        w.runtime.stop()
+        os.path.exists(w.path) and os.unlink(w.path)
+        wait_for("the loss", lambda: w.asker.stats()["state"] == "silent")
+    with World(start=False) as w, socket.socket(socket.AF_UNIX) as s:
+        wait_for("nothing", lambda: w.asker.stats()["state"] == "absent")
+        s.bind(w.path)
+        wait_for("nobody", lambda: w.asker.stats()["state"] == "silent")
 
 
 def test_bad_answers():
@@ -216,7 +237,7 @@ def test_peers_without_manners():
                 peer.sendall(reply)
         asker.ask("0" * 12)
         stats = asker.stats()
-        assert not stats["connected"] and stats["cri_connects_failed"] >= len(replies) - 1, stats
+        assert stats["state"] == "silent" and stats["cri_connects_failed"] >= len(replies) - 1, stats
         asker.close()
 
 

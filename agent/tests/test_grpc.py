@@ -22,9 +22,10 @@ import h2.events
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from grpclib import (BUILD, PATIENCE, Client, Feeder, Raw, certificates, framed, node, node_modules,  # noqa: E402
                      numbers, read, scratch, take)
-from taplib import run_tests  # noqa: E402
+from taplib import Skip, run_tests  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SERVING, NOT_SERVING = 1, 2        # grpc.health.v1
 
 
 class World:
@@ -484,7 +485,9 @@ def test_sensor():
         with open(folder + "/rules.yaml", "w", encoding="utf-8") as f:
             f.write(RULE)
         address, said = "unix://" + folder + "/grpc.sock", folder + "/said"
-        options = ("grpc.enabled=true", "grpc_output.enabled=true", "grpc.bind_address=" + address)
+        os.mkdir(folder + "/out")
+        options = ("grpc.enabled=true", "grpc_output.enabled=true", "grpc.bind_address=" + address,
+                   "file_output.enabled=true", "file_output.filename=" + folder + "/out/alerts")
         with open(said, "wb") as err:
             sensor = subprocess.Popen([BUILD + "/tiercel", "run", "-r", folder + "/rules.yaml"] +
                                       [x for o in options for x in ("-o", o)], stdout=subprocess.DEVNULL, stderr=err)
@@ -498,7 +501,13 @@ def test_sensor():
             subprocess.run(["/bin/echo", "grpc-marker", "1"], check=True, stdout=subprocess.DEVNULL)
             a = next(a for a in alerts if a.rule == "marker")
             assert a.priority == 4 and a.source == "syscall" and list(a.tags) == ["a", "b"], a
+            wait_for("health", lambda: client.check().status == SERVING)
             assert "Warning marker grpc-marker 1" in a.output and a.output_fields["proc.args"] == "grpc-marker 1", a
+            shutil.rmtree(folder + "/out")
+            subprocess.run(["/bin/echo", "grpc-marker", "2"], check=True, stdout=subprocess.DEVNULL)
+            wait_for("the other output that fails", lambda: client.check().status == NOT_SERVING)
+            os.mkdir(folder + "/out")
+            wait_for("its recovery", lambda: client.check().status == SERVING)
             sensor.terminate()
             assert status_of(alerts) == grpc.StatusCode.UNAVAILABLE
             client.close()

@@ -44,7 +44,7 @@ END_TEST
 START_TEST(test_nothing_published)
 {
 	expect(NULL, false, false, "{\"status\": \"failing\", \"failing\": [\"engine\", \"running\", "
-				   "\"source\", \"rules\", \"outputs\"]}");
+				   "\"source\", \"rules\", \"outputs\", \"metadata\"]}");
 }
 END_TEST
 
@@ -89,6 +89,30 @@ START_TEST(test_outputs)
 }
 END_TEST
 
+START_TEST(test_metadata)
+{
+	static const char failing[] = "{\"status\": \"failing\", \"failing\": [\"metadata\"]}";
+	struct agent_stats s = healthy();
+
+	s.metadata.state = CRI_SILENT;
+	expect(&s, true, true, "{\"status\": \"ok\"}");		/* switched off */
+	s.metadata_asked = true;
+	s.metadata.state = CRI_TRYING;
+	expect(&s, true, false, failing);
+	s.metadata.state = CRI_ABSENT;
+	expect(&s, true, true, "{\"status\": \"ok\"}");
+	s.metadata.state = CRI_SILENT;
+	s.metadata.silent_ns = now - NS_PER_S;
+	expect(&s, true, false, failing);	/* it never answered */
+	snprintf(s.metadata.runtime, sizeof(s.metadata.runtime), "containerd 2.0");
+	expect(&s, true, true, "{\"status\": \"ok\"}");		/* it may be restarting */
+	s.metadata.silent_ns = now - 60 * NS_PER_S;
+	expect(&s, true, false, failing);
+	s.metadata.state = CRI_ANSWERS;
+	expect(&s, true, true, "{\"status\": \"ok\"}");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("health");
@@ -100,6 +124,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, test_unread);
 	tcase_add_test(t, test_rules);
 	tcase_add_test(t, test_outputs);
+	tcase_add_test(t, test_metadata);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,6 +1,8 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Health, versions and metrics of a live sensor over HTTP and HTTPS, and bad clients. Prints TAP."""
+"""Health, versions and metrics of a live sensor over HTTP and HTTPS, and bad clients. Prints TAP.
+
+Debian's python, because grpcio is a Debian package."""
 import http.client
 import json
 import os
@@ -13,6 +15,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from crilib import FakeRuntime  # noqa: E402
 from livelib import BUILD, WAIT, Box, Sensor, report, require
 
 RULES = """- rule: mark
@@ -179,8 +182,11 @@ def bad_clients(web, results):
 def test_not_ready(work, rules, results):
     folder = os.path.join(work, "gone")
     os.mkdir(folder)
-    web = Web(work, rules, "file_output.enabled=true", "file_output.filename=%s/alerts" % folder, name="not-ready")
+    web = Web(work, rules, "file_output.enabled=true", "file_output.filename=%s/alerts" % folder,
+              "grpc_output.enabled=true", name="not-ready")
     check(results, "the sensor starts with a file output", web.sensor.wait_ready(), web.sensor.messages())
+    check(results, "an output without its server is a warning",
+          "grpc_output.enabled has no effect without grpc.enabled" in web.sensor.messages(), web.sensor.messages())
     shutil.rmtree(folder)
 
     def failing():
@@ -192,6 +198,30 @@ def test_not_ready(work, rules, results):
     check(results, "healthz does not ask for a restart", get(web.port, "/healthz")[0] == 200)
     check(results, "metrics are off by default", get(web.port, "/metrics")[0] == 404)
     web.sensor.stop()
+
+
+def test_metadata(work, rules, results):
+    """A container runtime that is gone longer than a restart takes is named, and its return is seen."""
+    path = os.path.join(work, "runtime.sock")
+    runtime = FakeRuntime(path)
+    web = Web(work, rules, "container_metadata.sockets=[%s]" % path, name="metadata")
+    check(results, "ready with a runtime that answers",
+          web.sensor.wait_ready() and wait(lambda: get(web.port, "/readyz")[0] == 200), get(web.port, "/readyz"))
+    runtime.stop()
+    if os.path.exists(path):
+        os.unlink(path)
+
+    def failing():
+        status, _, text = get(web.port, "/readyz")
+        return status == 503 and json.loads(text)["failing"] == ["metadata"]
+
+    check(results, "readyz names the metadata when the runtime is gone", wait(failing), get(web.port, "/readyz"))
+    check(results, "healthz does not ask for a restart because of it", get(web.port, "/healthz")[0] == 200)
+    runtime = FakeRuntime(path)
+    check(results, "ready again when it is back", wait(lambda: get(web.port, "/readyz")[0] == 200),
+          get(web.port, "/readyz"))
+    web.sensor.stop()
+    runtime.stop()
 
 
 def test_port_in_use(work, rules, results):
@@ -228,7 +258,7 @@ def main():
             f.write(RULES % work)
         with open(os.path.join(work, "test.exceptions.yaml"), "w") as f:
             f.write(EXCEPTIONS % work)
-        for test in (test_pages, test_not_ready, test_port_in_use, test_tls):
+        for test in (test_pages, test_not_ready, test_metadata, test_port_in_use, test_tls):
             test(work, rules, results)
     report(results)
 
