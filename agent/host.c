@@ -5,6 +5,7 @@
 #include "agent/host.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,14 +29,23 @@ void host_alert_opts(struct alert_opts *ret_opts)
 		ret_opts->tz_offset_s = (int32_t)tm.tm_gmtoff;
 }
 
-const char *host_root(void)
+static char root[PATH_MAX];
+
+static void find_root(void)
 {
-	static char root[PATH_MAX];	/* lives as long as the process */
 	const char *env = getenv("HOST_ROOT");
 	size_t len = env ? strlen(env) : 0;
 
 	while (len > 0 && env[len - 1] == '/')
 		len--;
 	snprintf(root, sizeof(root), "%.*s", (int)MIN(len, sizeof(root) - 1), env ? env : "");
+}
+
+/* Several threads ask. */
+const char *host_root(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, find_root);
 	return root;
 }
