@@ -6,9 +6,11 @@
 #include "agent/config_default.h"
 #include "agent/live.h"
 
-/* Options of both commands; those from OPT_WRITE on belong to record. */
-enum { OPT_CONFIG = RULE_OPTION_COUNT, OPT_OVERRIDE, OPT_HEARTBEAT, OPT_FOLLOW, OPT_SECONDS, OPT_RING, OPT_WRITE, OPT_FILTER, OPT_EVENTS, OPT_SIZE,
-       OPT_FILES, OPT_REDACT };
+/* Options of both commands, then those of each. */
+enum { OPT_CONFIG = RULE_OPTION_COUNT, OPT_OVERRIDE, OPT_HEARTBEAT, OPT_FOLLOW, OPT_SECONDS, OPT_RING,
+       OPT_OWN };
+enum { OPT_THREADS = OPT_OWN };
+enum { OPT_WRITE = OPT_OWN, OPT_FILTER, OPT_EVENTS, OPT_SIZE, OPT_FILES, OPT_REDACT };
 
 #define COMMON_OPTIONS                                                                            \
 	RULE_OPTIONS,                                                                             \
@@ -21,7 +23,12 @@ enum { OPT_CONFIG = RULE_OPTION_COUNT, OPT_OVERRIDE, OPT_HEARTBEAT, OPT_FOLLOW, 
 	[OPT_SECONDS] = { 'M', "seconds", "N", "stop after N seconds" },                          \
 	[OPT_RING] = { 0, "ring-size", "KIB", "data ring of each CPU, a power of two" }
 
-static const struct cli_option run_options[] = { COMMON_OPTIONS, { 0 } };
+static const struct cli_option run_options[] = {
+	COMMON_OPTIONS,
+	[OPT_THREADS] = { 0, "threads", "N", "evaluate rules on N threads; alerts are the same, in "
+					     "the same order" },
+	{ 0 },
+};
 
 static const struct cli_option record_options[] = {
 	COMMON_OPTIONS,
@@ -109,40 +116,30 @@ static int keep_override(struct live_args *a, const char *text)
 		       ? cli_fail("out of memory") : EXIT_OK;
 }
 
-static int keep_follow(struct live_args *a, const char *interval)
+/* An option of the configuration that the command line has, too. */
+static int keep_text(struct live_args *a, const char *key, const char *value)
 {
-	const char *text = arena_printf(&a->arena, "bundle.follow=%s", interval);
+	const char *text = arena_printf(&a->arena, "%s=%s", key, value);
 
 	return text ? keep_override(a, text) : cli_fail("out of memory");
 }
 
-static int parse_option(const struct command *cmd, int opt, const char *arg, struct live_args *a)
+static int run_option(const struct command *cmd, int opt, const char *arg, struct live_args *a)
+{
+	uint64_t number;
+	int e = parse_number(cmd, cmd->options[opt].name, arg, ENGINES_MAX, &number);
+
+	return e == EXIT_OK ? keep_text(a, "sensor.threads", arg) : e;
+}
+
+static int record_option(const struct command *cmd, int opt, const char *arg, struct live_args *a)
 {
 	struct live_opts *o = &a->live;
 	const char *name = cmd->options[opt].name;
 	uint64_t number = 0;
 	int e = EXIT_OK;
 
-	if (opt < RULE_OPTION_COUNT)
-		return keep_choice(a, opt, arg);
 	switch (opt) {
-	case OPT_CONFIG:
-		o->rules_spec.config.path = arg;
-		return EXIT_OK;
-	case OPT_OVERRIDE:
-		return keep_override(a, arg);
-	case OPT_HEARTBEAT:
-		return keep_override(a, "heartbeat.enabled=true");
-	case OPT_FOLLOW:
-		return keep_follow(a, arg);
-	case OPT_SECONDS:
-		return parse_number(cmd, name, arg, UINT32_MAX, &o->max_seconds);
-	case OPT_RING:
-		e = parse_number(cmd, name, arg, 1 << 20, &number);
-		if (e == EXIT_OK && !is_ring_size(number))
-			return cli_usage(cmd, "--ring-size takes a power of two from 4 to 1048576");
-		o->source.data_ring_bytes = (uint32_t)number << 10;
-		return e;
 	case OPT_WRITE:
 		o->record_path = arg;
 		return EXIT_OK;
@@ -163,6 +160,37 @@ static int parse_option(const struct command *cmd, int opt, const char *arg, str
 		return cli_redact(cmd, arg, &o->redact);
 	}
 	return EXIT_USAGE;
+}
+
+static int parse_option(const struct command *cmd, int opt, const char *arg, struct live_args *a)
+{
+	struct live_opts *o = &a->live;
+	const char *name = cmd->options[opt].name;
+	uint64_t number = 0;
+	int e = EXIT_OK;
+
+	if (opt < RULE_OPTION_COUNT)
+		return keep_choice(a, opt, arg);
+	switch (opt) {
+	case OPT_CONFIG:
+		o->rules_spec.config.path = arg;
+		return EXIT_OK;
+	case OPT_OVERRIDE:
+		return keep_override(a, arg);
+	case OPT_HEARTBEAT:
+		return keep_override(a, "heartbeat.enabled=true");
+	case OPT_FOLLOW:
+		return keep_text(a, "bundle.follow", arg);
+	case OPT_SECONDS:
+		return parse_number(cmd, name, arg, UINT32_MAX, &o->max_seconds);
+	case OPT_RING:
+		e = parse_number(cmd, name, arg, 1 << 20, &number);
+		if (e == EXIT_OK && !is_ring_size(number))
+			return cli_usage(cmd, "--ring-size takes a power of two from 4 to 1048576");
+		o->source.data_ring_bytes = (uint32_t)number << 10;
+		return e;
+	}
+	return cmd == &cmd_record ? record_option(cmd, opt, arg, a) : run_option(cmd, opt, arg, a);
 }
 
 static int parse_options(const struct command *cmd, int argc, char **argv, struct live_args *a)
@@ -242,6 +270,8 @@ static int apply_config(const struct command *cmd, struct live_args *a)
 	if (!o->source.data_ring_bytes)
 		o->source.data_ring_bytes = (uint32_t)ring_kb << 10;
 	o->source.snaplen = (uint32_t)a->config->falco_libs.snaplen;
+	/* A recording replays to the same alerts, also to those that count their own events (util.cnt). */
+	o->threads = cmd == &cmd_run ? (uint32_t)a->config->sensor.threads : 1;
 	o->config = a->config;
 	o->rules_spec.cmd = cmd;
 	o->rules_spec.choices = a->choices;

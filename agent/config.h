@@ -122,7 +122,7 @@ struct config {
 		bool seccomp, drop_capabilities;
 	} hardening;
 	struct {
-		uint64_t ring_kb;
+		uint64_t ring_kb, threads;
 	} sensor;
 	struct {
 		uint64_t snaplen, thread_table_size;

@@ -46,17 +46,12 @@ static void catch_signals(void)
 	}
 }
 
-static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev)
+/* From any thread of the engines. */
+static void on_alert(void *ctx, struct message *m)
 {
 	struct live *l = ctx;
-	struct message *m;
 
-	if (message_from_alert(alert, l->alert.hostname, &m) < 0) {
-		l->limits.hits[LIMIT_ALERT_BYTES]++;	/* told as a loss */
-		return;
-	}
 	outputs_emit(&l->outputs, m);
-	message_put(m);
 }
 
 static void on_event(void *ctx, struct event_ctx *ev)
@@ -81,8 +76,10 @@ static void alert_options(struct live *l)
 static int start_engine(struct live *l)
 {
 	const struct config *c = l->opts->config;
-	struct tiercel_opts opts = { .match_all = l->opts->rules.match_all, .on_alert = on_alert,
-				     .ctx = l, .count_exceptions = TIERCEL_COUNT_FILES };
+	struct tiercel_opts opts = { .match_all = l->opts->rules.match_all, .ctx = l,
+				     .count_exceptions = TIERCEL_COUNT_FILES };
+	struct engines_opts all = { .engine = &opts, .limits = &l->limits, .n = l->opts->threads,
+				    .on_alert = on_alert, .ctx = l };
 	int r;
 
 	l->limits.max[LIMIT_THREADS] = c->falco_libs.thread_table_size;
@@ -101,8 +98,12 @@ static int start_engine(struct live *l)
 	opts.alert = l->alert;
 	opts.forms = l->outputs.forms;
 	opts.on_event = l->opts->record_path ? on_event : NULL;
-	l->engine = tiercel_new(&opts, &l->limits);
-	return l->engine ? live_swap_start(l) : cli_fail("out of memory");
+	all.hostname = l->alert.hostname;
+	l->engines = engines_new(&all);
+	if (!l->engines)
+		return cli_fail("out of memory");
+	l->engine = engines_first(l->engines);
+	return live_swap_start(l);
 }
 
 /* Before the source: a start-up probe gets its answers. Without it detection still goes on. */
@@ -133,7 +134,7 @@ static int start_recorder(struct live *l)
 static int feed_snapshot(void *ctx, const struct snapshot_item *item)
 {
 	struct live *l = ctx;
-	int r = tiercel_snapshot(l->engine, item);
+	int r = engines_snapshot(l->engines, item);
 
 	if (r == -ENOMEM)
 		return r;
@@ -226,6 +227,7 @@ static int start_source(struct live *l)
 	int r;
 
 	opts.events = &events;
+	opts.readers = l->opts->threads;
 	opts.host_root = host_root();
 	r = source_ring_open(&opts, &error, &l->source);
 	if (r < 0)
@@ -238,6 +240,9 @@ static int start_source(struct live *l)
 	if (r < 0)
 		return cli_fail("cannot read the start state below '%s/proc': %s", host_root(),
 				strerror(-r));
+	r = engines_start(l->engines, l->source);
+	if (r < 0)
+		return cli_fail("cannot start threads: %s", strerror(-r));
 	live_swap_follow(l);
 	start_control(l);
 	harden_seal(l->opts->config, starts_programs(l));
@@ -260,14 +265,14 @@ static void take_signals(struct live *l)
 
 static int poll_once(struct live *l)
 {
-	int wait = metadata_wait_poll_ms(&l->metadata, l->engine, POLL_MS);
-	int r = l->source->ops->poll(l->source, wait, feed_event, l);
+	int wait = metadata_wait_poll_ms(&l->metadata, l->engines, POLL_MS);
+	int r = engines_poll(l->engines, wait, feed_event, l);
 
 	if (r < 0 && r != -EINTR)
 		return cli_fail("reading events failed: %s", strerror(-r));
 	if (l->record_err < 0)
 		return cli_fail("recording stopped: %s", strerror(-l->record_err));
-	metadata_wait_turn(&l->metadata, l->engine, feed_event, l);
+	metadata_wait_turn(&l->metadata, l->engines, feed_event, l);
 	take_signals(l);
 	live_swap_check(l);
 	if (live_health_polled(l))
@@ -288,9 +293,9 @@ static int loop(struct live *l)
 	/* What is in the rings when the signal comes is evaluated, too. */
 	l->draining = true;
 	l->source->ops->stop(l->source);
-	while (l->source->ops->poll(l->source, LAST_POLL_MS, feed_event, l) > 0)
+	while (engines_poll(l->engines, LAST_POLL_MS, feed_event, l) > 0)
 		;
-	metadata_wait_finish(&l->metadata, l->engine);
+	metadata_wait_finish(&l->metadata, l->engines);
 	r = l->recorder ? recorder_flush(l->recorder) : 0;
 	if (r < 0 && e == EXIT_OK)
 		e = cli_fail("recording stopped: %s", strerror(-r));
@@ -364,13 +369,15 @@ int live_run(const struct live_opts *opts)
 	stop_control(&l);
 	webserver_stop(l.webserver);
 	live_swap_done(&l);
+	if (l.engines)
+		engines_stop(l.engines);
 	if (l.source)
 		l.source->ops->close(l.source);
 	r = recorder_free(l.recorder);
 	if (r < 0 && e == EXIT_OK)
 		e = cli_fail("the recording is incomplete: %s", strerror(-r));
 	metadata_wait_done(&l.metadata);
-	tiercel_free(l.engine);
+	engines_free(l.engines);
 	live_rules_free(l.rules);
 	outputs_close(&l.outputs);
 	live_health_done(&l);

@@ -20,6 +20,7 @@ struct live_opts {
 	struct recorder_opts record;	/* path, filter and redact are filled by live_run */
 	struct redact *redact;
 	uint64_t max_seconds;		/* 0: until a signal */
+	uint32_t threads;		/* that evaluate rules; 1: the live thread */
 	struct source_ring_opts source;
 };
 

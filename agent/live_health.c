@@ -60,9 +60,9 @@ static void collect_hits(struct live *l)
 	if (!l->stats.nhits)
 		return;
 	for (uint32_t i = 0; i < rules->n; i++)
-		*at++ = tiercel_rule_hits(l->engine, i);
+		*at++ = engines_rule_hits(l->engines, i);
 	for (uint32_t i = 0; i < rules->nexceptions; i++) {
-		struct exception_count c = tiercel_exception_count(l->engine,
+		struct exception_count c = engines_exception_count(l->engines,
 								   rules->exceptions[i].index);
 
 		*at++ = c.hits;
@@ -73,15 +73,15 @@ static void collect_hits(struct live *l)
 static void collect(struct live *l)
 {
 	struct agent_stats *s = &l->stats;
-	const struct tiercel_stats *engine = tiercel_stats(l->engine);
+	const struct tiercel_stats engine = engines_stats(l->engines);
 
 	s->published_ns = clock_mono_ns();
-	if (engine->events != s->engine.events)
+	if (engine.events != s->engine.events)
 		s->last_event_mono_ns = s->published_ns;
 	s->last_event_ts = l->last_event_ts;
-	s->engine = *engine;
+	s->engine = engine;
 	s->state = *state_stats(tiercel_state(l->engine));
-	memcpy(s->limit_hits, l->limits.hits, sizeof(s->limit_hits));
+	engines_limit_hits(l->engines, s->limit_hits);
 	collect_outputs(l);
 	collect_hits(l);
 	s->internal_alerts = l->internal.sent;
@@ -232,6 +232,7 @@ void live_health_summary(struct live *l)
 				" events too large\n", recorder_events(l->recorder),
 			recorder_bytes(l->recorder), recorder_files(l->recorder),
 			recorder_skipped(l->recorder));
+	engines_add_counts(l->engines);
 	summary_alerts(l->engine);
 	print_outputs(&l->stats);
 	print_output_counters(&l->stats);

@@ -10,6 +10,7 @@
 #include "agent/bundle_follow.h"
 #include "agent/clock.h"
 #include "agent/control.h"
+#include "agent/engines.h"
 #include "agent/heartbeat.h"
 #include "agent/live.h"
 #include "agent/losses.h"
@@ -23,7 +24,8 @@ struct live {
 	struct limits limits;
 	struct arena arena;		/* filter of the recording */
 	struct alert_opts alert;
-	struct tiercel *engine;
+	struct engines *engines;
+	struct tiercel *engine;		/* the first of them */
 	struct source *source;
 	struct metadata_wait metadata;
 	struct recorder *recorder;

@@ -8,7 +8,7 @@
 struct load {
 	const struct live_rules_spec *spec;
 	const struct config *config;
-	const struct tiercel *engine;
+	const struct engines *engines;
 	bool start;
 	struct limits limits;		/* of the loader: the engine's belong to another thread */
 	struct diags diags;
@@ -19,7 +19,7 @@ void live_rules_free(struct live_rules *r)
 {
 	if (!r)
 		return;
-	tiercel_plan_free(r->plan);
+	engines_plan_free(r->plan);
 	rules_bundle_done(&r->bundle);
 	io_names_done(&r->paths);
 	rule_options_done(&r->options);
@@ -148,7 +148,7 @@ static int compile_bundle(struct load *l)
 	if (r == 0 && rs->ok) {
 		rules->nrules = rs->nrules;
 		rules->nactive = rs->nactive;
-		r = tiercel_compile(l->engine, rs, &rules->plan);
+		r = engines_compile(l->engines, rs, &rules->plan);
 	} else if (r == 0) {
 		r = -EINVAL;
 	}
@@ -202,9 +202,9 @@ static int fall_back(struct load *l)
 }
 
 int live_rules_load(const struct live_rules_spec *spec, const struct config *config,
-		    const struct tiercel *engine, struct buf *ret_problems, struct live_rules **ret)
+		    const struct engines *engines, struct buf *ret_problems, struct live_rules **ret)
 {
-	struct load l = { .spec = spec, .config = config, .engine = engine, .start = config != NULL,
+	struct load l = { .spec = spec, .config = config, .engines = engines, .start = config != NULL,
 			  .rules = calloc(1, sizeof(struct live_rules)) };
 	int r;
 

@@ -7,8 +7,8 @@
 #ifndef TIERCEL_LIVE_RULES_H
 #define TIERCEL_LIVE_RULES_H
 
+#include "agent/engines.h"
 #include "agent/rule_options.h"
-#include "engine/tiercel.h"
 
 /* An option of the command line about rules, in order. */
 struct rule_choice {
@@ -35,7 +35,7 @@ struct live_rules {
 	char config_digest[DIGEST_TEXT];	/* of the options in force */
 	char artifact[DIGEST_TEXT];	/* of the bundle in its registry; "": not from one */
 	char *unasked;			/* why the registry was not asked: it is the stored one */
-	struct tiercel_plan *plan;	/* NULL once it is active */
+	struct engines_plan *plan;	/* NULL once it is active */
 	uint32_t nrules, nactive;
 	bool last_good;			/* not what was asked for: that did not load */
 };
@@ -45,7 +45,7 @@ struct live_rules {
  * problems as text in `ret_problems` (warnings are there in all cases).
  */
 int live_rules_load(const struct live_rules_spec *spec, const struct config *config,
-		    const struct tiercel *engine, struct buf *ret_problems, struct live_rules **ret);
+		    const struct engines *engines, struct buf *ret_problems, struct live_rules **ret);
 /* Remember them in the state directory, best effort: what goes wrong is printed. */
 void live_rules_save(struct live_rules *r, const struct live_rules_spec *spec, const char *state_dir);
 /* Any thread. */

@@ -8,9 +8,9 @@
 #include <inttypes.h>
 
 /* Returns the plan that was in force. */
-static struct tiercel_plan *activate(struct live *l, struct live_rules *rules)
+static struct engines_plan *activate(struct live *l, struct live_rules *rules)
 {
-	struct tiercel_plan *old = tiercel_activate(l->engine, rules->plan);
+	struct engines_plan *old = engines_activate(l->engines, rules->plan);
 
 	rules->plan = NULL;
 	l->rules = rules;
@@ -42,7 +42,7 @@ int live_swap_start(struct live *l)
 
 	if (!l->opts->has_rules)
 		return EXIT_OK;
-	r = live_rules_load(&l->opts->rules_spec, l->opts->config, l->engine, &problems, &rules);
+	r = live_rules_load(&l->opts->rules_spec, l->opts->config, l->engines, &problems, &rules);
 	io_print(&problems, stderr);
 	if (r == -ENOMEM)
 		return cli_fail("out of memory while loading rules");
@@ -95,7 +95,7 @@ void live_swap_follow(struct live *l)
 
 	if (!l->rules)
 		return;
-	r = reload_new(&l->opts->rules_spec, l->opts->config, l->engine, l->rules, &l->reload);
+	r = reload_new(&l->opts->rules_spec, l->opts->config, l->engines, l->rules, &l->reload);
 	if (r < 0)
 		cli_warn("rules will not be loaded again: %s", strerror(-r));
 	else
@@ -164,7 +164,7 @@ static void accept(struct live *l, struct live_rules *rules, uint64_t compile_ns
 static int widen(struct live *l, const struct live_rules *rules)
 {
 	return l->recorder ? 0 : l->source->ops->set_events(l->source,
-							    tiercel_plan_events(rules->plan));
+							    engines_plan_events(rules->plan));
 }
 
 static void check_follow(struct live *l)

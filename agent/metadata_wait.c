@@ -51,9 +51,9 @@ void metadata_wait_done(struct metadata_wait *m)
 }
 
 /* Some thread of the container: whose event the document is. */
-static int64_t thread_in(const struct tiercel *engine, struct str id)
+static int64_t thread_in(const struct engines *engines, struct str id)
 {
-	struct state *s = tiercel_state((struct tiercel *)engine);
+	struct state *s = tiercel_state(engines_first(engines));
 	struct thread *t;
 	uint32_t pos = 0;
 
@@ -70,7 +70,7 @@ static void feed_event(struct metadata_wait *m, struct str id, struct str json)
 	const uint32_t lens[] = { sizeof(uint32_t), sizeof(name), json.len };
 	_cleanup_buf_ struct buf data = BUF_INIT;
 	uint32_t no_plugin = 0;
-	struct event ev = { .ts = clock_wall_ns(), .tid = thread_in(m->engine, id),
+	struct event ev = { .ts = clock_wall_ns(), .tid = thread_in(m->engines, id),
 			    .flags = EVENT_LIVE };
 
 	buf_add(&data, &no_plugin, sizeof(no_plugin));
@@ -80,13 +80,13 @@ static void feed_event(struct metadata_wait *m, struct str id, struct str json)
 				   (const uint8_t *)lens, (const uint8_t *)data.p,
 				   (uint32_t)data.len) < 0)
 		return;		/* the metadata are in the tables; only this event is missing */
-	m->feed(m->ctx, &ev);
+	engines_event(m->engines, &ev, m->feed, m->ctx);
 }
 
 static void missing(struct metadata_wait *m, struct str id, const char *reason)
 {
 	if (!m->recording)
-		tiercel_no_metadata(m->engine, id, reason);
+		engines_no_metadata(m->engines, id, reason);
 }
 
 static void on_answer(void *ctx, struct str id, enum cri_result result, struct str json)
@@ -95,7 +95,7 @@ static void on_answer(void *ctx, struct str id, enum cri_result result, struct s
 
 	switch (result) {
 	case CRI_FOUND:
-		if (tiercel_metadata(m->engine, json) == 0)
+		if (engines_metadata(m->engines, json) == 0)
 			feed_event(m, id, json);
 		break;
 	case CRI_NOT_FOUND:
@@ -109,8 +109,8 @@ static void on_answer(void *ctx, struct str id, enum cri_result result, struct s
 
 static void check_time(struct metadata_wait *m)
 {
-	struct str id = tiercel_waiting(m->engine);
-	uint64_t waits = tiercel_stats(m->engine)->waits, now = clock_mono_ns();
+	struct str id = tiercel_waiting(engines_first(m->engines));
+	uint64_t waits = tiercel_stats(engines_first(m->engines))->waits, now = clock_mono_ns();
 
 	if (!id.p)
 		return;
@@ -121,15 +121,15 @@ static void check_time(struct metadata_wait *m)
 	if (now - m->since_ns < m->wait_ns)
 		return;
 	m->given_up++;
-	tiercel_no_metadata(m->engine, id, REASON_TIMEOUT);
+	engines_no_metadata(m->engines, id, REASON_TIMEOUT);
 }
 
-void metadata_wait_turn(struct metadata_wait *m, struct tiercel *engine,
+void metadata_wait_turn(struct metadata_wait *m, struct engines *engines,
 			int (*feed)(void *ctx, struct event *ev), void *ctx)
 {
 	if (!m->cri)
 		return;
-	m->engine = engine;
+	m->engines = engines;
 	m->feed = feed;
 	m->ctx = ctx;
 	cri_take(m->cri, on_answer, m);
@@ -144,15 +144,15 @@ void metadata_wait_stats(const struct metadata_wait *m, struct cri_stats *ret, u
 	*ret_given_up = m->given_up;
 }
 
-int metadata_wait_poll_ms(const struct metadata_wait *m, const struct tiercel *engine, int normal)
+int metadata_wait_poll_ms(const struct metadata_wait *m, const struct engines *engines, int normal)
 {
-	return tiercel_waiting(engine).p ? WAITING_POLL_MS : normal;
+	return tiercel_waiting(engines_first(engines)).p ? WAITING_POLL_MS : normal;
 }
 
-void metadata_wait_finish(struct metadata_wait *m, struct tiercel *engine)
+void metadata_wait_finish(struct metadata_wait *m, struct engines *engines)
 {
 	struct str id;
 
-	while ((id = tiercel_waiting(engine)).p)
-		tiercel_no_metadata(engine, id, REASON_TIMEOUT);
+	while ((id = tiercel_waiting(engines_first(engines))).p)
+		engines_no_metadata(engines, id, REASON_TIMEOUT);
 }

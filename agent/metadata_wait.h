@@ -9,7 +9,7 @@
 
 #include "agent/config.h"
 #include "agent/cri.h"
-#include "engine/tiercel.h"
+#include "agent/engines.h"
 
 struct metadata_wait {
 	struct cri *cri;		/* NULL: not asked for */
@@ -18,7 +18,7 @@ struct metadata_wait {
 	bool recording;			/* a trace cannot say why metadata are missing, so alerts don't */
 	uint64_t waits, since_ns;	/* the wait that is going on */
 	uint64_t given_up;		/* waits that ended without metadata */
-	struct tiercel *engine;
+	struct engines *engines;
 	int (*feed)(void *ctx, struct event *ev);
 	void *ctx;
 };
@@ -32,13 +32,13 @@ int metadata_wait_init(struct metadata_wait *m, const struct config *c, bool rec
 void metadata_wait_done(struct metadata_wait *m);
 
 /* After every poll: take answers, end waits that are too long. `feed` gets container events. */
-void metadata_wait_turn(struct metadata_wait *m, struct tiercel *engine,
+void metadata_wait_turn(struct metadata_wait *m, struct engines *engines,
 			int (*feed)(void *ctx, struct event *ev), void *ctx);
 /* Its counters; zero when nothing is asked for. */
 void metadata_wait_stats(const struct metadata_wait *m, struct cri_stats *ret, uint64_t *ret_given_up);
 /* How long the next poll may take. */
-int metadata_wait_poll_ms(const struct metadata_wait *m, const struct tiercel *engine, int normal);
+int metadata_wait_poll_ms(const struct metadata_wait *m, const struct engines *engines, int normal);
 /* At the end: nothing is waited for any more. */
-void metadata_wait_finish(struct metadata_wait *m, struct tiercel *engine);
+void metadata_wait_finish(struct metadata_wait *m, struct engines *engines);
 
 #endif

@@ -19,7 +19,7 @@ enum { LONGEST_QUIET_MS = 3000, RETRY_MS = 1000 };
 struct reload {
 	const struct live_rules_spec *spec;
 	const struct config *config;
-	const struct tiercel *engine;
+	const struct engines *engines;
 	pthread_t thread;
 	int event_fd;
 	struct watch *watch;		/* NULL: files are not watched */
@@ -127,7 +127,7 @@ static void compile(struct reload *r, bool forced)
 	_cleanup_buf_ struct buf problems = BUF_INIT;
 	struct live_rules *rules = NULL;
 	uint64_t start = clock_mono_ns();
-	int e = live_rules_load(r->spec, NULL, r->engine, &problems, &rules);
+	int e = live_rules_load(r->spec, NULL, r->engines, &problems, &rules);
 
 	if (e < 0) {
 		refuse(r, e == -ENOMEM || problems.err || !problems.p ? "out of memory" : problems.p,
@@ -211,14 +211,14 @@ static void reload_done(struct reload *r)
 }
 
 int reload_new(const struct live_rules_spec *spec, const struct config *config,
-	       const struct tiercel *engine, const struct live_rules *current, struct reload **ret)
+	       const struct engines *engines, const struct live_rules *current, struct reload **ret)
 {
 	struct reload *r = calloc(1, sizeof(*r));
 	int e;
 
 	if (!r)
 		return -ENOMEM;
-	*r = (struct reload){ .spec = spec, .config = config, .engine = engine };
+	*r = (struct reload){ .spec = spec, .config = config, .engines = engines };
 	r->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (r->event_fd < 0) {
 		e = -errno;

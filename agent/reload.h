@@ -22,7 +22,7 @@ struct reload_result {
 
 /* Starts the thread. `config`, `spec`, `engine` outlive it. 0 or -errno. */
 int reload_new(const struct live_rules_spec *spec, const struct config *config,
-	       const struct tiercel *engine, const struct live_rules *current, struct reload **ret);
+	       const struct engines *engines, const struct live_rules *current, struct reload **ret);
 /* Ends it; before the engine is freed. */
 void reload_free(struct reload *r);
 

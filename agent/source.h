@@ -55,6 +55,14 @@ struct source_ops {
 	int (*snapshot)(struct source *s, source_snapshot_fn fn, void *ctx);
 	/* Deliver what has arrived, waiting up to timeout_ms for the first. Events or -errno. */
 	int (*poll)(struct source *s, int timeout_ms, source_event_fn fn, void *ctx);
+	/*
+	 * The same in three steps, for several readers of the same events, see source_ring_opts. begin:
+	 * wait for the first, 1 if there are some; then every reader walks along all of them, at most
+	 * `max`, each in its thread, and what `fn` returns does not count; finish: all have come back.
+	 */
+	int (*begin)(struct source *s, int timeout_ms, uint32_t max);
+	int (*walk)(struct source *s, uint32_t reader, source_event_fn fn, void *ctx);
+	void (*finish)(struct source *s);
 	/* Event types that are wanted from now on; what the state needs is added by the source. */
 	int (*set_events)(struct source *s, const struct evtset *events);
 	void (*stats)(struct source *s, struct source_stats *ret);
@@ -84,6 +92,7 @@ struct source_ring_opts {
 	/* What set_events will ask for first: only that is loaded, the rest when it is asked for.
 	 * NULL: everything. Not kept. */
 	const struct evtset *events;
+	uint32_t readers;		/* of walk(), numbered from 0; 0 or 1: one */
 	enum source_snapshot_way snapshot;
 };
 

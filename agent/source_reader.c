@@ -30,20 +30,29 @@ struct ring {
 	const uint8_t *data;		/* mapped twice in a row: records never wrap */
 	size_t page, bytes;
 	uint64_t pos;			/* next record */
-	uint64_t end;			/* producer position of this drain */
+	uint64_t end;			/* of this drain or batch */
 	uint64_t ts;			/* of the record at pos */
 	enum ring_lane lane;
 };
 
-struct source_reader {
+/* Where somebody stands who reads the events; used by one thread at a time. */
+struct cursor {
 	struct ring *rings;
-	uint32_t nrings, max_rings, cpus;
 	uint32_t *heap;			/* rings with a record, smallest time stamp first */
 	uint32_t nheap;
 	uint32_t *lost;			/* [cpu][lane]: loss counter of the last record */
+	uint64_t read, corrupt, num;
+};
+
+struct source_reader {
+	struct cursor *cursors;		/* the first one's rings tell how far a batch goes */
+	uint32_t ncursors;
+	uint32_t nrings, max_rings, cpus;
 	uint64_t boot_ns;		/* wall clock minus boot clock */
-	uint64_t read, corrupt, num, bytes;
+	uint64_t bytes;
 	uint32_t delay_us;
+	bool drained;			/* all events were taken: the next drain may be later */
+	uint32_t batch_max;		/* events of a batch */
 	struct ring bell;		/* without data: how often the kernel rang */
 	int bell_fd;
 	uint32_t *asleep;		/* NULL: no bell */
@@ -58,20 +67,38 @@ static uint64_t clock_ns(clockid_t id)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-struct source_reader *source_reader_new(uint32_t max_rings, uint32_t cpus)
+static void cursor_done(struct cursor *c)
+{
+	free(c->rings);
+	free(c->heap);
+	free(c->lost);
+}
+
+static bool cursor_init(struct cursor *c, const struct source_reader *r)
+{
+	c->rings = calloc(r->max_rings, sizeof(*c->rings));
+	c->heap = calloc(r->max_rings, sizeof(*c->heap));
+	c->lost = calloc((size_t)r->cpus * LANE_COUNT, sizeof(*c->lost));
+	return c->rings && c->heap && c->lost;
+}
+
+struct source_reader *source_reader_new(uint32_t max_rings, uint32_t cpus, uint32_t readers)
 {
 	struct source_reader *r = calloc(1, sizeof(*r));
+	bool ok = true;
 
 	if (!r)
 		return NULL;
-	r->rings = calloc(max_rings, sizeof(*r->rings));
-	r->heap = calloc(max_rings, sizeof(*r->heap));
-	r->lost = calloc((size_t)cpus * LANE_COUNT, sizeof(*r->lost));
+	r->cursors = calloc(MAX(readers, 1U), sizeof(*r->cursors));
 	r->max_rings = max_rings;
 	r->cpus = cpus;
 	r->delay_us = DELAY_MAX_US;
 	r->boot_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
-	if (!r->rings || !r->heap || !r->lost) {
+	for (uint32_t i = 0; ok && r->cursors && i < MAX(readers, 1U); i++) {
+		r->ncursors++;
+		ok = cursor_init(&r->cursors[i], r);
+	}
+	if (!ok || !r->cursors) {
 		source_reader_free(r);
 		return NULL;
 	}
@@ -89,12 +116,12 @@ void source_reader_free(struct source_reader *r)
 	if (!r)
 		return;
 	for (uint32_t i = 0; i < r->nrings; i++)
-		ring_unmap(&r->rings[i]);
+		ring_unmap(&r->cursors[0].rings[i]);
 	if (r->asleep)
 		ring_unmap(&r->bell);
-	free(r->rings);
-	free(r->heap);
-	free(r->lost);
+	for (uint32_t i = 0; i < r->ncursors; i++)
+		cursor_done(&r->cursors[i]);
+	free(r->cursors);
 	free(r);
 }
 
@@ -114,7 +141,7 @@ static int ring_map(struct ring *g, int fd)
 	}
 	g->producer = p;
 	g->data = (const uint8_t *)p + g->page;
-	g->pos = __atomic_load_n(g->consumer, __ATOMIC_ACQUIRE);
+	g->pos = g->end = __atomic_load_n(g->consumer, __ATOMIC_ACQUIRE);
 	return 0;
 }
 
@@ -128,7 +155,9 @@ int source_reader_add(struct source_reader *r, int fd, uint32_t bytes, enum ring
 	err = ring_map(&g, fd);
 	if (err)
 		return err;
-	r->rings[r->nrings++] = g;
+	for (uint32_t i = 0; i < r->ncursors; i++)
+		r->cursors[i].rings[r->nrings] = g;
+	r->nrings++;
 	r->bytes += bytes;
 	return 0;
 }
@@ -204,69 +233,78 @@ static bool ring_settle(struct ring *g)
 	return false;
 }
 
-static bool heap_less(const struct source_reader *r, uint32_t a, uint32_t b)
+static bool heap_less(const struct cursor *c, uint32_t a, uint32_t b)
 {
-	return r->rings[r->heap[a]].ts < r->rings[r->heap[b]].ts;
+	return c->rings[c->heap[a]].ts < c->rings[c->heap[b]].ts;
 }
 
-static void heap_swap(struct source_reader *r, uint32_t a, uint32_t b)
+static void heap_swap(struct cursor *c, uint32_t a, uint32_t b)
 {
-	uint32_t t = r->heap[a];
+	uint32_t t = c->heap[a];
 
-	r->heap[a] = r->heap[b];
-	r->heap[b] = t;
+	c->heap[a] = c->heap[b];
+	c->heap[b] = t;
 }
 
-static void heap_down(struct source_reader *r, uint32_t i)
+static void heap_down(struct cursor *c, uint32_t i)
 {
 	for (;;) {
 		uint32_t least = i, left = 2 * i + 1, right = left + 1;
 
-		if (left < r->nheap && heap_less(r, left, least))
+		if (left < c->nheap && heap_less(c, left, least))
 			least = left;
-		if (right < r->nheap && heap_less(r, right, least))
+		if (right < c->nheap && heap_less(c, right, least))
 			least = right;
 		if (least == i)
 			return;
-		heap_swap(r, i, least);
+		heap_swap(c, i, least);
 		i = least;
 	}
 }
 
-static void heap_build(struct source_reader *r)
+static void heap_build(struct cursor *c)
 {
-	for (uint32_t i = r->nheap / 2; i-- > 0;)
-		heap_down(r, i);
+	for (uint32_t i = c->nheap / 2; i-- > 0;)
+		heap_down(c, i);
 }
 
-/* See how far the kernel has come; the fullest ring, in percent. */
-static uint32_t start_drain(struct source_reader *r)
+/* The rings with something to read, in the order of their first records. */
+static void cursor_start(const struct source_reader *r, struct cursor *c)
 {
-	uint32_t fullest = 0;
+	c->nheap = 0;
+	for (uint32_t i = 0; i < r->nrings; i++)
+		if (ring_settle(&c->rings[i]))
+			c->heap[c->nheap++] = i;
+	heap_build(c);
+}
 
-	r->nheap = 0;
+/* How far the kernel has come. */
+static uint64_t produced(const struct ring *g)
+{
+	return __atomic_load_n(g->producer, __ATOMIC_ACQUIRE);
+}
+
+/* The fullest ring, in percent. */
+static uint32_t fullest(const struct source_reader *r)
+{
+	uint64_t most = 0;
+
 	for (uint32_t i = 0; i < r->nrings; i++) {
-		struct ring *g = &r->rings[i];
-		uint32_t percent;
+		const struct ring *g = &r->cursors[0].rings[i];
 
-		g->end = __atomic_load_n(g->producer, __ATOMIC_ACQUIRE);
-		percent = (g->end - g->pos) * 100 / g->bytes;
-		fullest = MAX(fullest, percent);
-		if (ring_settle(g))
-			r->heap[r->nheap++] = i;
+		most = MAX(most, (produced(g) - g->pos) * 100 / g->bytes);
 	}
-	heap_build(r);
-	return fullest;
+	return (uint32_t)most;
 }
 
-static void note_losses(struct source_reader *r, const struct ring *g, const struct ring_head *h,
-			struct event *ev, struct event_kernel *kernel)
+static void note_losses(const struct source_reader *r, struct cursor *c, const struct ring *g,
+			const struct ring_head *h, struct event *ev, struct event_kernel *kernel)
 {
 	uint32_t *seen, lost;
 
 	if (h->cpu >= r->cpus)
 		return;
-	seen = &r->lost[h->cpu * LANE_COUNT + g->lane];
+	seen = &c->lost[h->cpu * LANE_COUNT + g->lane];
 	lost = h->lost - *seen;
 	*seen = h->lost;
 	if (!lost)
@@ -293,7 +331,8 @@ static uint32_t peek_tid(const struct ring *g, uint32_t len)
 	return load_u32(record_data(&next) + offsetof(struct ring_head, tid));
 }
 
-static int deliver(struct source_reader *r, struct ring *g, source_event_fn fn, void *ctx)
+static int deliver(const struct source_reader *r, struct cursor *c, struct ring *g,
+		   source_event_fn fn, void *ctx)
 {
 	uint32_t len = record_header(g) & ~(RECORD_BUSY | RECORD_DISCARD);
 	const uint8_t *rec = record_data(g);
@@ -301,46 +340,73 @@ static int deliver(struct source_reader *r, struct ring *g, source_event_fn fn, 
 	struct ring_head head;
 	struct event ev;
 
-	r->read++;
+	c->read++;
 	if (ring_decode(rec, len, r->boot_ns, &ev, &kernel)) {
-		r->corrupt++;
+		c->corrupt++;
 		return 0;
 	}
 	memcpy(&head, rec, sizeof(head));
-	note_losses(r, g, &head, &ev, &kernel);
-	ev.num = ++r->num;
+	note_losses(r, c, g, &head, &ev, &kernel);
+	ev.num = ++c->num;
 	ev.next_tid = peek_tid(g, len);
 	return fn(ctx, &ev);
 }
 
+/* Deliver the first record of all; the heap is right afterwards. */
+static int step(const struct source_reader *r, struct cursor *c, source_event_fn fn, void *ctx)
+{
+	struct ring *g = &c->rings[c->heap[0]];
+	int ret = deliver(r, c, g, fn, ctx);
+
+	ring_skip(g, record_header(g));
+	return ret;
+}
+
+static void after_step(struct cursor *c)
+{
+	if (!ring_settle(&c->rings[c->heap[0]]))
+		c->heap[0] = c->heap[--c->nheap];
+	heap_down(c, 0);
+}
+
+static uint64_t next_ts(const struct cursor *c)
+{
+	return c->rings[c->heap[0]].ts;
+}
+
+static void release_all(struct source_reader *r)
+{
+	for (uint32_t i = 0; i < r->nrings; i++)
+		ring_release(&r->cursors[0].rings[i]);
+}
+
 static int drain(struct source_reader *r, uint64_t horizon, source_event_fn fn, void *ctx)
 {
+	struct cursor *c = &r->cursors[0];
 	int count = 0, ret = 0;
 
-	while (r->nheap && !ret) {
-		struct ring *g = &r->rings[r->heap[0]];
+	for (uint32_t i = 0; i < r->nrings; i++)
+		c->rings[i].end = produced(&c->rings[i]);
+	cursor_start(r, c);
+	while (c->nheap && !ret && next_ts(c) <= horizon) {
+		struct ring *g = &c->rings[c->heap[0]];
 
-		if (g->ts > horizon)
-			break;
-		ret = deliver(r, g, fn, ctx);
+		ret = step(r, c, fn, ctx);
 		count++;
-		ring_skip(g, record_header(g));
 		if (g->pos - *g->consumer > g->bytes / 8)
 			ring_release(g);
-		if (!ring_settle(g))
-			r->heap[0] = r->heap[--r->nheap];
-		heap_down(r, 0);
+		after_step(c);
 	}
-	for (uint32_t i = 0; i < r->nrings; i++)
-		ring_release(&r->rings[i]);
+	release_all(r);
+	r->drained = count && !ret;
 	return ret ? ret : count;
 }
 
-static void adapt(struct source_reader *r, uint32_t fullest)
+static void adapt(struct source_reader *r, uint32_t percent)
 {
-	if (fullest > 10)
+	if (percent > 10)
 		r->delay_us = MAX(r->delay_us / 2, DELAY_MIN_US);
-	else if (fullest < 4)
+	else if (percent < 4)
 		r->delay_us = MIN(r->delay_us * 3 / 2, DELAY_MAX_US);
 }
 
@@ -354,33 +420,98 @@ static void follow_clock(struct source_reader *r, uint64_t boot_now)
 		r->boot_ns = offset;
 }
 
+/* A short drain must not turn into a busy loop of the caller. */
+static void rest(struct source_reader *r, int timeout_ms)
+{
+	if (r->drained && timeout_ms > 0)
+		sleep_us(r, MIN(r->delay_us, timeout_ms * 1000U));
+	r->drained = false;
+}
+
 int source_reader_poll(struct source_reader *r, int timeout_ms, source_event_fn fn, void *ctx)
 {
 	uint64_t now = clock_ns(CLOCK_BOOTTIME), deadline = now + timeout_ms * 1000000ULL;
-	int n;
 
+	rest(r, timeout_ms);
 	for (;;) {
-		uint32_t fullest;
+		uint32_t percent;
+		int n;
 
 		now = clock_ns(CLOCK_BOOTTIME);
-		fullest = start_drain(r);
+		percent = fullest(r);
 		follow_clock(r, now);
 		n = drain(r, now - SETTLE_NS, fn, ctx);
-		adapt(r, fullest);
+		adapt(r, percent);
 		if (n || now >= deadline)
-			break;
+			return n;
 		sleep_us(r, MIN(r->delay_us, (deadline - now) / 1000 + 1));
 	}
-	/* A short drain must not turn into a busy loop of the caller. */
-	if (n > 0 && timeout_ms > 0)
-		sleep_us(r, r->delay_us);
-	return n;
+}
+
+/* ---- the same in steps, for several readers ---- */
+
+/*
+ * A batch ends before the first record that is not committed or too young: what readers see must not
+ * depend on when they look. What was left of the last batch is not looked at again.
+ */
+static bool fix_end(struct ring *g, uint64_t horizon)
+{
+	struct ring at = *g;
+
+	at.pos = g->end;
+	at.end = produced(g);
+	while (ring_settle(&at) && at.ts <= horizon)
+		ring_skip(&at, record_header(&at));
+	g->end = at.pos;
+	return g->end > g->pos;
+}
+
+int source_reader_begin(struct source_reader *r, int timeout_ms, uint32_t max)
+{
+	uint64_t now = clock_ns(CLOCK_BOOTTIME), deadline = now + timeout_ms * 1000000ULL;
+
+	rest(r, timeout_ms);
+	for (;;) {
+		bool any = false;
+
+		now = clock_ns(CLOCK_BOOTTIME);
+		adapt(r, fullest(r));
+		follow_clock(r, now);
+		for (uint32_t i = 0; i < r->nrings; i++)
+			any |= fix_end(&r->cursors[0].rings[i], now - SETTLE_NS);
+		r->batch_max = max;
+		if (any || now >= deadline)
+			return any;
+		sleep_us(r, MIN(r->delay_us, (deadline - now) / 1000 + 1));
+	}
+}
+
+int source_reader_walk(struct source_reader *r, uint32_t reader, source_event_fn fn, void *ctx)
+{
+	struct cursor *c = &r->cursors[reader];
+	int count = 0;
+
+	for (uint32_t i = 0; reader && i < r->nrings; i++)
+		c->rings[i].end = r->cursors[0].rings[i].end;
+	cursor_start(r, c);
+	while (c->nheap && (uint32_t)count < r->batch_max) {
+		step(r, c, fn, ctx);
+		count++;
+		after_step(c);
+	}
+	return count;
+}
+
+void source_reader_finish(struct source_reader *r)
+{
+	r->drained = !r->cursors[0].nheap;
+	release_all(r);
 }
 
 void source_reader_stats(const struct source_reader *r, struct source_stats *stats)
 {
-	stats->read = r->read;
-	stats->corrupt = r->corrupt;
+	stats->read = r->cursors[0].read;
+	stats->corrupt = r->cursors[0].corrupt;
 	stats->ring_bytes = r->bytes;
 	stats->rings = r->nrings;
 	stats->bells = r->bells;

@@ -214,7 +214,7 @@ static int make_rings(struct source_ring *s, const struct source_ring_opts *opts
 	uint32_t rings = MIN(s->cpus, (uint32_t)RINGS_MAX);
 	int r = 0;
 
-	s->reader = source_reader_new(2 * rings, s->cpus);
+	s->reader = source_reader_new(2 * rings, s->cpus, opts->readers);
 	if (!s->reader) {
 		buf_printf(error, "out of memory");
 		return -ENOMEM;
@@ -415,6 +415,23 @@ static int ring_poll(struct source *base, int timeout_ms, source_event_fn fn, vo
 	return source_reader_poll(s->reader, timeout_ms, fn, ctx);
 }
 
+static int ring_begin(struct source *base, int timeout_ms, uint32_t max)
+{
+	return source_reader_begin(container_of(base, struct source_ring, base)->reader, timeout_ms,
+				   max);
+}
+
+static int ring_walk(struct source *base, uint32_t reader, source_event_fn fn, void *ctx)
+{
+	return source_reader_walk(container_of(base, struct source_ring, base)->reader, reader, fn,
+				  ctx);
+}
+
+static void ring_finish(struct source *base)
+{
+	source_reader_finish(container_of(base, struct source_ring, base)->reader);
+}
+
 static void set_interest(struct source_ring *s, const struct evtset *needed)
 {
 	static const struct {
@@ -512,6 +529,9 @@ static const struct source_ops ring_ops = {
 	.name = "ring",
 	.snapshot = ring_snapshot,
 	.poll = ring_poll,
+	.begin = ring_begin,
+	.walk = ring_walk,
+	.finish = ring_finish,
 	.set_events = ring_set_events,
 	.stats = ring_stats,
 	.counters = ring_counters,

@@ -13,6 +13,7 @@
 /* Everything that comes from one rule set. */
 struct tiercel_plan {
 	struct ruleset *rules;
+	bool shares_rules;		/* they are the caller's */
 	struct matcher *matcher;
 	struct arena arena;
 	struct alert_rule *alerts;	/* by rule index; layout == NULL: not active */
@@ -109,7 +110,8 @@ void tiercel_plan_free(struct tiercel_plan *g)
 	matcher_free(g->matcher);
 	exceptions_free(g->exceptions);
 	arena_done(&g->arena);
-	ruleset_free(g->rules);
+	if (!g->shares_rules)
+		ruleset_free(g->rules);
 	free(g);
 }
 
@@ -265,6 +267,15 @@ int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_
 	p->rules = rs;
 	*ret = p;
 	return 0;
+}
+
+int tiercel_compile_shared(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret)
+{
+	int r = tiercel_compile(t, rs, ret);
+
+	if (r == 0)
+		(*ret)->shares_rules = true;
+	return r;
 }
 
 const struct evtset *tiercel_plan_events(const struct tiercel_plan *p)

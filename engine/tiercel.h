@@ -91,6 +91,9 @@ int tiercel_set_rules(struct tiercel *t, struct ruleset *rs);
  */
 struct tiercel_plan;
 int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret);
+/* For several engines with the same rules, also of several threads: `rs` stays the caller's, and outlives
+ * all plans. */
+int tiercel_compile_shared(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret);
 /* What the rules of the plan can match. */
 const struct evtset *tiercel_plan_events(const struct tiercel_plan *p);
 const struct ruleset *tiercel_plan_rules(const struct tiercel_plan *p);

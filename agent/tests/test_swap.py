@@ -123,25 +123,26 @@ def test_mount(work, results):
                     last["output_fields"]["rules.reloads_failed"] == 1 else str(last)))
 
 
-def test_flood(work, results):
+def test_flood(work, results, threads):
     """Numbered marks while the rules are exchanged again and again."""
-    path = os.path.join(work, "flood.yaml")
+    name = "flood-%d" % threads
+    path = os.path.join(work, name + ".yaml")
     write(path, rule(0, work))
-    sensor = sensor_of(work, path, "flood", "-o", "watch_config_files=false",
+    sensor = sensor_of(work, path, name, "--threads", threads, "-o", "watch_config_files=false",
                        "-o", "outputs_queue.capacity=200000", "--ring-size", 16384)
     try:
         ready = sensor.wait_ready()
         if not ready:
-            results.append(("flood: the sensor starts", sensor.messages()))
+            results.append((name + ": the sensor starts", sensor.messages()))
             return
-        stop = os.path.join(work, "stop")
+        stop = os.path.join(work, "stop-%d" % threads)
         marker = subprocess.Popen([sys.executable, "-c", MARKER, work, stop], stdout=subprocess.PIPE)
         done = True
         for version in range(1, SWAPS + 1):
             write(path, rule(version, work))
             sensor.process.send_signal(signal.SIGHUP)
             done = done and wait_swaps(sensor, version)
-        results.append(("flood: %d swaps" % SWAPS, None if done else sensor.messages()))
+        results.append(("%s: %d swaps" % (name, SWAPS), None if done else sensor.messages()))
         open(stop, "w").close()
         marks = int(marker.communicate()[0])
         mark(work, "end")
@@ -159,14 +160,14 @@ def test_flood(work, results):
     versions = {v[0] for v in seen.values()}
     order = [int(a["rule"].split()[1]) for a in alerts]
     lost = re.search(r"lost: (\d+)", log)
-    results.append(("flood: it ends cleanly", None if status == 0 and lost else log))
+    results.append((name + ": it ends cleanly", None if status == 0 and lost else log))
     # A machine under load may lose events of a ring, never without counting them.
-    results.append(("flood: of %d events none is lost by a swap" % marks, None
+    results.append(("%s: of %d events none is lost by a swap" % (name, marks), None
                     if lost and len(missing) <= int(lost.group(1))
                     else "%d missing: %s\n%s" % (len(missing), missing[:10], log)))
-    results.append(("flood: no event is judged twice", str(list(double.items())[:5]) if double else None))
-    results.append(("flood: many rule sets gave alerts", None if len(versions) > SWAPS // 2 else str(versions)))
-    results.append(("flood: never older rules after newer ones",
+    results.append((name + ": no event is judged twice", str(list(double.items())[:5]) if double else None))
+    results.append((name + ": many rule sets gave alerts", None if len(versions) > SWAPS // 2 else str(versions)))
+    results.append((name + ": never older rules after newer ones",
                     None if order == sorted(order) else "out of order"))
 
 
@@ -229,7 +230,8 @@ def main():
     results = []
     with Box() as work:
         test_mount(work, results)
-        test_flood(work, results)
+        test_flood(work, results, 1)
+        test_flood(work, results, 2)
         test_restart(work, results)
         test_bundle(work, results)
     report(results)
