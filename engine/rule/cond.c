@@ -8,8 +8,8 @@
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-/* The condition before lists are expanded; *ret_own = end of its own part. */
-static void cond_text(const struct cond *c, struct gen *g, uint32_t *ret_own)
+/* The condition before lists are expanded. */
+static void cond_text(const struct cond *c, struct gen *g)
 {
 	bool limited = c->rule && layer_is_limited(c->rule->layer);
 	bool wrap = limited || (c->rule && exception_any_values(c->rule));
@@ -20,7 +20,6 @@ static void cond_text(const struct cond *c, struct gen *g, uint32_t *ret_own)
 	if (wrap)
 		gen_fixed(g, STR("("), p->src, p->node->offset);
 	gen_text(g, &c->text);
-	*ret_own = (uint32_t)g->out->len;
 	if (wrap) {
 		gen_fixed(g, STR(")"), p->src, p->node->offset);
 		exception_text(g, c->rule);
@@ -30,17 +29,16 @@ static void cond_text(const struct cond *c, struct gen *g, uint32_t *ret_own)
 static int build_full(struct loader *l, struct cond *c)
 {
 	struct gen text = { &l->text, NULL }, full = { &l->full, NULL };
-	uint32_t own;
 	int err;
 
 	buf_clear(&l->text);
 	buf_clear(&l->full);
-	cond_text(c, &text, &own);
+	cond_text(c, &text);
 	if (l->text.err)
 		return l->text.err;
 	if (limit_over(l->limits, LIMIT_CONDITION_BYTES, l->text.len))
 		return -E2BIG;
-	err = list_expand(l, buf_str(&l->text), NULL, &full, c, own);
+	err = list_expand(l, buf_str(&l->text), NULL, &full);
 	if (err)
 		return err;
 	if (limit_over(l->limits, LIMIT_CONDITION_BYTES, l->full.len))
@@ -90,10 +88,9 @@ static bool build_origin(struct loader *l, struct cond *c, struct origin *out)
 	_cleanup_buf_ struct buf raw = BUF_INIT, full = BUF_INIT;
 	struct origin in = { .arena = &l->arena };
 	struct gen text = { &raw, &in }, expanded = { &full, out };
-	uint32_t own;
 
-	cond_text(c, &text, &own);
-	if (raw.err || list_expand(l, buf_str(&raw), &in, &expanded, NULL, 0)) {
+	cond_text(c, &text);
+	if (raw.err || list_expand(l, buf_str(&raw), &in, &expanded)) {
 		*out = in;	/* too long, or no memory: the start is still right */
 		return false;
 	}

@@ -88,25 +88,35 @@ bool decode_bool(struct loader *l, const struct place *at, const char *key,
 	return false;
 }
 
+bool text_to_u32(struct str s, uint32_t *ret)
+{
+	bool sign = s.len && s.p[0] == '+';
+	unsigned long long v;
+	char *end;
+
+	/* Values end with NUL; hex and octal are numbers of YAML too, blanks may follow. */
+	errno = 0;
+	v = strtoull(s.p, &end, 0);
+	if (s.len < 1u + sign || s.p[sign] < '0' || s.p[sign] > '9' || errno || v > UINT32_MAX ||
+	    str_trim(str_sub(s, (uint32_t)(end - s.p), s.len)).len)
+		return false;
+	*ret = (uint32_t)v;
+	return true;
+}
+
 bool decode_u32(struct loader *l, const struct place *at, const char *key,
 		const struct yaml_node *n, uint32_t *ret)
 {
 	struct str s;
-	unsigned long long v;
-	char *end;
 
 	if (!decode_scalar(l, at, key, n, &s))
 		return false;
-	/* Values end with NUL; hex and octal are numbers of YAML too. */
-	errno = 0;
-	v = strtoull(s.p, &end, 0);
-	if (s.p[0] < '0' || s.p[0] > '9' || end != s.p + s.len || errno || v > UINT32_MAX) {
+	if (!text_to_u32(s, ret)) {
 		diag_hint(l->diags,
 			  report(l, DIAG_ERR_YAML_VALIDATE, at, "Can't decode YAML scalar value"),
 			  "'%s' is a whole number", key);
 		return false;
 	}
-	*ret = (uint32_t)v;
 	return true;
 }
 

@@ -4,6 +4,7 @@
  * `tiercel rules`; reads a finished rule set, all memory is temporary.
  */
 #include "engine/base/json.h"
+#include "engine/base/map.h"
 #include "engine/rule/ruleset.h"
 
 enum { EVENT_NAMES_MAX = 4096 };
@@ -143,6 +144,61 @@ static void output_fields(const struct ruleset *rs, struct str s, struct names *
 	}
 }
 
+/* ---- what a condition names as it is written ----------------------------------------------- */
+
+/* The rule set and its names. */
+struct describer {
+	const struct ruleset *rs;
+	struct strmap lists, macros;
+};
+
+static int describer_init(struct describer *d, const struct ruleset *rs)
+{
+	int err = 0;
+
+	*d = (struct describer){ .rs = rs };
+	for (uint32_t i = 0; i < rs->nlists && !err; i++)
+		err = strmap_put(&d->lists, rs->lists[i]->name.s, rs->lists[i]);
+	for (uint32_t i = 0; i < rs->nmacros && !err; i++)
+		err = strmap_put(&d->macros, rs->macros[i]->name.s, rs->macros[i]);
+	return err;
+}
+
+static void describer_done(struct describer *d)
+{
+	strmap_done(&d->lists);
+	strmap_done(&d->macros);
+}
+
+/* A list is named by a value in parentheses, quoted or not; elsewhere its name is just text. */
+static void add_named(const struct describer *d, const struct ast *a, struct names *lists,
+		      struct names *macros)
+{
+	for (uint32_t i = 0; i < a->nkids; i++)
+		add_named(d, a->kids[i], lists, macros);
+	if (a->kind == AST_IDENT && strmap_get(&d->macros, a->ident))
+		names_add(macros, a->ident);
+	for (uint32_t i = 0; a->right_is_list && i < a->nvalues; i++)
+		if (strmap_get(&d->lists, a->values[i]->text))
+			names_add(lists, a->values[i]->text);
+}
+
+/* Without the text of lists and exceptions, so it need not parse: then nothing is named. */
+static void write_named(struct json *j, const struct describer *d, struct str condition,
+			struct arena *a)
+{
+	struct names lists = { .arena = a }, macros = { .arena = a };
+	struct filter_error err;
+	struct limits limits;
+	struct ast *ast;
+
+	limits_init(&limits);
+	if (filter_parse(condition, a, &limits, &ast, &err) == 0)
+		add_named(d, ast, &lists, &macros);
+	write_names(j, "macros", &macros);
+	write_names(j, "lists", &lists);
+}
+
 static void write_condition_use(struct json *j, const struct ast *ast, struct arena *a)
 {
 	struct names fields = { .arena = a }, ops = { .arena = a };
@@ -235,7 +291,7 @@ static void write_extra_fields(struct json *j, const struct rule *r)
 	json_obj_end(j);
 }
 
-static void write_rule(struct json *j, const struct ruleset *rs, const struct rule *r)
+static void write_rule(struct json *j, const struct describer *d, const struct rule *r)
 {
 	struct names fields;
 	struct arena a;
@@ -248,11 +304,10 @@ static void write_rule(struct json *j, const struct ruleset *rs, const struct ru
 	json_obj(j);
 	write_compiled(j, r->ast);
 	write_text(j, "output_compiled", r->output_full);
-	write_strs(j, "macros", r->macros, r->nmacros);
-	write_strs(j, "lists", r->lists, r->nlists);
+	write_named(j, d, r->condition.s, &a);
 	write_events(j, &r->events, &a);
 	write_condition_use(j, r->ast, &a);
-	output_fields(rs, r->output_full, &fields);
+	output_fields(d->rs, r->output_full, &fields);
 	write_names(j, "output_fields", &fields);
 	write_exceptions(j, r, &a);
 	write_extra_fields(j, r);
@@ -262,7 +317,7 @@ static void write_rule(struct json *j, const struct ruleset *rs, const struct ru
 	arena_done(&a);
 }
 
-static void write_macro(struct json *j, const struct ruleset_macro *m)
+static void write_macro(struct json *j, const struct describer *d, const struct ruleset_macro *m)
 {
 	struct filter_error err;
 	struct evtset events;
@@ -280,8 +335,7 @@ static void write_macro(struct json *j, const struct ruleset_macro *m)
 	write_compiled(j, m->ast);
 	json_key(j, "used");
 	json_bool(j, m->used);
-	write_strs(j, "macros", m->macros, m->nmacros);
-	write_strs(j, "lists", m->lists, m->nlists);
+	write_named(j, d, m->condition.s, &a);
 	if (m->ast && filter_evtset(m->ast, &events, &err) == 0)
 		write_events(j, &events, &a);
 	write_condition_use(j, m->ast, &a);
@@ -341,7 +395,10 @@ static void write_requirements(struct json *j, const struct ruleset *rs)
 void ruleset_describe(const struct ruleset *rs, struct buf *out)
 {
 	struct json j = json_start(out);
+	struct describer d;
 
+	if (describer_init(&d, rs))
+		out->err = -ENOMEM;
 	json_obj(&j);
 	write_text(&j, "required_engine_version",
 		   rs->required_engine_version.len ? rs->required_engine_version : STR("0.0.0"));
@@ -350,12 +407,12 @@ void ruleset_describe(const struct ruleset *rs, struct buf *out)
 	json_arr(&j);
 	for (uint32_t i = 0; i < rs->nrules; i++)
 		if (!rs->rules[i]->skipped)
-			write_rule(&j, rs, rs->rules[i]);
+			write_rule(&j, &d, rs->rules[i]);
 	json_arr_end(&j);
 	json_key(&j, "macros");
 	json_arr(&j);
 	for (uint32_t i = 0; i < rs->nmacros; i++)
-		write_macro(&j, rs->macros[i]);
+		write_macro(&j, &d, rs->macros[i]);
 	json_arr_end(&j);
 	json_key(&j, "lists");
 	json_arr(&j);
@@ -363,6 +420,7 @@ void ruleset_describe(const struct ruleset *rs, struct buf *out)
 		write_list(&j, rs->lists[i]);
 	json_arr_end(&j);
 	json_obj_end(&j);
+	describer_done(&d);
 }
 
 /* ---- text ---------------------------------------------------------------------------------- */

@@ -122,6 +122,24 @@ static bool judge_names(struct loader *l, const struct load_exception *e,
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
+static bool not_empty(struct loader *l, const struct place *at, struct str s)
+{
+	if (!s.len)
+		report(l, DIAG_ERR_YAML_VALIDATE, at, "Value must be non-empty");
+	return s.len;
+}
+
+/* The names under `fields` or `comps`, none of them empty. */
+static bool read_names(struct loader *l, const struct place *at, const struct yaml_node *n,
+		       struct str **arr, uint32_t *count)
+{
+	bool good = decode_texts(l, at, n, arr, count);
+
+	for (uint32_t i = 0; good && i < *count; i++)
+		good = not_empty(l, at, (*arr)[i]);
+	return good;
+}
+
 static bool read_fields(struct loader *l, struct load_exception *e, const struct yaml_node *entry)
 {
 	const struct yaml_node *n = yaml_get(entry, "fields");
@@ -137,7 +155,7 @@ static bool read_fields(struct loader *l, struct load_exception *e, const struct
 	if (!e->pub.tuple)
 		return decode_scalar(l, &at, "fields", n, &s) &&
 		       strs_add(l, &e->pub.fields, &e->pub.nfields, s);
-	if (!decode_texts(l, &at, n, &e->pub.fields, &e->pub.nfields))
+	if (!read_names(l, &at, n, &e->pub.fields, &e->pub.nfields))
 		return false;
 	if (!e->pub.nfields)
 		report(l, DIAG_ERR_VALIDATE, &e->place,
@@ -167,7 +185,7 @@ static bool read_comps(struct loader *l, struct load_exception *e, const struct 
 		return default_comps(l, e);
 	at = place_of(&e->place, "value for", STR("comps"), n);
 	if (e->pub.tuple) {
-		if (n->kind == YNODE_SEQ && !decode_texts(l, &at, n, &e->pub.comps, &count))
+		if (n->kind == YNODE_SEQ && !read_names(l, &at, n, &e->pub.comps, &count))
 			return false;
 		if (count != e->pub.nfields) {
 			report_move(l, report(l, DIAG_ERR_VALIDATE, &e->place,
@@ -196,24 +214,34 @@ static bool read_comps(struct loader *l, struct load_exception *e, const struct 
 	return true;
 }
 
-static bool read_value(struct loader *l, const struct place *row, const struct yaml_node *n,
-		       struct exception_value *ret)
+/* One text of a value. A null is no text: the condition gets nothing in its place. */
+static bool read_text(struct loader *l, const struct place *outer, const struct yaml_node *n,
+		      struct exception_value *ret)
 {
-	struct place at = place_of(row, "exception value", STR(""), n);
+	struct place at = place_of(outer, "exception value", STR(""), n);
 
 	n = yaml_deref(n);
-	ret->is_list = n->kind == YNODE_SEQ;
-	if (ret->is_list)
-		return decode_texts(l, &at, n, &ret->items, &ret->n);
 	if (n->kind != YNODE_SCALAR) {
 		report(l, DIAG_ERR_YAML_VALIDATE, &at, "Value is not a scalar value");
 		return false;
 	}
-	if (!n->s.len && !n->is_null) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &at, "Value must be non-empty");
-		return false;
-	}
-	return strs_add(l, &ret->items, &ret->n, n->s);
+	if (n->is_null)
+		return strs_add(l, &ret->items, &ret->n, STR(""));
+	return not_empty(l, &at, n->s) && strs_add(l, &ret->items, &ret->n, n->s);
+}
+
+static bool read_value(struct loader *l, const struct place *row, const struct yaml_node *n,
+		       struct exception_value *ret)
+{
+	struct place at = place_of(row, "exception value", STR(""), n);
+	bool good = true;
+
+	ret->is_list = yaml_deref(n)->kind == YNODE_SEQ;
+	if (!ret->is_list)
+		return read_text(l, row, n, ret);
+	yaml_each(item, n)
+		good &= read_text(l, &at, item, ret);
+	return good;
 }
 
 static struct exception_row *add_row(struct loader *l, struct load_exception *e,
@@ -373,11 +401,8 @@ static bool append_values(struct loader *l, struct load_rule *r, struct load_exc
 
 	if (!only_values(l, &e->place, entry))
 		return false;
-	if (!values) {
-		report(l, DIAG_APPEND_NO_VALUES, &e->place,
-		       "Overriding/appending exception with no values");
+	if (!values)
 		return true;
-	}
 	if (layer_is_limited(l->layer) && old->layer != l->layer) {
 		take_shape(e, old);
 		return read_values(l, e, values) && exception_put(l, r, e);
@@ -394,7 +419,9 @@ static bool append_new(struct loader *l, const struct load_exception *e,
 	static const char *const needed[] = { "fields", "values" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
-		if (yaml_get_key(entry, needed[i]))
+		const struct yaml_node *n = yaml_get(entry, needed[i]);
+
+		if (n && !(n->kind == YNODE_SEQ && !n->n))
 			continue;
 		report(l, DIAG_ERR_VALIDATE, &e->place,
 		       "Rule exception must have %s property with a list of %s", needed[i],
@@ -422,14 +449,20 @@ static bool read_entry(struct loader *l, struct load_rule *r, const struct place
 	old = exception_find(l, r, e->pub.name.s);
 	if (l->oom)
 		return false;
-	if (op == SET_APPEND)
-		return old ? append_values(l, r, e, old, entry)
-			   : append_new(l, e, entry) && define(l, r, e, entry);
-	if (old)
+	if (op == SET_APPEND && !yaml_get_key(entry, "values"))
+		report(l, DIAG_APPEND_NO_VALUES, &e->place,
+		       "Overriding/appending exception with no values");
+	if (old && old->item == l->items)
 		report(l, DIAG_EXCEPTION_NAME_NOT_UNIQUE, &e->place,
 		       "Multiple definitions of exception '%.*s' in the same rule",
 		       STR_ARG(e->pub.name.s));
-	return define(l, r, e, entry);
+	e->item = l->items;
+	if (old)
+		old->item = l->items;
+	if (op != SET_APPEND)
+		return define(l, r, e, entry);
+	return old ? append_values(l, r, e, old, entry)
+		   : append_new(l, e, entry) && define(l, r, e, entry);
 }
 
 bool exception_set(struct loader *l, struct load_rule *r, const struct setting *s)
@@ -437,6 +470,7 @@ bool exception_set(struct loader *l, struct load_rule *r, const struct setting *
 	struct place all = s->place;
 	bool good = true;
 
+	l->items++;
 	all.type = "exceptions";
 	all.name = STR("");
 	if (s->op != SET_APPEND) {

@@ -131,6 +131,8 @@ void list_define(struct loader *l, struct item *it)
 		list->place = it->place;
 	}
 	list->visibility = ++l->clock;
+	if (!list->first)
+		list->first = list->visibility;
 	at = place_of(&it->place, "value for", STR("items"), items);
 	if (!items || !decode_texts(l, &at, items, &list->pub->items, &list->pub->nitems))
 		list->broken = true;
@@ -170,7 +172,7 @@ static bool compile_items(struct loader *l, struct load_list *list)
 		const struct str *items = &p->items[i];
 		uint32_t n = 1;
 
-		if (ref && ref != list && ref->index < list->visibility) {
+		if (ref && ref != list && ref->first < list->visibility) {
 			items = ref->pub->items;
 			n = ref->pub->nitems;
 			ref->pub->used = true;
@@ -217,8 +219,6 @@ struct expansion {
 	const struct origin *in;
 	struct gen *out;
 	struct load_list *list;		/* whose text this is: only later lists are replaced */
-	struct cond *cond;		/* or the condition whose text this is */
-	uint32_t own_end;
 	uint32_t round;
 	bool drop_comma;		/* an empty list takes the comma behind it along */
 };
@@ -242,17 +242,13 @@ static void expand_to_nothing(struct expansion *x)
 		x->drop_comma = true;
 }
 
-static bool note_hit(struct expansion *x, struct load_list *hit, uint32_t at)
+static bool note_hit(struct expansion *x, struct load_list *hit)
 {
-	struct cond *c = x->cond;
-
 	if (!first_time(hit, x->round))
 		return true;
 	if (x->list)
 		return add_ref(x->l, x->list, hit);
 	hit->in_condition = true;
-	if (c && at < x->own_end)
-		return strs_add(x->l, &c->lists, &c->nlists, hit->pub->name.s);
 	return true;
 }
 
@@ -261,7 +257,7 @@ static int expand_hit(struct expansion *x, struct load_list *hit, uint32_t at)
 	const struct source *src = hit->place.src;
 	uint32_t from = hit->place.offset;
 
-	if (!note_hit(x, hit, at))
+	if (!note_hit(x, hit))
 		return -ENOMEM;
 	x->l->expanded += hit->full.len;
 	if (x->out->out->len + hit->full.len > x->l->limits->max[LIMIT_CONDITION_BYTES] ||
@@ -354,10 +350,9 @@ static int expand(struct expansion *x)
 	return x->out->out->err;
 }
 
-int list_expand(struct loader *l, struct str text, const struct origin *in, struct gen *out,
-		struct cond *c, uint32_t own_end)
+int list_expand(struct loader *l, struct str text, const struct origin *in, struct gen *out)
 {
-	struct expansion x = { l, text, in, out, NULL, c, own_end, ++l->round, false };
+	struct expansion x = { l, text, in, out, NULL, ++l->round, false };
 
 	return expand(&x);
 }

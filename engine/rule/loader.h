@@ -38,8 +38,6 @@ struct cond {
 	const struct ast **uses;	/* where macros[i] appears first */
 	struct ast **checks;		/* of its own tree */
 	uint32_t nmacros, cap_macros, cap_uses, nchecks, cap_checks;
-	struct str *lists;		/* named directly by its own text */
-	uint32_t nlists;
 	bool checked, coarse;		/* coarse: origin is that of the text before lists */
 	struct finding *findings, **findings_end;	/* of checking */
 	uint32_t errors;		/* among them */
@@ -49,8 +47,8 @@ struct load_list {
 	struct ruleset_list *pub;
 	const struct bundle_layer *layer;	/* that defined it, or NULL */
 	struct place place;
-	uint32_t index;			/* order of first definition */
-	uint32_t visibility;		/* order of the last definition or append */
+	uint32_t index;			/* among the lists */
+	uint32_t first, visibility;	/* order of the first and of the current definition */
 	bool broken, odd_name, in_condition;
 	uint32_t round;			/* of the last pass that met it */
 	struct str full;		/* what its name stands for, p == NULL: not yet known */
@@ -79,6 +77,7 @@ struct load_exception {
 	struct rule_exception pub;
 	const struct bundle_layer *layer;	/* that brings it, or NULL */
 	struct place place;
+	uint32_t item;			/* last one that named it */
 	struct row_place *places;	/* per row */
 	uint32_t cap_rows, cap_places;
 };
@@ -120,6 +119,7 @@ struct loader {
 	struct strmap lists_by_name, macros_by_name, rules_by_name;
 	struct strmap exceptions;	/* by definition and name */
 	uint32_t definitions;
+	uint32_t items;			/* with exceptions */
 	struct strmap fields;		/* operands of plain fields by text */
 	struct strmap output_fields;	/* the same while outputs are judged: they do not stay */
 	struct load_list **lists;
@@ -172,6 +172,8 @@ bool decode_scalar(struct loader *l, const struct place *at, const char *key,
 		   const struct yaml_node *n, struct str *ret);
 bool decode_bool(struct loader *l, const struct place *at, const char *key,
 		 const struct yaml_node *n, bool *ret);
+/* A whole number as YAML writes it: decimal, hex or octal. */
+bool text_to_u32(struct str s, uint32_t *ret);
 bool decode_u32(struct loader *l, const struct place *at, const char *key,
 		const struct yaml_node *n, uint32_t *ret);
 /* Sequence of scalars, added to *arr. */
@@ -261,9 +263,8 @@ void schema_judge(struct loader *l, const struct yaml_node *docs, struct file_ve
 void list_define(struct loader *l, struct item *it);
 void list_compile_all(struct loader *l);
 void list_settle_used(struct loader *l);
-/* Expand list names of `text`; hits below own_end are added to c->lists. 0, -E2BIG, -ENOMEM. */
-int list_expand(struct loader *l, struct str text, const struct origin *in, struct gen *out,
-		struct cond *c, uint32_t own_end);
+/* Expand list names of `text`. 0, -E2BIG, -ENOMEM. */
+int list_expand(struct loader *l, struct str text, const struct origin *in, struct gen *out);
 
 void macro_define(struct loader *l, struct item *it);
 void macro_compile_all(struct loader *l);

@@ -155,18 +155,6 @@ static void resolve_users(struct loader *l, struct load_macro *m, uint32_t depth
 	}
 }
 
-static bool macro_names(struct loader *l, struct load_macro *m)
-{
-	struct cond *c = &m->cond;
-
-	for (uint32_t i = 0; i < c->nmacros; i++)
-		if (!strs_add(l, &m->pub->macros, &m->pub->nmacros, c->macros[i]->pub->name.s))
-			return false;
-	m->pub->lists = c->lists;
-	m->pub->nlists = c->nlists;
-	return true;
-}
-
 /* Report what was found; later findings are those of checking, for each user. */
 static void settle(struct loader *l, struct load_macro *m)
 {
@@ -198,7 +186,7 @@ static void macro_compile(struct loader *l, struct load_macro *m, uint32_t depth
 	m->state = MACRO_DONE;
 	settle(l, m);
 	m->broken |= !c->raw;
-	if (m->broken || l->oom || !macro_names(l, m))
+	if (m->broken || l->oom)
 		return;
 	if (!cond_resolve(l, c, &m->pub->ast))
 		m->broken = true;

@@ -203,19 +203,6 @@ static bool copy_exceptions(struct loader *l, struct load_rule *r)
 	return true;
 }
 
-static bool copy_names(struct loader *l, struct load_rule *r)
-{
-	struct cond *c = &r->cond;
-
-	for (uint32_t i = 0; i < c->nmacros; i++)
-		if (!strs_add(l, &r->pub->macros, &r->pub->nmacros, c->macros[i]->pub->name.s))
-			return false;
-	r->pub->lists = c->lists;
-	r->pub->nlists = c->nlists;
-	r->pub->condition_full = c->full;
-	return true;
-}
-
 static void rule_compile(struct loader *l, struct load_rule *r)
 {
 	bool good;
@@ -223,8 +210,9 @@ static void rule_compile(struct loader *l, struct load_rule *r)
 	if (r->broken || r->pub->skipped || !copy_exceptions(l, r))
 		return;
 	good = rule_check(l, r);
-	if (r->pub->skipped || l->oom || !copy_names(l, r))
+	if (r->pub->skipped || l->oom)
 		return;
+	r->pub->condition_full = r->cond.full;
 	good = good && rule_resolve(l, r) && rule_events(l, r);
 	if (good)
 		exception_link(r);

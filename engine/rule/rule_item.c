@@ -206,18 +206,23 @@ static bool same_source(struct loader *l, const struct load_rule *old, const str
 	return false;
 }
 
+static struct load_rule *known_rule(struct loader *l, const struct item *it, const char *message)
+{
+	struct load_rule *old = strmap_get(&l->rules_by_name, it->name);
+
+	if (!old && !l->incomplete)
+		report_nearest(l, report(l, DIAG_ERR_VALIDATE, &it->place, "%s", message),
+			       &l->rules_by_name, it->name);
+	return old;
+}
+
 /* The rule that an append or override changes. NULL = reported. */
 static struct load_rule *rule_to_change(struct loader *l, const struct item *it,
 					const char *message)
 {
-	struct load_rule *old = strmap_get(&l->rules_by_name, it->name);
+	struct load_rule *old = known_rule(l, it, message);
 
-	if (old)
-		return same_source(l, old, it) ? old : NULL;
-	if (!l->incomplete)
-		report_nearest(l, report(l, DIAG_ERR_VALIDATE, &it->place, "%s", message),
-			       &l->rules_by_name, it->name);
-	return NULL;
+	return old && same_source(l, old, it) ? old : NULL;
 }
 
 static const char rule_append_message[] =
@@ -298,7 +303,7 @@ static void rule_enable(struct loader *l, const struct item *it)
 	report(l, DIAG_DEPRECATED_ITEM, &it->place,
 	       "The standalone 'enabled' key usage is deprecated. The correct approach requires "
 	       "also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').");
-	old = rule_to_change(l, it, rule_enable_message);
+	old = known_rule(l, it, rule_enable_message);	/* other keys do not count */
 	if (old && layer_may_change(l, it, old->layer, &old->cond.place))
 		old->pub->enabled = enabled;
 }

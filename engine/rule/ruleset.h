@@ -72,8 +72,6 @@ struct ruleset_macro {
 	struct located condition;
 	struct ast *ast;	/* resolved; NULL when it has an error */
 	uint32_t order;		/* place of its current definition */
-	struct str *macros, *lists;	/* named by its own text */
-	uint32_t nmacros, nlists;
 	bool used;
 };
 
@@ -88,8 +86,6 @@ struct rule {
 	bool warn_evttypes, skip_if_unknown_filter;
 	bool capture;
 	uint32_t capture_duration_ms;
-	struct str *macros, *lists;	/* named by its own condition */
-	uint32_t nmacros, nlists;
 	struct str *tags;		/* sorted, distinct */
 	uint32_t ntags;
 	struct rule_exception *exceptions;

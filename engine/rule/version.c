@@ -68,10 +68,9 @@ bool version_require(struct loader *l, const struct place *at, struct str text)
 {
 	struct semver want, have, before;
 	char *full;
-	uint64_t n;
+	uint32_t n;
 
-	full = str_to_u64(text, &n) == 0
-		? arena_printf(&l->rs->arena, "0.%llu.0", (unsigned long long)n)
+	full = text_to_u32(text, &n) ? arena_printf(&l->rs->arena, "0.%u.0", n)
 		: arena_strdup(&l->rs->arena, text);
 	if (!full)
 		return oom(l);

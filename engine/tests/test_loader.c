@@ -88,6 +88,51 @@ START_TEST(lists_in_conditions)
 END_TEST
 
 /* Each list doubles the next one: the text may not grow without bound, nor the time. */
+/* Items name lists that were defined before, whatever else was defined in between. */
+START_TEST(lists_in_lists)
+{
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, "- macro: m\n  condition: proc.name=x\n- list: z\n  items: [q]\n"
+		 "- list: b\n  items: [a, z]\n- list: a\n  items: [x]\n"
+		 "- list: b\n  items: [a]\n  override: {items: append}\n"
+		 "- list: c\n  items: [d]\n- list: d\n  items: [y]\n");
+	ck_assert_int_eq(b.result, 0);
+	ck_assert_uint_eq(b.rs->lists[1]->ncompiled, 3);
+	ck_assert_str_view(b.rs->lists[1]->compiled[0], "x");
+	ck_assert_str_view(b.rs->lists[1]->compiled[1], "q");
+	ck_assert_str_view(b.rs->lists[3]->compiled[0], "d");
+	bed_done(&b);
+}
+END_TEST
+
+/* Named: by values in parentheses, and by words that are macros. */
+START_TEST(names_in_descriptions)
+{
+	static const char *const cases[][2] = {
+		{ "m and proc.name in (x, l)", "\"macros\":[\"m\"],\"lists\":[\"l\"]" },
+		{ "evt.type=open and proc.name in (\"l\")", "\"macros\":[],\"lists\":[\"l\"]" },
+		{ "evt.type=open and proc.name = 'a l b'", "\"macros\":[],\"lists\":[]" },
+		{ "evt.type=open and w", "\"macros\":[],\"lists\":[]" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf yaml = BUF_INIT, out = BUF_INIT;
+		struct bed b;
+
+		buf_printf(&yaml, "- list: l\n  items: [y]\n- macro: m\n  condition: evt.type=open\n"
+			   "- list: w\n  items: [m]\n" RULE("r", "%s"), cases[i][0]);
+		bed_init(&b);
+		bed_load(&b, yaml.p);
+		ck_assert_int_eq(b.result, 0);
+		ruleset_describe(b.rs, &out);
+		ck_assert_msg(strstr(out.p, cases[i][1]), "%s: %s", cases[i][0], out.p);
+		bed_done(&b);
+	}
+}
+END_TEST
+
 START_TEST(lists_that_explode)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -197,10 +242,18 @@ START_TEST(exceptions)
 		  "- rule: r\n  exceptions: [{name: f, fields: fd.name, values: [b]}]\n"
 		  "  override: {exceptions: replace}\n",
 		  "(evt.type = open and not fd.name in (b))" },
+		/* A null is no text. */
+		{ EXC("fields: proc.name\n      values: [null]"),
+		  "(evt.type = open and not proc.name in ())" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		check_condition(cases[i][0], cases[i][1]);
+	check_fails(EXC("fields: proc.name\n      values: [null, a]"), DIAG_ERR_COMPILE_CONDITION);
+	check_fails(EXC("fields: [proc.name]\n      values: [[~]]"), DIAG_ERR_COMPILE_CONDITION);
+	check_fails(EXC("fields: [proc.name]\n      comps: [in]\n      values: [[[a, '']]]"),
+		    DIAG_ERR_YAML_VALIDATE);
+	check_fails(EXC("fields: [proc.name, '']"), DIAG_ERR_YAML_VALIDATE);
 	check_fails(EXC("fields: [proc.name]\n      values: [[a, b]]"), DIAG_ERR_VALIDATE);
 	check_fails(EXC("fields: [proc.name]\n      comps: [in, =]\n      values: [[a]]"),
 		    DIAG_ERR_VALIDATE);
@@ -210,7 +263,95 @@ START_TEST(exceptions)
 }
 END_TEST
 
+static uint32_t count_code(const struct bed *b, enum diag_code code)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->diags.count; i++)
+		n += b->diags.items[i].code == code;
+	return n;
+}
+
+/* What an append brings beside an error is still said. */
+START_TEST(appended_exceptions)
+{
+	static const struct {
+		const char *entries;
+		uint32_t no_values, not_unique;
+		bool good;
+	} cases[] = {
+		{ "[{name: e}]", 1, 0, true },
+		{ "[{name: e, values: []}]", 0, 0, true },
+		{ "[{name: f, fields: fd.name}]", 1, 0, false },
+		{ "[{name: f, fields: fd.name, values: []}]", 0, 0, false },
+		{ "[{name: f}]", 1, 0, false },
+		{ "[{name: e, values: [[b]]}, {name: e, values: [[c]]}]", 0, 1, true },
+		{ "[{name: e, values: [[b]]}]", 0, 0, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf yaml = BUF_INIT;
+		struct bed b;
+
+		buf_printf(&yaml, EXC("fields: [proc.name]\n      values: [[a]]")
+			   "- rule: r\n  exceptions: %s\n  override: {exceptions: append}\n",
+			   cases[i].entries);
+		bed_init(&b);
+		bed_load(&b, yaml.p);
+		ck_assert_msg((b.result == 0) == cases[i].good, "%s", cases[i].entries);
+		ck_assert_uint_eq(count_code(&b, DIAG_APPEND_NO_VALUES), cases[i].no_values);
+		ck_assert_uint_eq(count_code(&b, DIAG_EXCEPTION_NAME_NOT_UNIQUE),
+				  cases[i].not_unique);
+		bed_done(&b);
+	}
+}
+END_TEST
+
 /* ---- rules --------------------------------------------------------------------------------- */
+
+/* Whole numbers in all forms that YAML has for them. */
+START_TEST(numbers)
+{
+	static const struct {
+		const char *text;
+		uint32_t value;
+	} cases[] = { { "5", 5 }, { "+5", 5 }, { "0x10", 16 }, { "010", 8 }, { "'5 '", 5 } };
+	static const char *const bad[] = { "-5", "' 5'", "5x", "4294967296", "''", "+", "5.5" };
+	struct bed b;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf yaml = BUF_INIT;
+
+		buf_printf(&yaml, "- required_engine_version: %s\n" RULE("r", "evt.type=open")
+			   "  capture_duration: %s\n", cases[i].text, cases[i].text);
+		bed_init(&b);
+		bed_load(&b, yaml.p);
+		ck_assert_msg(b.result == 0, "%s", cases[i].text);
+		ck_assert_uint_eq(b.rs->rules[0]->capture_duration_ms, cases[i].value);
+		bed_done(&b);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_buf_ struct buf yaml = BUF_INIT;
+
+		buf_printf(&yaml, RULE("r", "evt.type=open") "  capture_duration: %s\n", bad[i]);
+		check_fails(yaml.p, DIAG_ERR_YAML_VALIDATE);
+	}
+}
+END_TEST
+
+/* The old way to switch a rule looks at no other key. */
+START_TEST(enabled_alone)
+{
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, RULE("r", "evt.type=open")
+		 "- rule: r\n  enabled: false\n  source: k8s_audit\n  tags: 5\n");
+	ck_assert_int_eq(b.result, 0);
+	ck_assert(!b.rs->rules[0]->enabled);
+	bed_done(&b);
+}
+END_TEST
 
 START_TEST(overrides)
 {
@@ -384,10 +525,15 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, lists_in_conditions);
+	tcase_add_test(c, lists_in_lists);
+	tcase_add_test(c, names_in_descriptions);
 	tcase_add_test(c, lists_that_explode);
 	tcase_add_test(c, macros);
 	tcase_add_test(c, macro_chain);
 	tcase_add_test(c, exceptions);
+	tcase_add_test(c, appended_exceptions);
+	tcase_add_test(c, numbers);
+	tcase_add_test(c, enabled_alone);
 	tcase_add_test(c, overrides);
 	tcase_add_test(c, selections);
 	tcase_add_test(c, patterns);
