@@ -25,8 +25,9 @@ const struct command cmd_check = {
 	.name = "check",
 	.operands = "[FILE...]",
 	.summary = "Check rule files and report every problem.",
-	.description = "Files are loaded in the given order into one collection. Exit status: 0 if "
-		       "they load (warnings\nare fine), 1 if not, 2 usage.",
+	.description = "Files are loaded in the given order into one collection; as for the incumbent, "
+		       "each of them must\nload with those before it. Exit status: 0 if they load "
+		       "(warnings are fine), 1 if not, 2 usage.",
 	.options = options,
 	.run = check_run,
 };
@@ -78,24 +79,62 @@ static void print_text(const struct diags *diags, const struct io_names *files, 
 	write_stdout(&out);
 }
 
+/*
+ * The incumbent loads the files one by one, so it misses what comes later. A bundle is ours. Errors
+ * found, or -ENOMEM.
+ */
+static int check_stages(const struct rules_bundle *b, const struct ruleset_opts *opts, bool json,
+			struct limits *limits, struct diags *diags)
+{
+	_cleanup_free_ struct ruleset_text *texts = calloc(b->n + 1, sizeof(*texts));
+	uint32_t n = 0;
+
+	if (!texts)
+		return -ENOMEM;
+	for (; !b->layers.path && n + 1 < b->n && b->v[n].err == 0; n++)
+		texts[n] = (struct ruleset_text){ b->v[n].name, buf_str(&b->v[n].text) };
+	return ruleset_judge_stages(opts, texts, n, json, limits, diags);
+}
+
+/* All files together, then one after the other. */
+static int load(const struct io_names *files, const struct bundle_options *bundle,
+		const struct ruleset_opts *opts, bool json, struct diags *diags,
+		struct ruleset **ret_rs)
+{
+	_cleanup_(rules_bundle_done) struct rules_bundle b = { 0 };
+	struct limits limits;
+	int r;
+
+	limits_init(&limits);
+	r = rules_bundle_read(files, bundle, &limits, &b);
+	if (r == 0)
+		r = rules_load_bundle(&b, opts, &limits, diags, ret_rs);
+	if (r < 0)
+		return r;
+	r = check_stages(&b, opts, json, &limits, diags);
+	if (r > 0)
+		(*ret_rs)->ok = false;
+	if (r < 0)
+		ruleset_free(*ret_rs);
+	return r;
+}
+
 static int check_files(const struct io_names *files, const struct bundle_options *bundle, bool json,
 		       bool lint)
 {
 	struct ruleset_opts opts;
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct ruleset *rs;
-	struct limits limits;
 	struct diags diags;
 	bool ok;
 
-	limits_init(&limits);
 	diags_init(&diags);
 	tiercel_ruleset_opts(&opts);
 	opts.nappends = 0;
 	opts.lint = lint;
 	opts.schema = json;
 	opts.now = time(NULL);
-	if (rules_load(files, bundle, &opts, &limits, &diags, &rs) < 0) {
+	if (load(files, bundle, &opts, json, &diags, &rs) < 0) {
 		diags_done(&diags);
 		return cli_fail("out of memory while loading rules");
 	}

@@ -49,6 +49,13 @@ expect "unknown field has a hint" 1 'proc.name' "$tiercel" check "$tmp/field.yam
 rule 'evt.type = open and macro_that_is_not' >"$tmp/macro.yaml"
 expect "undefined macro" 1 'macro.yaml:5:[0-9]+: error: .*macro_that_is_not' "$tiercel" check "$tmp/macro.yaml"
 printf -- '- rule: [a\n' >"$tmp/yaml.yaml"
+printf -- '- macro: macro_that_is_not\n  condition: proc.name=x\n' >"$tmp/later.yaml"
+expect "macro of a later file" 1 'hint: later files make up for it' \
+	"$tiercel" check "$tmp/macro.yaml" "$tmp/later.yaml"
+expect "macro of an earlier file" 0 '2 files: ok, 0 errors, 0 warnings' \
+	"$tiercel" check "$tmp/later.yaml" "$tmp/macro.yaml"
+expect "unused until the next file" 0 'LOAD_UNUSED_MACRO' \
+	"$tiercel" check --json "$tmp/later.yaml" "$tmp/macro.yaml"
 expect "YAML error" 1 'yaml.yaml:[0-9]+:[0-9]+: error' "$tiercel" check "$tmp/yaml.yaml"
 rule 'evt.type = open' | sed 's/%proc.name/%proc.nme/' >"$tmp/output.yaml"
 expect "unknown field in an output" 1 'output.yaml:3:[0-9]+: error' "$tiercel" check "$tmp/output.yaml"

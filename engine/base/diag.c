@@ -65,6 +65,49 @@ struct diag *diag_add(struct diags *d, enum diag_code code, const char *fmt, ...
 	return g;
 }
 
+static const char *copy_text(struct diags *d, const char *s)
+{
+	const char *p = s ? arena_strdup(&d->arena, str_from(s)) : NULL;
+
+	d->oom |= s && !p;
+	return p;
+}
+
+static struct diag_loc *copy_loc(struct diags *d, const struct diag_loc *from)
+{
+	struct diag_loc *loc = from ? arena_new(&d->arena, struct diag_loc) : NULL;
+
+	d->oom |= from && !loc;
+	if (!loc)
+		return NULL;
+	*loc = *from;
+	loc->item_name = arena_str(&d->arena, from->item_name);
+	loc->outer = copy_loc(d, from->outer);
+	return loc;
+}
+
+struct diag *diag_copy(struct diags *d, const struct diag *from)
+{
+	struct diag *g = diag_add(d, from->code, "%s", from->message);
+	const char *message = g->message;
+
+	if (g == &d->scratch)
+		return g;
+	*g = *from;
+	g->message = message;
+	g->file = copy_text(d, from->file);
+	g->hint = copy_text(d, from->hint);
+	g->other_file = copy_text(d, from->other_file);
+	g->source_line = arena_str(&d->arena, from->source_line);
+	g->loc = copy_loc(d, from->loc);
+	return g;
+}
+
+bool diag_is_lint(enum diag_code code)
+{
+	return strncmp(diag_infos[code].name, "LINT_", 5) == 0;
+}
+
 const char *diag_hint(struct diags *d, struct diag *g, const char *fmt, ...)
 {
 	char text[1024];

@@ -72,6 +72,10 @@ void diags_done(struct diags *d);
 /* Add one; message is formatted into the arena. Returns the record to fill in (never NULL: when
  * memory or the bound is exhausted a scratch record is returned and the problem still counts). */
 struct diag *diag_add(struct diags *d, enum diag_code code, const char *fmt, ...) _printf_(3, 4);
+/* Add a copy of a record of another collection; as diag_add. */
+struct diag *diag_copy(struct diags *d, const struct diag *from);
+/* A finding of our own, not one of the incumbent's. */
+bool diag_is_lint(enum diag_code code);
 const char *diag_hint(struct diags *d, struct diag *g, const char *fmt, ...) _printf_(3, 4);
 
 /* "FILE:LINE:COL: error: MESSAGE [CODE]", source line, caret, hint. */

@@ -242,7 +242,7 @@ static void on_warning(void *ctx, enum diag_code code, const struct filter_error
 	struct check_ctx *x = ctx;
 	struct finding *f;
 
-	if (!x->l->rs->opts.lint && strncmp(diag_infos[code].name, "LINT_", 5) == 0)
+	if (!x->l->rs->opts.lint && diag_is_lint(code))
 		return;
 	f = find_error(x->l, x->c, code, warning);
 	if (f)

@@ -200,6 +200,20 @@ int ruleset_add(struct ruleset *rs, const char *file_name, struct str text);
 void ruleset_add_unreadable(struct ruleset *rs, const char *file_name, const char *reason);
 /* Expand, resolve and check everything; select active rules. 0 or -EINVAL. */
 int ruleset_finish(struct ruleset *rs);
+
+/* A file as it was read. */
+struct ruleset_text {
+	const char *name;
+	struct str text;
+};
+
+/*
+ * The first 1, 2 ... n files, each time as a set of their own, the way the incumbent loads them:
+ * what is wrong then and not in `diags` yet (which has the problems of all files together) is added.
+ * Number of errors added, or -ENOMEM.
+ */
+int ruleset_judge_stages(const struct ruleset_opts *opts, const struct ruleset_text *files,
+			 uint32_t n, bool warnings, struct limits *limits, struct diags *diags);
 struct rule *ruleset_find(const struct ruleset *rs, struct str name);
 
 /* JSON of `tiercel rules --json` (shape of falco -L with JSON output). */

@@ -10,7 +10,7 @@
 #include "engine/rule/ruleset.h"
 #include "engine/tests/test.h"
 
-enum { OPS_MAX = 64 };
+enum { OPS_MAX = 64, FILES_MAX = 16 };
 
 struct run {
 	json_t *c, *expect;
@@ -275,21 +275,27 @@ static void show_diags(struct run *r)
 static int load(struct run *r, struct ruleset_opts *opts)
 {
 	json_t *files = json_object_get(r->c, "files"), *v;
+	struct ruleset_text texts[FILES_MAX];
+	char names[FILES_MAX][32];
 	bool good = true;
-	size_t i;
+	size_t i, n = json_array_size(files);
 
 	limits_init(&r->limits);
 	diags_init(&r->diags);
 	r->rs = ruleset_new(opts, &r->limits, &r->diags);
 	ck_assert(r->rs != NULL);
+	ck_assert_uint_le(n, FILES_MAX);
 	json_array_foreach(files, i, v) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "file%zu.yaml", i);
-		good &= ruleset_add(r->rs, name, (struct str){ json_string_value(v),
-				    (uint32_t)json_string_length(v) }) == 0;
+		snprintf(names[i], sizeof(names[i]), "file%zu.yaml", i);
+		texts[i] = (struct ruleset_text){ names[i], { json_string_value(v),
+						  (uint32_t)json_string_length(v) } };
+		good &= ruleset_add(r->rs, texts[i].name, texts[i].text) == 0;
 	}
-	return (ruleset_finish(r->rs) == 0 && good) ? 0 : -EINVAL;
+	good &= ruleset_finish(r->rs) == 0;
+	if (n > 1)
+		good &= ruleset_judge_stages(opts, texts, (uint32_t)n - 1, true, &r->limits,
+					     &r->diags) == 0;
+	return good ? 0 : -EINVAL;
 }
 
 static void unload(struct run *r)
