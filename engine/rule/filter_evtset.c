@@ -225,7 +225,8 @@ uint32_t evtset_names(const struct evtset *s, const char **names, uint32_t max)
 		else
 			n = add_unique(names, n, max, event_infos[t].name);
 	}
-	for (unsigned i = 0; generic && i < SC_COUNT; i++)
+	/* Code 0 is that of calls without a name. */
+	for (unsigned i = 1; generic && i < SC_COUNT; i++)
 		if (sc_infos[i].name && is_generic(sc_infos[i].exit_event))
 			n = add_unique(names, n, max, sc_infos[i].name);
 	qsort(names, n, sizeof(*names), compare_names);

@@ -288,6 +288,7 @@ static void types(const char *text, const char *expected)
 
 START_TEST(event_types)
 {
+	const char *names[EVTSET_NAMES_MAX];
 	struct filter_error err;
 	struct evtset s;
 
@@ -304,6 +305,9 @@ START_TEST(event_types)
 	types("evt.type.is.open = 1", "all");
 	types("evt.type = NA", "NA");
 	types("evt.type = time", "many");
+	/* Calls that only other machines have are no generic ones. */
+	types("evt.type in (umount, send, recv)", "recv send umount");
+	types("evt.type in (fcntl64, getuid32, sched_switch)", "fcntl getuid switch");
 	types("evt.type exists", "all");
 	types("not evt.type exists", "");
 	ck_assert_int_eq(filter_event_types(parse("tolower(evt.type) = open"), &s, &err), -EINVAL);
@@ -311,6 +315,8 @@ START_TEST(event_types)
 	ck_assert_int_eq(filter_evtset(parse("evt.type = open"), &s, &err), 0);
 	ck_assert(evtset_has(&s, EV_ASYNCEVENT_E) && evtset_has(&s, EV_OPEN_X));
 	ck_assert(!evtset_has(&s, EV_CLOSE_X));
+	ck_assert_int_eq(filter_evtset(parse("evt.type exists"), &s, &err), 0);
+	ck_assert_uint_eq(evtset_names(&s, names, EVTSET_NAMES_MAX), 465);
 	ck_assert(filter_is_restricted(parse("evt.type = open")));
 	ck_assert(!filter_is_restricted(parse("evt.type != open")));
 	ck_assert(!filter_is_restricted(parse("evt.type in ()")));
