@@ -54,7 +54,8 @@ static bool copy_exceptions(struct agent_rules *r, const struct rule *rule)
 	return true;
 }
 
-struct agent_rules *agent_rules_new(const struct ruleset *rs)
+struct agent_rules *agent_rules_new(const struct ruleset *rs, const struct digest_files *files,
+				    const struct digest_files *config_files)
 {
 	struct agent_rules *r = calloc(1, sizeof(*r));
 
@@ -70,7 +71,8 @@ struct agent_rules *agent_rules_new(const struct ruleset *rs)
 			r->n++;
 		else
 			break;
-	if (!r->v || r->n != rs->nrules) {
+	if (!r->v || r->n != rs->nrules || digest_files_copy(&r->files, &r->arena, files) < 0 ||
+	    digest_files_copy(&r->config_files, &r->arena, config_files) < 0) {
 		agent_rules_put(r);
 		return NULL;
 	}

@@ -43,6 +43,7 @@ struct agent_rules {
 	uint32_t n;
 	struct agent_exception *exceptions;
 	uint32_t nexceptions;
+	struct digest_files files, config_files;
 };
 
 struct agent_output {
@@ -124,8 +125,10 @@ void agent_stats_done(struct agent_stats *s);
 
 /* The live thread: publish `s`; copies. */
 void agent_stats_publish(const struct agent_stats *s);
-/* A table of the rules of a set with one reference, or NULL. */
-struct agent_rules *agent_rules_new(const struct ruleset *rs);
+/* A table of the rules of a set, and of the files that they and the configuration are from, with one
+ * reference, or NULL. */
+struct agent_rules *agent_rules_new(const struct ruleset *rs, const struct digest_files *files,
+				    const struct digest_files *config_files);
 
 /* What the kernel says about this process. */
 struct agent_usage {

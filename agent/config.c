@@ -446,6 +446,7 @@ int config_load(const struct config_opts *opts, struct diags *diags, struct conf
 	r = config_tree_init(&t, &c->arena, &limits, diags);
 	if (r == 0)
 		r = load(opts, &t, c);
+	c->digests = t.files;
 	if (r == 0 && diags->errors)
 		r = -EINVAL;
 	if (r < 0)

@@ -7,6 +7,7 @@
 #ifndef TIERCEL_CONFIG_H
 #define TIERCEL_CONFIG_H
 
+#include "agent/digest.h"
 #include "agent/io.h"
 
 struct config_texts {
@@ -129,6 +130,7 @@ struct config {
 	} falco_libs;
 
 	struct io_names files;		/* configuration files and directories, to watch */
+	struct digest_files digests;	/* of the files that were read */
 	struct arena arena;
 };
 

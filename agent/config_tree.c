@@ -300,7 +300,8 @@ int config_tree_file(struct config_tree *t, const char *path, enum config_strate
 	}
 	file->name = arena_strdup(t->arena, str_from(path));
 	file->text = arena_str(t->arena, buf_str(&text));
-	if (!file->name || !file->text.p)
+	if (!file->name || !file->text.p ||
+	    digest_files_add(&t->files, t->arena, io_base_name(path), file->text) < 0)
 		return -ENOMEM;
 	r = parse_text(t, file, 0, DIAG_CONFIG_ERR_YAML, &n);
 	if (r < 0 || !n || n->is_null)

@@ -7,7 +7,7 @@
 #ifndef TIERCEL_CONFIG_TREE_H
 #define TIERCEL_CONFIG_TREE_H
 
-#include "engine/base.h"
+#include "agent/digest.h"
 
 enum config_kind { CONFIG_SCALAR, CONFIG_SEQ, CONFIG_MAP };
 
@@ -35,6 +35,7 @@ struct config_node {
 enum config_strategy { CONFIG_APPEND, CONFIG_OVERRIDE, CONFIG_ADD_ONLY };
 
 struct config_tree {
+	struct digest_files files;	/* read so far, in the arena */
 	struct arena *arena;
 	struct limits *limits;
 	struct diags *diags;

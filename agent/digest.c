@@ -23,3 +23,45 @@ bool digest_valid(struct str text)
 			return false;
 	return true;
 }
+
+static struct digest_file *add_file(struct digest_files *l, struct arena *a, const char *name)
+{
+	struct digest_file *v = arena_grow(a, l->v, &l->cap, l->n + 1, sizeof(*v));
+
+	if (!v)
+		return NULL;
+	l->v = v;
+	v += l->n;
+	v->name = arena_strdup(a, str_from(name));
+	return v->name ? v : NULL;
+}
+
+int digest_files_add(struct digest_files *l, struct arena *a, const char *name, struct str text)
+{
+	char digest[DIGEST_TEXT];
+	struct digest_file *f;
+
+	digest_of(text.p, text.len, digest);
+	for (uint32_t i = 0; i < l->n; i++)
+		if (strcmp(l->v[i].name, name) == 0 && strcmp(l->v[i].digest, digest) == 0)
+			return 0;
+	f = add_file(l, a, name);
+	if (!f)
+		return -ENOMEM;
+	memcpy(f->digest, digest, sizeof(digest));
+	l->n++;
+	return 0;
+}
+
+int digest_files_copy(struct digest_files *to, struct arena *a, const struct digest_files *from)
+{
+	for (uint32_t i = 0; i < from->n; i++) {
+		struct digest_file *f = add_file(to, a, from->v[i].name);
+
+		if (!f)
+			return -ENOMEM;
+		memcpy(f->digest, from->v[i].digest, sizeof(f->digest));
+		to->n++;
+	}
+	return 0;
+}

@@ -14,4 +14,19 @@ int digest_of(const void *data, size_t n, char ret_text[DIGEST_TEXT]);
 /* Is the text a digest of this kind? */
 bool digest_valid(struct str text);
 
+/* Files and what was read from them. The texts live in the arena of whoever keeps the list. */
+struct digest_file {
+	const char *name;
+	char digest[DIGEST_TEXT];
+};
+
+struct digest_files {
+	struct digest_file *v;
+	uint32_t n, cap;
+};
+
+/* A name that is there with the same content is not added again. 0 or -ENOMEM. */
+int digest_files_add(struct digest_files *l, struct arena *a, const char *name, struct str text);
+int digest_files_copy(struct digest_files *to, struct arena *a, const struct digest_files *from);
+
 #endif

@@ -64,6 +64,13 @@ void io_names_done(struct io_names *l)
 	*l = (struct io_names){ 0 };
 }
 
+const char *io_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 int io_names_add(struct io_names *l, const char *name)
 {
 	if (l->n == l->cap) {

@@ -20,6 +20,8 @@ struct io_names {
 };
 void io_names_done(struct io_names *l);
 int io_names_add(struct io_names *l, const char *name);
+/* The part of the path behind the last slash. */
+const char *io_base_name(const char *path);
 bool io_is_test_file(const char *path);
 /*
  * A file, or for a directory its *.yaml and *.yml files sorted by name, no recursion, no files with

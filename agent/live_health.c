@@ -101,10 +101,11 @@ void live_health_rules(struct live *l)
 {
 	struct agent_stats *s = &l->stats;
 	const struct ruleset *rs = tiercel_rules(l->engine);
+	const struct config *config = l->rules->config ? l->rules->config : l->opts->config;
 	uint32_t n;
 
 	agent_stats_done(s);
-	s->rules = agent_rules_new(rs);
+	s->rules = agent_rules_new(rs, &l->rules->files, &config->digests);
 	n = s->rules ? s->rules->n + 2 * s->rules->nexceptions : 0;
 	s->hits = n ? calloc(n, sizeof(*s->hits)) : NULL;
 	s->nhits = s->hits ? n : 0;

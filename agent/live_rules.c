@@ -5,6 +5,8 @@
 #include "agent/live_rules.h"
 #include "agent/bundle_store.h"
 
+enum { RULES_ARENA = 4096 };
+
 struct load {
 	const struct live_rules_spec *spec;
 	const struct config *config;
@@ -25,6 +27,7 @@ void live_rules_free(struct live_rules *r)
 	rule_options_done(&r->options);
 	config_free(r->config);
 	free(r->unasked);
+	arena_done(&r->arena);
 	free(r);
 }
 
@@ -140,7 +143,10 @@ static int compile_bundle(struct load *l)
 	int r;
 
 	arena_init(&a, 1024, 0);
+	rules->files = (struct digest_files){ 0 };
 	r = rules_bundle_digest(&rules->bundle, rules->digest);
+	if (r == 0)
+		r = rules_bundle_digests(&rules->bundle, &rules->arena, &rules->files);
 	if (r == 0)
 		r = rule_options_ruleset(&rules->options, &a, &opts);
 	if (r == 0)
@@ -210,6 +216,7 @@ int live_rules_load(const struct live_rules_spec *spec, const struct config *con
 
 	if (!l.rules)
 		return -ENOMEM;
+	arena_init(&l.rules->arena, RULES_ARENA, 0);
 	limits_init(&l.limits);
 	diags_init(&l.diags);
 	r = read_config(&l);

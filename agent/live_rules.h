@@ -32,6 +32,8 @@ struct live_rules {
 	struct io_names paths;		/* files and directories as they were named */
 	struct rules_bundle bundle;	/* empty once it was saved */
 	char digest[DIGEST_TEXT];	/* of the rules files */
+	struct digest_files files;	/* of each of them */
+	struct arena arena;		/* of this list */
 	char config_digest[DIGEST_TEXT];	/* of the options in force */
 	char artifact[DIGEST_TEXT];	/* of the bundle in its registry; "": not from one */
 	char *unasked;			/* why the registry was not asked: it is the stored one */

@@ -102,6 +102,31 @@ static void engine_name(const struct metrics_sample *m, const char *name)
 	end(m->out, 1);
 }
 
+/* The digest as Falco has it, without the name of the algorithm. */
+static void file_samples(const struct metrics_sample *m, const char *name, const struct digest_files *l)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		const struct digest_file *f = &l->v[i];
+
+		begin(m->out, name);
+		label(m->out, "file_name", str_from(f->name));
+		label(m->out, "sha256", str_from(strchr(f->digest, ':') + 1));
+		end(m->out, 1);
+	}
+}
+
+static void rules_files(const struct metrics_sample *m, const char *name)
+{
+	if (m->s->rules)
+		file_samples(m, name, &m->s->rules->files);
+}
+
+static void config_files(const struct metrics_sample *m, const char *name)
+{
+	if (m->s->rules)
+		file_samples(m, name, &m->s->rules->config_files);
+}
+
 static void rules_digest(const struct metrics_sample *m, const char *name)
 {
 	single(m->out, name, "digest", str_from(m->s->rules_digest), 1);

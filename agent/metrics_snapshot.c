@@ -40,6 +40,20 @@ static void number(const struct metrics_snapshot *m, struct internal_builder *b,
 		internal_alert_number(b, key, value);
 }
 
+/* As the incumbent names files: without the ending. */
+static void add_files(struct internal_builder *b, const char *prefix, const struct digest_files *l)
+{
+	for (uint32_t i = 0; i < l->n; i++) {
+		_cleanup_buf_ struct buf key = BUF_INIT;
+		const char *dot = strrchr(l->v[i].name, '.');
+
+		buf_printf(&key, "%s%.*s", prefix,
+			   (int)(dot ? dot - l->v[i].name : (long)strlen(l->v[i].name)), l->v[i].name);
+		if (!key.err)
+			internal_alert_text(b, key.p, "%s", strchr(l->v[i].digest, ':') + 1);
+	}
+}
+
 static void add_general(struct metrics_snapshot *m, const struct agent_stats *now, double seconds,
 			const struct internal_alerts *to, struct internal_builder *b)
 {
@@ -62,6 +76,10 @@ static void add_general(struct metrics_snapshot *m, const struct agent_stats *no
 		internal_alert_text(b, "falco.kernel_release", "%s", u.release);
 	internal_alert_text(b, "scap.engine_name", "modern_bpf");
 	internal_alert_text(b, "tiercel.sha256_rules", "%s", now->rules_digest);
+	if (now->rules) {
+		add_files(b, "falco.sha256_rules_file.", &now->rules->files);
+		add_files(b, "falco.sha256_config_file.", &now->rules->config_files);
+	}
 	internal_alert_real(b, "falco.evts_rate_sec",
 			    (double)(now->engine.events - m->events) / seconds);
 	number(m, b, "falco.num_evts", now->engine.events);

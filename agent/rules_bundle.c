@@ -62,12 +62,16 @@ int rules_bundle_digest(const struct rules_bundle *b, char ret_text[DIGEST_TEXT]
 	return all.err ? -ENOMEM : digest_of(all.p, all.len, ret_text);
 }
 
-/* The part of the path behind the last slash. */
-static const char *base_name(const char *path)
+int rules_bundle_digests(const struct rules_bundle *b, struct arena *a, struct digest_files *ret)
 {
-	const char *slash = strrchr(path, '/');
+	const struct bundle_files *layers = &b->layers.files;
+	int r = 0;
 
-	return slash ? slash + 1 : path;
+	for (uint32_t i = 0; r == 0 && i < layers->n; i++)
+		r = digest_files_add(ret, a, layers->paths[i], buf_str(&layers->texts[i]));
+	for (uint32_t i = 0; r == 0 && i < b->n; i++)
+		r = digest_files_add(ret, a, io_base_name(b->v[i].name), buf_str(&b->v[i].text));
+	return r;
 }
 
 static void remove_dir(const char *dir)
@@ -105,7 +109,7 @@ static int write_files(const struct rules_bundle *b, const char *dir)
 		_cleanup_buf_ struct buf path = BUF_INIT;
 		int r;
 
-		buf_printf(&path, "%s/%05u-%.200s.yaml", dir, i, base_name(b->v[i].name));
+		buf_printf(&path, "%s/%05u-%.200s.yaml", dir, i, io_base_name(b->v[i].name));
 		r = path.err ? path.err : io_write_file(path.p, buf_str(&b->v[i].text), FILE_MODE);
 		if (r < 0)
 			return r;

@@ -29,6 +29,8 @@ int rules_bundle_read(const struct io_names *files, const struct bundle_options 
 		      struct limits *limits, struct rules_bundle *b);
 /* Of the texts in their order, not of the names. 0 or -ENOMEM. */
 int rules_bundle_digest(const struct rules_bundle *b, char ret_text[DIGEST_TEXT]);
+/* Of each: files of the bundle by their path in it, others by their name. 0 or -ENOMEM. */
+int rules_bundle_digests(const struct rules_bundle *b, struct arena *a, struct digest_files *ret);
 
 /*
  * Keep the files as the last good rules in a state directory (made when missing): all or nothing,

@@ -3,6 +3,7 @@
 """The sensor as a service: it starts with Falco's own configuration, a reader that blocks stops neither
 capture nor other outputs, discards are counted and told, files are opened again, records of health
 come in order. Prints TAP."""
+import hashlib
 import json
 import os
 import re
@@ -215,6 +216,11 @@ def test_metrics(work, rules, results):
               "falco.rules.matches_total", "falco.memory_rss_mb", "falco.cpu_usage_perc"]
     results.append(("metrics snapshots have Falco's names", None if got and
                     all(k in got["output_fields"] for k in wanted) else str(got) + sensor.messages()))
+    with open(rules, "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
+    key = "falco.sha256_rules_file." + os.path.basename(rules).rsplit(".", 1)[0]
+    results.append(("they have the digest of each file of rules",
+                    None if got and got["output_fields"].get(key) == digest else str(got)))
     results.append(("metrics snapshots are lines of a file",
                     None if lines and lines[0]["sample"] == 1 and lines[0]["output_fields"]["falco.version"]
                     else str(lines)))

@@ -3,6 +3,7 @@
 """Health, versions and metrics of a live sensor over HTTP and HTTPS, and bad clients. Prints TAP.
 
 Debian's python, because grpcio is a Debian package."""
+import hashlib
 import http.client
 import json
 import os
@@ -108,7 +109,11 @@ def check(results, name, good, *notes):
 
 
 def test_pages(work, rules, results):
-    web = Web(work, rules, "webserver.prometheus_metrics_enabled=true", "metrics.enabled=true")
+    extra = os.path.join(work, "extra.yaml")
+    with open(extra, "w") as f:
+        f.write("priority: debug\n")
+    web = Web(work, rules, "webserver.prometheus_metrics_enabled=true", "metrics.enabled=true",
+              "config_files=[%s]" % extra)
     check(results, "the sensor starts", web.sensor.wait_ready(), web.sensor.messages())
     answer = get(web.port, "/healthz")
     check(results, "healthz as the incumbent's", answer == (200, "application/json", '{"status": "ok"}'), answer)
@@ -125,6 +130,11 @@ def test_pages(work, rules, results):
     check(results, "labels as the incumbent's", any(
         'rule_name="mark"' in k and 'priority="5"' in k and 'tag_T1070_004="true"' in k for k in matches), matches)
     check(results, "quotes in labels are escaped", any('rule_name="quiet \\"one\\""' in k for k in matches), matches)
+    for kind, path in (("rules", rules), ("config", extra)):
+        with open(path, "rb") as f:
+            sample = 'falcosecurity_falco_sha256_%s_files_info{file_name="%s",sha256="%s"}' % (
+                kind, os.path.basename(path), hashlib.sha256(f.read()).hexdigest())
+        check(results, "digest of the file of " + kind, before.get(sample) == 1, [k for k in before if "sha256" in k])
     unlink(work + "/m-1")
     key = next(k for k in matches if 'rule_name="mark"' in k)
     check(results, "an alert is counted", wait(lambda: web.metrics()[key] == 1), web.metrics().get(key))
