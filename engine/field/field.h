@@ -62,7 +62,7 @@ struct field_info {
 	 * A text of the state tables that alone decides the value, or NULL: the value is that of
 	 * the text itself. For fields that are asked often.
 	 */
-	const struct istr *(*stored)(const struct event_ctx *ctx);
+	const struct istr *(*stored)(const struct field_ref *f, struct event_ctx *ctx);
 	/* All values into ctx->scratch; false = no value (a list may also be empty). */
 	bool (*get_all)(const struct field_ref *f, struct event_ctx *ctx, struct value_list *ret);
 	/*

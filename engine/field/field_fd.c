@@ -63,13 +63,13 @@ static bool get_name(const struct field_ref *f, struct event_ctx *ctx, struct va
 	return fd_name_of(ctx, ret);
 }
 
-static const struct istr *stored_name(const struct event_ctx *ctx)
+static const struct istr *stored_name(const struct field_ref *f, struct event_ctx *ctx)
 {
 	return ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->name : NULL;
 }
 
 /* A text with repeated slashes is not the value. A path that is the name, too, has none. */
-static const struct istr *stored_nameraw(const struct event_ctx *ctx)
+static const struct istr *stored_nameraw(const struct field_ref *f, struct event_ctx *ctx)
 {
 	const struct istr *raw = ctx->has_fd && ctx->thread && ctx->fd ? ctx->fd->nameraw : NULL;
 

@@ -50,6 +50,12 @@ static inline void member_i64(const struct field_ref *f, const void *obj, struct
 	*ret = value_i64(f->info->type, *(const int64_t *)((const char *)obj + f->info->offset));
 }
 
+/* The same as a text of the state tables. */
+static inline const struct istr *member_stored(const struct field_ref *f, const void *obj)
+{
+	return obj ? *(struct istr *const *)((const char *)obj + f->info->offset) : NULL;
+}
+
 /* The fd of the event if its fields exist at all: the type works on an fd and a thread is known. */
 static inline struct fdinfo *field_fd(const struct event_ctx *ctx)
 {

@@ -13,6 +13,16 @@ static struct thread *parent_of(struct event_ctx *ctx)
 	return ctx->thread ? thread_ancestor(ctx->thread, 1) : NULL;
 }
 
+static const struct istr *stored_member(const struct field_ref *f, struct event_ctx *ctx)
+{
+	return member_stored(f, ctx->thread);
+}
+
+static const struct istr *stored_of_parent(const struct field_ref *f, struct event_ctx *ctx)
+{
+	return member_stored(f, parent_of(ctx));
+}
+
 static bool get_pid(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {
 	if (!ctx->thread || !field_pid_valid(ctx->thread->pid))
@@ -156,6 +166,10 @@ static bool get_stdio_type(const struct field_ref *f, struct event_ctx *ctx, str
 	FIELD_MEMBER(thread, , name, type, member, help, __VA_ARGS__)
 #define PARENT(name, type, member, help, ...) \
 	FIELD_MEMBER(parent, , name, type, member, help, __VA_ARGS__)
+#define TEXT(name, member, help) \
+	MEMBER(name, CHARBUF, member, help, .stored = stored_member)
+#define PARENT_TEXT(name, member, help) \
+	PARENT(name, CHARBUF, member, help, .stored = stored_of_parent)
 #define NONZERO(name, type, member, help) \
 	FIELD_MEMBER(thread, _nonzero, name, type, member, help)
 #define AT(member) .offset = offsetof(struct thread, member)
@@ -167,26 +181,30 @@ static bool get_stdio_type(const struct field_ref *f, struct event_ctx *ctx, str
 		  __VA_ARGS__)
 
 static const struct field_info fields[] = {
-	MEMBER("proc.exe", CHARBUF, exe, "first argument of the process (argv[0])"),
-	PARENT("proc.pexe", CHARBUF, exe, "first argument of the parent"),
+	TEXT("proc.exe", exe, "first argument of the process (argv[0])"),
+	PARENT_TEXT("proc.pexe", exe, "first argument of the parent"),
 	ANCESTOR("proc.aexe", CHARBUF, istr,
-		 "first argument of an ancestor; without index any of them", AT(exe)),
-	MEMBER("proc.exepath", CHARBUF, exepath, "full path of the executable"),
-	PARENT("proc.pexepath", CHARBUF, exepath, "full path of the parent's executable"),
+		 "first argument of an ancestor; without index any of them", AT(exe),
+		 .stored = proc_stored_ancestor),
+	TEXT("proc.exepath", exepath, "full path of the executable"),
+	PARENT_TEXT("proc.pexepath", exepath, "full path of the parent's executable"),
 	ANCESTOR("proc.aexepath", CHARBUF, istr,
-		 "executable path of an ancestor; without index any of them", AT(exepath)),
-	MEMBER("proc.name", CHARBUF, comm, "command name, at most 15 bytes"),
-	PARENT("proc.pname", CHARBUF, comm, "command name of the parent"),
+		 "executable path of an ancestor; without index any of them", AT(exepath),
+		 .stored = proc_stored_ancestor),
+	TEXT("proc.name", comm, "command name, at most 15 bytes"),
+	PARENT_TEXT("proc.pname", comm, "command name of the parent"),
 	ANCESTOR("proc.aname", CHARBUF, istr,
-		 "command name of an ancestor; without index any of them", AT(comm)),
+		 "command name of an ancestor; without index any of them", AT(comm),
+		 .stored = proc_stored_ancestor),
 	ROW("proc.args", CHARBUF, proc_get_args,
 	    "arguments after the first, joined by blanks; [N] one of them", .arg = ARG_INDEX),
 	ROW("proc.aargs", CHARBUF, proc_get_ancestor_args,
 	    "arguments of an ancestor; without index those of all, as one text",
 	    .arg = ARG_INDEX),
-	ROW("proc.cmdline", CHARBUF, proc_get_cmdline, "command name and arguments"),
+	ROW("proc.cmdline", CHARBUF, proc_get_cmdline, "command name and arguments",
+	    .stored = proc_stored_cmdline),
 	ROW("proc.pcmdline", CHARBUF, proc_get_pcmdline,
-	    "command name and arguments of the parent"),
+	    "command name and arguments of the parent", .stored = proc_stored_pcmdline),
 	ANCESTOR("proc.acmdline", CHARBUF, cmdline,
 		 "command line of an ancestor; without index any of them"),
 	ROW("proc.cmdnargs", UINT64, proc_get_cmdnargs, "number of arguments after the first"),
@@ -200,7 +218,8 @@ static const struct field_info fields[] = {
 	    "environment of ancestors; [N] of one, [NAME] first one that sets the variable",
 	    .arg = ARG_INDEX_OR_KEY, .multi = MULTI_ANY, .flags = NO_WRAP,
 	    .get_all = proc_all_ancestors_env),
-	ROW("proc.cwd", CHARBUF, proc_get_cwd, "current directory, ends in /"),
+	ROW("proc.cwd", CHARBUF, proc_get_cwd, "current directory, ends in /",
+	    .stored = proc_stored_cwd),
 	ROW("proc.loginshellid", INT64, proc_get_loginshellid,
 	    "pid of the oldest shell among the process and its ancestors"),
 	MEMBER("proc.tty", UINT32, tty, "controlling terminal as device number, 0 if none"),

@@ -27,6 +27,13 @@ bool proc_of_env(const struct field_ref *f, struct event_ctx *ctx, struct thread
 /* Value of one variable without outer blanks; p == NULL: not set. */
 struct str proc_env_var(const struct thread *t, struct str name);
 
+#define PROC_STORED(name) \
+	const struct istr *name(const struct field_ref *f, struct event_ctx *ctx);
+
+PROC_STORED(proc_stored_cmdline)
+PROC_STORED(proc_stored_pcmdline)
+PROC_STORED(proc_stored_cwd)
+PROC_STORED(proc_stored_ancestor)
 PROC_GETTER(proc_get_args)
 PROC_GETTER(proc_get_cmdline)
 PROC_GETTER(proc_get_pcmdline)

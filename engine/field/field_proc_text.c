@@ -98,6 +98,32 @@ bool proc_get_pcmdline(const struct field_ref *f, struct event_ctx *ctx, struct 
 	return p && proc_of_cmdline(f, ctx, p, ret);
 }
 
+/* The line is joined and kept by thread_cmdline(). */
+static const struct istr *kept_cmdline(struct event_ctx *ctx, struct thread *t)
+{
+	if (!t)
+		return NULL;
+	thread_cmdline(ctx->state, t);
+	return t->cmdline_cache;
+}
+
+const struct istr *proc_stored_cmdline(const struct field_ref *f, struct event_ctx *ctx)
+{
+	return kept_cmdline(ctx, ctx->thread);
+}
+
+const struct istr *proc_stored_pcmdline(const struct field_ref *f, struct event_ctx *ctx)
+{
+	return ctx->thread ? kept_cmdline(ctx, thread_ancestor(ctx->thread, 1)) : NULL;
+}
+
+const struct istr *proc_stored_cwd(const struct field_ref *f, struct event_ctx *ctx)
+{
+	const struct group *g = ctx->thread ? ctx->thread->group : NULL;
+
+	return g && g->leader ? g->cwd : NULL;
+}
+
 /* The blank after the first argument is there even when nothing follows. */
 bool proc_get_exeline(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {

@@ -21,6 +21,11 @@ static struct thread *ancestor(const struct field_ref *f, struct event_ctx *ctx)
 	return thread_ancestor(ctx->thread, (unsigned)f->index);
 }
 
+const struct istr *proc_stored_ancestor(const struct field_ref *f, struct event_ctx *ctx)
+{
+	return f->has_index ? member_stored(f, ancestor(f, ctx)) : NULL;
+}
+
 static bool of_pid(const struct field_ref *f, struct event_ctx *ctx, struct thread *t,
 		   struct value *ret)
 {

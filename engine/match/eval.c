@@ -200,6 +200,14 @@ static uint32_t new_text(struct matcher *m, struct memo *memo, uint32_t key, boo
 	return class;
 }
 
+/* The text of the state tables that the slot's value is, or NULL. */
+static inline const struct istr *stored_of(const struct slot *s, struct event_ctx *ctx)
+{
+	const struct field_ref *f = &s->operand->field;
+
+	return f->info->stored ? f->info->stored(f, ctx) : NULL;
+}
+
 /* What else the results depend on. */
 static uint32_t tag_of(const struct memo *memo, enum text_relation relation,
 		       const struct event_ctx *ctx)
@@ -280,7 +288,7 @@ static inline const uint64_t *early_mask(struct matcher *m, const struct rule_li
 
 	if (!t)
 		return NULL;
-	text = m->slots[t->slot].operand->field.info->stored(ctx);
+	text = stored_of(&m->slots[t->slot], ctx);
 	return text ? filter_mask(m, l, t, istr_str(text), ctx) : NULL;
 }
 
@@ -296,8 +304,7 @@ static bool text_pass(struct matcher *m, const struct rule_list *l, const struct
 		      struct event_ctx *ctx)
 {
 	struct slot *s = &m->slots[t->slot];
-	const struct field_info *info = s->operand->field.info;
-	const struct istr *stored = info->stored ? info->stored(ctx) : NULL;
+	const struct istr *stored = stored_of(s, ctx);
 	struct classes *c = &s->memo->classes;
 	enum class_judged judged;
 	const uint64_t *mask;
@@ -346,11 +353,16 @@ static uint32_t process_class(struct matcher *m, struct event_ctx *ctx)
 	for (uint32_t i = 0; i < m->nprocess_texts; i++) {
 		const struct process_text *t = &m->process_texts[i];
 		const struct classes *c = &m->slots[t->slot].memo->classes;
+		const struct istr *stored;
 		uint32_t class;
 
-		if (!eval_slot(m, t->slot, ctx)->have)
+		stored = stored_of(&m->slots[t->slot], ctx);
+		if (stored)
+			class = stored_class(m, t->slot, stored, ctx);
+		else if (eval_slot(m, t->slot, ctx)->have)
+			class = value_class(m, t->slot, ctx);
+		else
 			continue;
-		class = value_class(m, t->slot, ctx);
 		if (!class)
 			return 0;
 		memcpy(truth + t->word, classes_truth(c, class), c->words * sizeof(*truth));

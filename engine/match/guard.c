@@ -566,7 +566,8 @@ int guard_prepare(struct matcher *m)
 		if (m->slots[s].memo)
 			r = guard_text_prepare(m, s);
 	for (uint32_t s = 0; s < m->nslots && !r; s++)
-		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]))
+		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]) &&
+		    m->slots[s].entity != ENTITY_PROCESS)
 			r = text_filter_prepare(m, s);
 	if (!r)
 		r = number_facts(m);
