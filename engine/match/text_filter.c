@@ -150,6 +150,9 @@ int text_filter_init(struct text_filter *f, struct arena *a, struct limits *limi
 			mask_set(f->unequal, keys[i].bit);
 		f->any_top |= keys[i].kind == FILTER_TOP;
 	}
+	f->slash = f->next[f->class['/']];
+	for (unsigned byte = 0; f->slash && byte < 256; byte++)
+		f->second[byte] = f->next[f->slash * f->nclasses + f->class[byte]];
 	return add_literals(f, a, keys, spec->nkeys);
 }
 

@@ -53,6 +53,8 @@ struct text_filter {
 	uint16_t class[256];	/* of bytes; 0: no key has it */
 	uint32_t nclasses;
 	uint16_t *next;		/* node * nclasses + class -> node, 0: none; 0 is the root */
+	/* Nodes of "/", and of "/" and one more byte: where all paths begin. */
+	uint16_t slash, second[256];
 	struct filter_node {
 		uint32_t parent, key;
 		bool deep;	/* there is a slash on the way, behind the first byte */
@@ -139,17 +141,18 @@ static inline bool text_filter_slash(struct str text, uint32_t at)
  */
 static inline uint32_t text_filter_place(const struct text_filter *f, struct str text)
 {
-	uint32_t node = 0, i = 0, place;
+	uint32_t node, i, next, place;
 
 	if (!text.len || text.p[0] != '/')
 		return 0;
-	while (i < text.len) {
-		uint32_t next = f->next[node * f->nclasses + f->class[(unsigned char)text.p[i]]];
-
-		if (!next)
-			break;
+	node = f->slash;
+	i = node != 0;
+	next = likely(text.len > 1) ? f->second[(unsigned char)text.p[1]] : 0;
+	while (next) {
 		node = next;
-		i++;
+		if (++i == text.len)
+			break;
+		next = f->next[node * f->nclasses + f->class[(unsigned char)text.p[i]]];
 	}
 	place = node * FILTER_PLACES;
 	if (i < text.len) {
