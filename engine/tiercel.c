@@ -33,6 +33,7 @@ struct tiercel {
 	struct tiercel_stats stats;
 	bool counts_or_shares;	/* evaluate() has more to do than to match */
 	bool may_wait;		/* someone asks for metadata */
+	bool has_more;		/* one of these, or someone who sees every event */
 	struct istr *waiting;	/* id of the container whose metadata the event of ctx waits for */
 	struct held *current;	/* owns the event of ctx, when that was held */
 	struct hold hold;	/* events behind it */
@@ -89,6 +90,7 @@ struct tiercel *tiercel_new(const struct tiercel_opts *opts, struct limits *limi
 	t->limits = limits;
 	t->counts_or_shares = opts->shards > 1 || opts->count_exceptions || opts->profile_every;
 	t->may_wait = opts->state.hooks.container_new != NULL;
+	t->has_more = t->counts_or_shares || t->may_wait || opts->on_event;
 	arena_init(&t->scratch, SCRATCH_BLOCK, 0);
 	t->ctx.scratch = &t->scratch;
 	t->ctx.resolve = opts->host_names;
@@ -399,13 +401,13 @@ static void match_and_count(struct tiercel *t, struct tiercel_plan *p)
 		matcher_profile(p->matcher, &t->ctx, t->opts.profile_clock_ns);
 }
 
-static inline void evaluate(struct tiercel *t)
+static void evaluate(struct tiercel *t)
 {
 	struct tiercel_plan *p = t->plan;
 
-	if (unlikely(!p))
+	if (!p)
 		return;
-	if (unlikely(t->counts_or_shares))
+	if (t->counts_or_shares)
 		match_and_count(t, p);
 	else
 		match(t, p);
@@ -421,25 +423,35 @@ static struct container *awaited(const struct tiercel *t)
 	return t->plan && evtset_has(matcher_events(t->plan->matcher), t->ctx.ev->type) ? c : NULL;
 }
 
-/* State first, rules unless the event has to wait. False: it waits; the ctx stays as it is. */
-static inline bool process(struct tiercel *t, struct event *ev)
+/* What only some ask for. False: the event waits. */
+static _noinline_ bool process_more(struct tiercel *t)
 {
 	struct container *c;
 
+	if (t->opts.on_event)
+		t->opts.on_event(t->opts.ctx, &t->ctx);
+	if (t->may_wait && (c = awaited(t)) != NULL) {
+		t->waiting = istr_ref(c->id);
+		t->stats.waits++;
+		return false;
+	}
+	evaluate(t);
+	return true;
+}
+
+/* State first, rules unless the event has to wait. False: it waits; the ctx stays as it is. */
+static inline bool process(struct tiercel *t, struct event *ev)
+{
 	arena_reset_used(&t->scratch);
 	t->stats.events++;
 	state_event(t->state, ev, &t->ctx);
 	if (unlikely(!t->ctx.visible))
 		return true;
 	t->stats.visible++;
-	if (unlikely(t->opts.on_event))
-		t->opts.on_event(t->opts.ctx, &t->ctx);
-	if (unlikely(t->may_wait) && (c = awaited(t)) != NULL) {
-		t->waiting = istr_ref(c->id);
-		t->stats.waits++;
-		return false;
-	}
-	evaluate(t);
+	if (unlikely(t->has_more))
+		return process_more(t);
+	if (likely(t->plan != NULL))
+		match(t, t->plan);
 	return true;
 }
 

@@ -222,6 +222,7 @@ struct state *state_new(const struct state_opts *opts, struct limits *limits)
 	s->opts = *opts;
 	s->limits = limits;
 	s->hostname = istr_ref(s->intern.empty);
+	s->machine.hostname = istr_str(s->hostname);
 	pool_init(&s->thread_pool, sizeof(struct thread));
 	pool_init(&s->group_pool, sizeof(struct group));
 	pool_init(&s->fd_pool, sizeof(struct fdinfo));
@@ -278,8 +279,8 @@ void state_clear_tables(struct state *s)
 	s->ifaces = NULL;
 	s->listen_ports = NULL;
 	s->nifaces = 0;
-	s->machine = (struct machine_record){ 0 };
 	istr_set(&s->hostname, s->intern.empty);
+	s->machine = (struct machine_record){ .hostname = istr_str(s->hostname) };
 	s->closed_in = NULL;
 	s->snapshot_done = false;
 	s->sweeping = s->crowded = false;
@@ -434,6 +435,8 @@ static inline void apply_to_fd(struct state *s, struct event_ctx *c, const struc
 	c->fd_name_changed = c->fd && c->fd->name != before;
 }
 
+static const struct str source_syscall = { "syscall", sizeof("syscall") - 1 };
+
 /* Events of plugins, also the asynchronous ones, belong to sources that we do not have. */
 static _noinline_ struct str source_of(struct event *ev)
 {
@@ -441,7 +444,7 @@ static _noinline_ struct str source_of(struct event *ev)
 
 	if (ev->type == EV_ASYNCEVENT_E)
 		event_get_u32(ev, ASYNCEVENT_E_plugin_id, &plugin);
-	return plugin || ev->info->source == SRC_PLUGIN ? STR_NONE : STR("syscall");
+	return plugin || ev->info->source == SRC_PLUGIN ? STR_NONE : source_syscall;
 }
 
 static inline struct thread *find_thread(struct state *s, const struct event *ev, unsigned flags)
@@ -470,12 +473,12 @@ static inline void start_ctx(struct state *s, struct event *ev, struct event_ctx
 	c->has_fd = flags & STEP_FD;
 	c->fd_name_changed = false;
 	c->toctou_name = STR_NONE;
-	c->source = STR("syscall");
+	c->source = source_syscall;
 	if (unlikely(flags & STEP_ODD_SOURCE))
 		c->source = source_of(ev);
 	c->first_ts = s->first_ts;
 	c->prev_ts = s->prev_ts;
-	c->hostname = istr_str(s->hostname);
+	c->hostname = s->machine.hostname;
 }
 
 /*
@@ -522,7 +525,7 @@ static inline void fetch_fds(const struct state *s)
 /* What comes up now and then: events that are long without traffic, a table that is full. */
 static _noinline_ void keep_house(struct state *s, const struct event *ev)
 {
-	if (s->sweeping || ev->ts >= s->next_sweep)
+	if (ev->ts >= s->next_sweep)
 		thread_sweep(s, ev->ts);
 	if (s->crowded)
 		thread_make_room(s, ev->tid);
@@ -547,7 +550,7 @@ void state_event(struct state *s, struct event *ev, struct event_ctx *c)
 	fetch_fds(s);
 	next_hash = fetch_place(s, ev);
 	finish_previous(s);
-	if (unlikely(s->sweeping || s->crowded || ev->ts >= s->next_sweep))
+	if (unlikely(s->crowded || ev->ts >= s->next_sweep))
 		keep_house(s, ev);
 	start_ctx(s, ev, c, flags);
 	c->thread = t = find_thread(s, ev, flags);
