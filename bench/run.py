@@ -91,6 +91,15 @@ def many_tuples(path, n):
             f.write("        - [p%d, /srv/app/static/f%d]\n" % (i, i))
 
 
+def many_networks(path, n):
+    """One rule for connections to n networks that nobody in the trace connects to."""
+    with open(path, "w") as f:
+        f.write("- rule: networks\n  desc: d\n  priority: NOTICE\n  output: x %%fd.sip\n"
+                "  condition: evt.type = connect and fd.snet in (%s)\n" % ", ".join(
+                    "%d.%d.%d.0/%d" % (100 + i % 90, i // 90 % 256, i % 256, 20 + i % 9)
+                    for i in range(n)))
+
+
 def many_rules(path, n):
     with open(path, "w") as f:
         for i in range(n):
@@ -153,7 +162,9 @@ def main():
         for ident, make, n, what in (("R5a", many_rules, 100, "100 generated rules"),
                                      ("R5b", many_rules, 1600, "1,600 generated rules"),
                                      ("R5c", many_tuples, 10, "10 exception tuples"),
-                                     ("R5d", many_tuples, 10000, "10,000 exception tuples")):
+                                     ("R5d", many_tuples, 10000, "10,000 exception tuples"),
+                                     ("R6a", many_networks, 10, "10 networks"),
+                                     ("R6b", many_networks, 5000, "5,000 networks")):
             path = os.path.join(tmp, ident + ".yaml")
             make(path, n)
             plan.append((ident, what, ([path], short), None))

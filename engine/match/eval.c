@@ -238,7 +238,8 @@ static uint32_t value_class(struct matcher *m, uint32_t key, struct event_ctx *c
 {
 	struct slot *s = eval_slot(m, key, ctx);
 
-	return text_class(m, key, s->one.s, eval_slot_hash(s), ctx);
+	return s->nets ? guard_net_class(m, s) :
+			 text_class(m, key, s->one.s, eval_slot_hash(s), ctx);
 }
 
 /* By the serial number of the text that decides the value. What an event makes has a new name. */
@@ -292,14 +293,6 @@ static inline const uint64_t *early_mask(struct matcher *m, const struct rule_li
 	return text ? filter_mask(m, l, t, istr_str(text), ctx) : NULL;
 }
 
-/* Results of all checks of the event's text. */
-static void know_text(const struct matcher *m, struct slot *s, const uint64_t *truth, uint32_t class)
-{
-	s->truth = truth;
-	s->class = class;
-	s->truth_epoch = m->epoch;
-}
-
 static bool text_pass(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
 		      struct event_ctx *ctx)
 {
@@ -311,7 +304,7 @@ static bool text_pass(struct matcher *m, const struct rule_list *l, const struct
 	uint32_t class;
 
 	if (!stored && !eval_slot(m, t->slot, ctx)->have) {
-		know_text(m, s, m->no_truth, CLASS_NONE);
+		eval_know_text(m, s, m->no_truth, CLASS_NONE);
 		return mask_and(m->live, t->if_missing, l->words);
 	}
 	if (s->filter && (!stored || t != l->early)) {
@@ -324,7 +317,7 @@ static bool text_pass(struct matcher *m, const struct rule_list *l, const struct
 	class = stored ? stored_class(m, t->slot, stored, ctx) : value_class(m, t->slot, ctx);
 	if (!class)
 		return true;
-	know_text(m, s, classes_truth(c, class), class);
+	eval_know_text(m, s, classes_truth(c, class), class);
 	judged = classes_judged(c, t->list, class);
 	if (unlikely(judged == CLASS_NEW))
 		judged = judge(m, c, t->list, class, l, t->decides, text_truth, t->slot);

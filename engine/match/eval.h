@@ -34,6 +34,15 @@ static inline bool eval_decided(const struct slot *s, const uint64_t *truth)
 	return s->piece != PIECE_ALIAS || !mask_has(truth, s->memo->open_bit);
 }
 
+/* Results of all checks of the event's text. */
+static inline void eval_know_text(const struct matcher *m, struct slot *s, const uint64_t *truth,
+				  uint32_t class)
+{
+	s->truth = truth;
+	s->class = class;
+	s->truth_epoch = m->epoch;
+}
+
 /* Of a single text. */
 static inline uint64_t eval_slot_hash(struct slot *s)
 {

@@ -53,6 +53,20 @@ static bool check_holds(struct matcher *m, const struct atom *a, struct slot *s,
 	return compare_check(a->check, &s->values, right);
 }
 
+/* With all other checks of these addresses. */
+static bool net_holds(struct matcher *m, const struct atom *a, struct slot *s)
+{
+	uint32_t class;
+
+	if (s->truth_epoch != m->epoch) {
+		class = guard_net_class(m, s);
+		if (!class)
+			return compare_check(a->check, &s->values, &a->consts);
+		eval_know_text(m, s, classes_truth(&s->memo->classes, class), class);
+	}
+	return mask_has(s->truth, a->memo_bit);
+}
+
 static bool int_holds(const struct atom *a, const struct value *v)
 {
 	const struct value *c = a->consts.v;
@@ -143,7 +157,8 @@ bool eval_holds(struct matcher *m, const struct atom *a, struct slot *s, struct 
 	case ATOM_JOIN:
 		return join_holds(m, a->join, ctx);
 	default:
-		return check_holds(m, a, s, ctx);
+		return s->nets && a->memo_bit != NO_BIT ? net_holds(m, a, s) :
+							  check_holds(m, a, s, ctx);
 	}
 }
 

@@ -12,6 +12,7 @@
 
 #define GUARDS_MAX 12
 #define MEMO_CHECKS_MIN 3	/* fewer are evaluated as they come */
+#define NETS_MIN 8		/* constants of one check that are worth an index */
 #define WALK_MAX 4096		/* nodes; longer walks end undecided */
 
 /* Texts that cost no more than a number. */
@@ -469,10 +470,16 @@ static void join_derived(struct matcher *m)
 /* Checks that are worth a memo by themselves. */
 static bool is_costly(const struct atom *a)
 {
-	return a->check->op == OP_REGEX || a->check->op == OP_ICONTAINS;
+	return a->check->op == OP_REGEX || a->check->op == OP_ICONTAINS ||
+	       (guard_is_net_check(a) && a->consts.n >= NETS_MIN);
 }
 
-/* A text is worth a memo when many checks look at it. */
+static bool has_memo_bit(const struct matcher *m, const struct atom *a)
+{
+	return is_text_check(m, a) || guard_is_net_check(a);
+}
+
+/* A text, or an address, is worth a memo when many checks look at it. */
 static int find_memos(struct matcher *m)
 {
 	uint32_t *checks = calloc(MAX(m->nslots, 1U), sizeof(*checks));
@@ -481,7 +488,7 @@ static int find_memos(struct matcher *m)
 	if (!checks)
 		return -ENOMEM;
 	for (uint32_t a = 0; a < m->natoms; a++)
-		if (is_text_check(m, &m->atoms[a]))
+		if (has_memo_bit(m, &m->atoms[a]))
 			checks[m->atoms[a].left] += is_costly(&m->atoms[a]) ? MEMO_CHECKS_MIN : 1;
 	for (uint32_t s = 0; s < m->nslots; s++)
 		if (checks[s] >= MEMO_CHECKS_MIN)
@@ -491,7 +498,7 @@ static int find_memos(struct matcher *m)
 	for (uint32_t a = 0; a < m->natoms; a++) {
 		struct atom *atom = &m->atoms[a];
 
-		if (is_text_check(m, atom) && m->slots[atom->left].memo)
+		if (has_memo_bit(m, atom) && m->slots[atom->left].memo)
 			atom->memo_bit = memo_add_check(m->slots[atom->left].memo);
 	}
 	for (uint32_t s = 0; s < m->nslots; s++)
@@ -552,6 +559,11 @@ static int make_room(struct matcher *m)
 	return m->live ? 0 : -ENOMEM;
 }
 
+static bool is_text(const struct slot *s)
+{
+	return value_class_of(s->operand->type) == VC_STRING;
+}
+
 int guard_prepare(struct matcher *m)
 {
 	int r;
@@ -564,7 +576,8 @@ int guard_prepare(struct matcher *m)
 	r = find_memos(m);
 	for (uint32_t s = 0; s < m->nslots && !r; s++)
 		if (m->slots[s].memo)
-			r = guard_text_prepare(m, s);
+			r = is_text(&m->slots[s]) ? guard_text_prepare(m, s) :
+						    guard_net_prepare(m, s);
 	for (uint32_t s = 0; s < m->nslots && !r; s++)
 		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]) &&
 		    m->slots[s].entity != ENTITY_PROCESS)

@@ -100,6 +100,7 @@ struct slot {
 	uint8_t piece;			/* enum text_piece: what the value is of the key's */
 	uint32_t alias;			/* key slots: the slot that is PIECE_ALIAS, or NO_SLOT */
 	struct text_filter *filter;	/* of stored texts; NULL: none */
+	struct net_guard *nets;		/* addresses with a memo, whose classes these give; or NULL */
 };
 
 /*
@@ -245,6 +246,12 @@ int guard_prepare(struct matcher *m);
 bool guard_text_plain_pmatch(const struct atom *a);
 /* slot.index and the lists beside it, of a slot with a memo. 0 or -ENOMEM. */
 int guard_text_prepare(struct matcher *m, uint32_t slot);
+/* A check of addresses against constants, in any form. */
+bool guard_is_net_check(const struct atom *a);
+/* slot.nets of a slot with a memo. 0 or -ENOMEM. */
+int guard_net_prepare(struct matcher *m, uint32_t slot);
+/* The class of the slot's addresses, 0: no memory. */
+uint32_t guard_net_class(struct matcher *m, const struct slot *s);
 /* slot.filter of a memo's key. 0 or -ENOMEM. */
 int text_filter_prepare(struct matcher *m, uint32_t slot);
 

@@ -120,6 +120,53 @@ START_TEST(paths_are_matched_by_the_first_look)
 }
 END_TEST
 
+/* Networks of many rules, and many of one, nested and not, against both ends of connections. */
+START_TEST(networks_are_found_at_once)
+{
+	static const char *const names[] = { "fd.net", "fd.snet", "fd.cnet", "fd.ip", "fd.sip" };
+	static const char *const ops[] = { "in", "!=", "=", "in" };
+	struct bed *b = bed_new();
+	unsigned found = 0;
+
+	b->choices.seed = 7;
+	if (_i)
+		b->f.limits.max[LIMIT_MEMO_CLASSES] = 3;
+	for (unsigned r = 0; r < BED_RULES; r++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		const char *op = ops[r % 4];
+		unsigned n = *op != 'i' ? 1 : r % 16 ? 20 : 2000;
+		bool net = r % 5 < 3;
+
+		buf_printf(&text, "evt.type = connect and %s %s %s", names[r % 5], op,
+			   *op == 'i' ? "(" : "");
+		for (unsigned i = 0; i < n; i++)
+			buf_printf(&text, net ? "%s%u.%u.%u.%u/%u" : "%s%u.%u.%u.%u", i ? ", " : "",
+				   1 + pick(&b->choices, 3), pick(&b->choices, 8),
+				   pick(&b->choices, net ? 256 : 2), pick(&b->choices, net ? 256 : 2),
+				   8 + pick(&b->choices, 25));
+		if (*op == 'i')
+			buf_add_c(&text, net ? ", 2001:db8::/33, fe80::/11)" : ", 2001:db8::7)");
+		ck_assert_ptr_null(build_rule(&b->rs, &b->f.limits, buf_str(&text)));
+	}
+	bed_compile(b);
+	for (unsigned i = 0; i < 400; i++) {
+		const uint8_t peer[4] = { (uint8_t)(1 + pick(&b->choices, 3)), (uint8_t)pick(&b->choices, 8),
+					  (uint8_t)pick(&b->choices, i % 2 ? 256 : 2),
+					  (uint8_t)pick(&b->choices, i % 2 ? 256 : 2) };
+		const struct rule *rules[BED_RULES];
+
+		if (i % 8)
+			bed_connect(b, 30, 3 + i % 2, peer);
+		else
+			bed_connect6(b, 30, 3 + i % 2, peers6[i / 8 % ARRAY_SIZE(peers6)]);
+		bed_compare(b);
+		found += matcher_eval(b->fast, &b->f.ctx, rules, BED_RULES);
+	}
+	ck_assert_uint_gt(found, 400 * BED_RULES / 8);
+	bed_free(b);
+}
+END_TEST
+
 START_TEST(setuid_is_seen)
 {
 	struct bed *b = bed_with("evt.type = openat and user.uid = 1000");
@@ -321,6 +368,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tc, agrees_on_random_rules, 0, 20);
 	tcase_add_loop_test(tc, paths_are_matched_by_the_first_look, 0,
 			     ARRAY_SIZE(path_checks));
+	tcase_add_loop_test(tc, networks_are_found_at_once, 0, 2);
 	tcase_add_test(tc, setuid_is_seen);
 	tcase_add_test(tc, chdir_is_seen);
 	tcase_add_test(tc, clone_into_a_known_process_is_seen);
