@@ -65,9 +65,44 @@ static const uint16_t socket_needs[] = {
 	EV_SOCKET_X, EV_CONNECT_X, EV_BIND_X, EV_ACCEPT_5_X, EV_ACCEPT4_6_X,
 };
 
+unsigned source_syscalls_program(unsigned event)
+{
+	switch (event) {
+#define SAME(id, of) case EV_##id: return EV_##of;
+	RING_SAME_PROGRAM(SAME)
+#undef SAME
+	default: return event;
+	}
+}
+
+/* Identity and life of processes travel in the lane that is never starved. */
+struct sensor_row source_syscalls_row(unsigned event)
+{
+	const struct event_info *info = &event_infos[event];
+	unsigned category = info->category & 0xff;
+	struct sensor_row row = { .type = event, .nparams = info->nparams };
+
+	if ((category == CAT_PROCESS || category == CAT_USER) && info->flags & EF_MODIFIES_STATE)
+		row.flags |= ROW_LIFE;
+	/* No arguments are left at the exit of a successful exec: sched_process_exec reports it. */
+	if (source_syscalls_program(event) == EV_EXECVE_19_X)
+		row.flags |= ROW_FAILED_ONLY;
+	return row;
+}
+
 static void evtset_put(struct evtset *s, unsigned type)
 {
 	s->w[type / 64] |= 1ULL << (type % 64);
+}
+
+struct evtset source_syscalls_programs(const struct evtset *events)
+{
+	struct evtset s = { 0 };
+
+	for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++)
+		if (evtset_has(events, type))
+			evtset_put(&s, source_syscalls_program(type));
+	return s;
 }
 
 static bool uses_sockets(const struct evtset *s)

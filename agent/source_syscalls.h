@@ -7,6 +7,7 @@
 #define TIERCEL_SOURCE_SYSCALLS_H
 
 #include "agent/source.h"
+#include "engine/event/ring.h"
 
 struct source_syscall {
 	uint16_t nr;	/* native number */
@@ -31,5 +32,12 @@ struct evtset source_syscalls_state(const struct evtset *wanted);
 
 /* `wanted` plus what the state needs to keep processes and sockets right; nothing for nothing. */
 struct evtset source_syscalls_needed(const struct evtset *wanted);
+
+/* The event that the program of `event` has its name from: mostly itself. */
+unsigned source_syscalls_program(unsigned event);
+/* The same for a set. */
+struct evtset source_syscalls_programs(const struct evtset *events);
+/* What the kernel side has to know of an event. */
+struct sensor_row source_syscalls_row(unsigned event);
 
 #endif

@@ -40,7 +40,7 @@ extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym __weak;
  * Does `step`, an expression, until it is true; `done` tells whether it ever was. A turn of an iterator
  * costs some ns, so it takes over after FIRST_TURNS, which are mostly enough.
  */
-#define FIRST_TURNS 10
+#define FIRST_TURNS 4
 #define REPEAT(done, few, many, step)                                                       \
 	do {                                                                                \
 		int __turns = HAS_ITER ? FIRST_TURNS : (few);                               \
@@ -77,12 +77,9 @@ extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym __weak;
 /*
  * Reading several members of one structure with one helper call: a block of bytes from `base` on is
  * copied, members are picked out of it. Where a kernel keeps a member outside of the block, it is
- * read by itself. Offsets are constants to the verifier, so only one of the two ways remains.
+ * read by itself. Offsets are constants to the verifier, so only one of the two ways remains. Blocks
+ * are in the scratch, since stacks are short.
  */
-#define BLOCK_MAX 112
-struct block {
-	char bytes[BLOCK_MAX] __attribute__((aligned(8)));
-};
 
 #define BLOCK_READ(block, size, p, base) bpf_probe_read_kernel((block)->bytes, size, (void *)(p) + (base))
 

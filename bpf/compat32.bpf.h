@@ -11,7 +11,6 @@
 #if defined(__TARGET_ARCH_x86)
 #define THREAD_FLAGS status
 #define THREAD_COMPAT 2		/* TS_COMPAT */
-#define NR32_SOCKETCALL 102
 #define SOCKETCALL_ARGS 6
 #define SOCKETCALL_SEND 9
 #define SOCKETCALL_RECV 10
@@ -27,25 +26,26 @@ static __always_inline void compat_regs(struct pt_regs *r, __u64 *args)
 }
 
 /* The one call behind which 32-bit programs find all of the socket API. */
-static __always_inline __u64 compat_socketcall(__u64 *args)
+static __always_inline __u64 compat_socketcall(__u64 which)
+{
+	return which < SOCKETCALL_SLOTS ? config.socketcall[which] : 0;
+}
+
+static __always_inline void compat_socketcall_args(__u64 *args)
 {
 	__u32 which = args[0], v[SOCKETCALL_ARGS] = {};
 	__u64 uptr = args[1];
 
-	if (which >= SOCKETCALL_SLOTS)
-		return 0;
 	if (bpf_probe_read_user(v, sizeof(v), (void *)uptr))
 		count_site(RING_SITE_USER_STRUCT);
 	for (int i = 0; i < SOCKETCALL_ARGS; i++)
 		args[i] = v[i];
 	if (which == SOCKETCALL_SEND || which == SOCKETCALL_RECV)
 		args[4] = args[5] = 0;	/* sendto and recvfrom without an address */
-	return config.socketcall[which];
 }
 #else
 #define THREAD_FLAGS flags
 #define THREAD_COMPAT (1UL << 22)	/* TIF_32BIT */
-#define NR32_SOCKETCALL 102
 
 static __always_inline void compat_regs(struct pt_regs *r, __u64 *args)
 {
@@ -53,9 +53,13 @@ static __always_inline void compat_regs(struct pt_regs *r, __u64 *args)
 		args[i] = (__u32)(i ? r->regs[i] : r->orig_x0);
 }
 
-static __always_inline __u64 compat_socketcall(__u64 *args)
+static __always_inline __u64 compat_socketcall(__u64 which)
 {
 	return 0;
+}
+
+static __always_inline void compat_socketcall_args(__u64 *args)
+{
 }
 #endif
 
@@ -72,30 +76,33 @@ static __always_inline bool current_is_compat(void)
 	return BPF_CORE_READ(t, thread_info.THREAD_FLAGS) & THREAD_COMPAT;
 }
 
-static __always_inline bool is_wanted(__u64 nr)
+/* Looked at first: it costs nothing, while finding out the kind of a call takes a helper. */
+static __always_inline __u8 interest_in(__u64 nr)
 {
 	HIDE(nr);
-	return nr < SYSCALL_SLOTS && config.interest[nr];
+	return nr < SYSCALL_SLOTS ? config.interest[nr] : 0;
 }
 
-/* Native number of the call when it is wanted, else a number that no one wants. */
-static __always_inline __u64 compat_call(struct pt_regs *regs, __u64 nr)
+/* Native number of the 32-bit call `nr`, else a number that no one wants. */
+static __always_inline __u64 compat_nr(struct pt_regs *regs, __u64 nr)
 {
-	struct scratch *s = scratch_get();
-	__u64 native;
+	__u64 args[6], native;
 
-	if (!s || nr >= SYSCALL_SLOTS)
+	if (nr >= SYSCALL_SLOTS)
 		return SYSCALL_SLOTS;
 	native = config.native_of[nr];
-	if (nr != NR32_SOCKETCALL && !native)
-		return SYSCALL_SLOTS;
-	compat_regs(regs, s->args);
-	if (nr == NR32_SOCKETCALL)
-		native = compat_socketcall(s->args);
-	if (!native || !is_wanted(native - 1))
-		return SYSCALL_SLOTS;
-	s->compat = native;
-	return native - 1;
+	if (nr == SOCKETCALL_NR32) {
+		compat_regs(regs, args);
+		native = compat_socketcall(args[0]);
+	}
+	return native ? native - 1 : SYSCALL_SLOTS;
+}
+
+static __always_inline void compat_args(struct pt_regs *regs, __u64 *args)
+{
+	compat_regs(regs, args);
+	if (SYSCALL_NR(regs) == SOCKETCALL_NR32)
+		compat_socketcall_args(args);
 }
 
 #endif

@@ -40,10 +40,11 @@ static __always_inline struct file *task_file(struct task_struct *t, int fd)
 	return f;
 }
 
-static __always_inline void file_read(struct file *f, struct file_info *out)
+static __always_inline void file_read(struct scratch *s, struct file *f)
 {
+	struct file_info *out = &s->info;
 	struct path path;
-	struct block b;
+	struct block *b = &s->block;
 
 	if (HAS_CAST) {
 		out->mnt = CAST(struct file, f)->f_path.mnt;
@@ -52,19 +53,20 @@ static __always_inline void file_read(struct file *f, struct file_info *out)
 		out->f_mode = CAST(struct file, f)->f_mode;
 		return;
 	}
-	__builtin_memset(b.bytes, 0, FILE_BLOCK);
-	BLOCK_READ(&b, FILE_BLOCK, f, 0);
-	path = BLOCK_FIELD(&b, FILE_BLOCK, f, 0, struct file, f_path);
+	__builtin_memset(b->bytes, 0, FILE_BLOCK);
+	BLOCK_READ(b, FILE_BLOCK, f, 0);
+	path = BLOCK_FIELD(b, FILE_BLOCK, f, 0, struct file, f_path);
 	out->mnt = path.mnt;
 	out->dentry = path.dentry;
-	out->inode = BLOCK_FIELD(&b, FILE_BLOCK, f, 0, struct file, f_inode);
-	out->f_mode = BLOCK_FIELD(&b, FILE_BLOCK, f, 0, struct file, f_mode);
+	out->inode = BLOCK_FIELD(b, FILE_BLOCK, f, 0, struct file, f_inode);
+	out->f_mode = BLOCK_FIELD(b, FILE_BLOCK, f, 0, struct file, f_mode);
 }
 
-static __always_inline void inode_read(struct inode *i, struct file_info *out)
+static __always_inline void inode_read(struct scratch *s, struct inode *i)
 {
+	struct file_info *out = &s->info;
 	struct super_block *sb;
-	struct block b;
+	struct block *b = &s->block;
 
 	if (HAS_CAST) {
 		out->mode = CAST(struct inode, i)->i_mode;
@@ -74,15 +76,15 @@ static __always_inline void inode_read(struct inode *i, struct file_info *out)
 		out->magic = CAST(struct super_block, sb)->s_magic;
 		return;
 	}
-	__builtin_memset(b.bytes, 0, INODE_BLOCK);
-	BLOCK_READ(&b, INODE_BLOCK, i, 0);
-	out->mode = BLOCK_FIELD(&b, INODE_BLOCK, i, 0, struct inode, i_mode);
-	out->ino = BLOCK_FIELD(&b, INODE_BLOCK, i, 0, struct inode, i_ino);
-	sb = BLOCK_FIELD(&b, INODE_BLOCK, i, 0, struct inode, i_sb);
-	__builtin_memset(b.bytes, 0, SUPER_BLOCK);
-	BLOCK_READ(&b, SUPER_BLOCK, sb, 0);
-	out->dev = kernel_dev(BLOCK_FIELD(&b, SUPER_BLOCK, sb, 0, struct super_block, s_dev));
-	out->magic = BLOCK_FIELD(&b, SUPER_BLOCK, sb, 0, struct super_block, s_magic);
+	__builtin_memset(b->bytes, 0, INODE_BLOCK);
+	BLOCK_READ(b, INODE_BLOCK, i, 0);
+	out->mode = BLOCK_FIELD(b, INODE_BLOCK, i, 0, struct inode, i_mode);
+	out->ino = BLOCK_FIELD(b, INODE_BLOCK, i, 0, struct inode, i_ino);
+	sb = BLOCK_FIELD(b, INODE_BLOCK, i, 0, struct inode, i_sb);
+	__builtin_memset(b->bytes, 0, SUPER_BLOCK);
+	BLOCK_READ(b, SUPER_BLOCK, sb, 0);
+	out->dev = kernel_dev(BLOCK_FIELD(b, SUPER_BLOCK, sb, 0, struct super_block, s_dev));
+	out->magic = BLOCK_FIELD(b, SUPER_BLOCK, sb, 0, struct super_block, s_magic);
 }
 
 /* The event is about this fd: parameters and the kernel section are read from its file. */
@@ -93,8 +95,8 @@ static __always_inline void call_use_fd(struct call *c, int fd)
 	c->file = f;
 	if (!f)
 		return;
-	file_read(f, &c->s->info);
-	inode_read(c->s->info.inode, &c->s->info);
+	file_read(c->s, f);
+	inode_read(c->s, c->s->info.inode);
 }
 
 static __always_inline __u8 anon_kind(struct dentry *d)
@@ -151,10 +153,10 @@ static __noinline void kernel_sock(struct call *c, struct ring_kernel *k)
 	if (!sk)
 		return;
 	k->fd_l4 = sock_l4(sk);
-	if (c->type == EV_CONNECT_X) {
+	if (c->s->head.type == EV_CONNECT_X) {
 		k->fd_role = ROLE_CLIENT;
 		k->have |= HAVE_ROLE;
-	} else if (c->type == EV_ACCEPT_5_X || c->type == EV_ACCEPT4_6_X ||
+	} else if (c->s->head.type == EV_ACCEPT_5_X || c->s->head.type == EV_ACCEPT4_6_X ||
 		   (k->fd_l4 == L4_TCP &&
 		    KREAD(sk, __sk_common.skc_state) == TCP_LISTEN)) {
 		k->fd_role = ROLE_SERVER;
@@ -205,27 +207,41 @@ static __always_inline void put_kernel(struct call *c)
 		kernel_sock(c, &k);
 	if (at > DATA_MAX - sizeof(k))
 		return;
-	__builtin_memcpy(c->s->data + at, &k, sizeof(k));
+	copy_words(c->s->data + at, &k, sizeof(k));
 	c->s->head.flags |= RING_HAS_KERNEL;
 }
 
+/* The end of programs that no other follows. */
+static __always_inline void call_finish(struct call *c)
+{
+	c->s->head.data_len = c->s->off - 2 * c->s->head.nparams;
+	call_submit(c);
+}
+
+static __always_inline void call_finish_fd(struct call *c)
+{
+	c->s->head.data_len = c->s->off - 2 * c->s->head.nparams;
+	if (c->file)
+		put_kernel(c);
+	call_submit(c);
+}
+
 /*
- * The record is complete but for the kernel section. That part is one program of its own, so that
- * the verifier sees the path walk once and not once per system call.
+ * The record is complete but for the kernel section. What follows are programs of their own, so that
+ * the verifier sees them once and not once per system call.
  */
 static __always_inline void call_end(struct call *c)
 {
 	struct scratch *s = c->s;
 
 	s->head.data_len = s->off - 2 * s->head.nparams;
-	if (!c->file) {
-		call_submit(c);
-		return;
+	if (c->file) {
+		s->file = c->file;
+		bpf_tail_call(c->ctx, &next_progs, NEXT_FD);
+	} else {
+		bpf_tail_call(c->ctx, &next_progs, NEXT_RECORD);
 	}
-	s->file = c->file;
-	s->lane = c->lane;
-	bpf_tail_call(c->ctx, &next_progs, 0);
-	count_lost(c->type, c->lane, RING_LOST_TAIL_CALL);
+	count_lost(s->head.type, s->lane, RING_LOST_TAIL_CALL);
 	call_cancel(c);
 }
 

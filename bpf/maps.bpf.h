@@ -15,7 +15,7 @@
  * every write inside without looking at sums (verifier: one bound per write).
  */
 #define PATH_MAX_BYTES 4096
-#define DATA_MAX (28 * 1024 - 512)
+#define DATA_MAX (28 * 1024 - 1024)
 #define DATA_SLACK PATH_MAX_BYTES
 
 /* What the kernel knows about an open file. */
@@ -25,6 +25,30 @@ struct file_info {
 	struct vfsmount *mnt;
 	__u64 ino, magic;
 	__u32 dev, mode, f_mode;
+};
+
+#define UNIX_PATH_MAX 108
+
+/* A socket address as a caller or the kernel stores it; all families share the first member. */
+struct any_addr {
+	__u16 family;
+	union {
+		struct {
+			__be16 port;
+			__u8 ip[4];
+		} v4;
+		struct {
+			__be16 port;
+			__u32 flowinfo;
+			__u8 ip[16];
+		} __attribute__((packed)) v6;
+		char path[UNIX_PATH_MAX + 1];	/* a full one has no NUL of its own */
+	};
+} __attribute__((packed, aligned(8)));
+
+#define BLOCK_MAX 112
+struct block {
+	char bytes[BLOCK_MAX] __attribute__((aligned(8)));
 };
 
 struct scratch {
@@ -37,11 +61,15 @@ struct scratch {
 	struct kernfs_node *walk_node;
 	struct file *file;	/* for the second half of the work, on_fd */
 	struct file_info info;	/* of call.file */
+	struct any_addr addr;	/* as the caller gave it */
+	struct any_addr name;	/* of a unix socket */
+	struct block block;
 	__u64 since[LANE_COUNT];	/* bytes since the fill of the ring was looked at */
 	__u32 busy;
 	__u32 lane;
-	__u64 compat;		/* native number + 1 of a 32-bit call on its way to its body */
-	__u64 args[6];		/* its arguments */
+	struct task_struct *task;	/* of the system call, with its native number and arguments */
+	__u64 nr;
+	__u64 args[6];
 	struct ring_head head;
 	__u8 data[DATA_MAX + DATA_SLACK - 64];
 };
@@ -123,10 +151,10 @@ struct {
 
 struct sensor_config config = {};
 
-/* Programs that others end in. Slot 0: on_fd. */
+/* Programs that those of system calls end in. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, NEXT_COUNT);
 	__type(key, __u32);
 	__type(value, __u32);
 } next_progs SEC(".maps");

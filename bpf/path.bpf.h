@@ -74,10 +74,10 @@ struct dentry_part {
 
 #define DENTRY_BLOCK 24
 
-static __always_inline void dentry_read(struct dentry *d, struct dentry_part *out)
+static __always_inline void dentry_read(struct scratch *s, struct dentry *d, struct dentry_part *out)
 {
 	__u64 base = bpf_core_field_offset(struct dentry, d_parent);
-	struct block b;
+	struct block *b = &s->block;
 
 	if (HAS_CAST) {
 		out->parent = CAST(struct dentry, d)->d_parent;
@@ -85,10 +85,10 @@ static __always_inline void dentry_read(struct dentry *d, struct dentry_part *ou
 		out->name.len = CAST(struct dentry, d)->d_name.len;
 		return;
 	}
-	__builtin_memset(b.bytes, 0, DENTRY_BLOCK);
-	BLOCK_READ(&b, DENTRY_BLOCK, d, base);
-	out->parent = BLOCK_FIELD(&b, DENTRY_BLOCK, d, base, struct dentry, d_parent);
-	out->name = BLOCK_FIELD(&b, DENTRY_BLOCK, d, base, struct dentry, d_name);
+	__builtin_memset(b->bytes, 0, DENTRY_BLOCK);
+	BLOCK_READ(b, DENTRY_BLOCK, d, base);
+	out->parent = BLOCK_FIELD(b, DENTRY_BLOCK, d, base, struct dentry, d_parent);
+	out->name = BLOCK_FIELD(b, DENTRY_BLOCK, d, base, struct dentry, d_name);
 }
 
 struct mount_part {
@@ -98,10 +98,10 @@ struct mount_part {
 
 #define MOUNT_BLOCK 24
 
-static __always_inline void mount_read(struct mount *m, struct mount_part *out)
+static __always_inline void mount_read(struct scratch *s, struct mount *m, struct mount_part *out)
 {
 	__u64 base = bpf_core_field_offset(struct mount, mnt_parent);
-	struct block b;
+	struct block *b = &s->block;
 
 	if (HAS_CAST) {
 		out->parent = CAST(struct mount, m)->mnt_parent;
@@ -109,11 +109,11 @@ static __always_inline void mount_read(struct mount *m, struct mount_part *out)
 		out->root = CAST(struct mount, m)->mnt.mnt_root;
 		return;
 	}
-	__builtin_memset(b.bytes, 0, MOUNT_BLOCK);
-	BLOCK_READ(&b, MOUNT_BLOCK, m, base);
-	out->parent = BLOCK_FIELD(&b, MOUNT_BLOCK, m, base, struct mount, mnt_parent);
-	out->mountpoint = BLOCK_FIELD(&b, MOUNT_BLOCK, m, base, struct mount, mnt_mountpoint);
-	out->root = BLOCK_FIELD(&b, MOUNT_BLOCK, m, base, struct mount, mnt.mnt_root);
+	__builtin_memset(b->bytes, 0, MOUNT_BLOCK);
+	BLOCK_READ(b, MOUNT_BLOCK, m, base);
+	out->parent = BLOCK_FIELD(b, MOUNT_BLOCK, m, base, struct mount, mnt_parent);
+	out->mountpoint = BLOCK_FIELD(b, MOUNT_BLOCK, m, base, struct mount, mnt_mountpoint);
+	out->root = BLOCK_FIELD(b, MOUNT_BLOCK, m, base, struct mount, mnt.mnt_root);
 }
 
 static __always_inline struct walk_buf *walk_buf_get(void)
@@ -151,10 +151,10 @@ static __always_inline bool walk_step(struct scratch *s, struct walk_buf *w, str
 			return true;
 		k->d = k->mount.mountpoint;
 		k->m = k->mount.parent;
-		mount_read(k->m, &k->mount);
+		mount_read(s, k->m, &k->mount);
 		return false;
 	}
-	dentry_read(k->d, &part);
+	dentry_read(s, k->d, &part);
 	if (!prepend(s, w, part.name.name, part.name.len, k->d != part.parent) ||
 	    k->d == part.parent)
 		return true;
@@ -180,7 +180,7 @@ __noinline int walk_path(void)
 	k.d = s->walk_dentry;
 	k.m = s->walk_mount;
 	walk_start(s);
-	mount_read(k.m, &k.mount);
+	mount_read(s, k.m, &k.mount);
 	REPEAT(done, WALK_STEPS, WALK_STEPS_MANY, walk_step(s, w, &k));
 	if (!done) {
 		count_site(RING_SITE_PATH_DEPTH);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Building one record: call_begin() takes the per-cpu scratch, put_*() append parameters in wire
- * order, call_end() (sensor.bpf.c) adds the kernel section and hands the record to a ring.
+ * Building one record: record_begin() takes the per-cpu scratch, put_*() append parameters in wire
+ * order, call_end() (fd.bpf.h) adds the kernel section and hands the record to a ring. For system
+ * calls these are three programs, one after the other, with the scratch between them.
  */
 #ifndef TIERCEL_BPF_RECORD_H
 #define TIERCEL_BPF_RECORD_H
@@ -12,12 +13,10 @@
 struct call {
 	void *ctx;
 	struct scratch *s;
-	struct pt_regs *regs;	/* NULL in the process hooks */
 	struct task_struct *task;
 	struct linux_binprm *bprm;	/* sched_process_exec only */
 	long ret;
-	__u64 compat;		/* as in the scratch; 0: native call */
-	__u32 type, lane;
+	bool is_syscall;	/* else one of the other hooks, without arguments */
 	struct file *file;	/* the event is about this file, or NULL */
 };
 
@@ -53,76 +52,59 @@ static __always_inline struct linux_binprm *call_bprm(struct call *c)
 #if defined(__TARGET_ARCH_x86)
 #define SYSCALL_NR(regs) ((regs)->orig_ax)
 
-static __always_inline unsigned long native_arg(struct pt_regs *r, int n)
+static __always_inline void native_args(struct pt_regs *r, __u64 *args)
 {
-	switch (n) {
-	case 0: return r->di;
-	case 1: return r->si;
-	case 2: return r->dx;
-	case 3: return r->r10;
-	case 4: return r->r8;
-	default: return r->r9;
-	}
+	args[0] = r->di;
+	args[1] = r->si;
+	args[2] = r->dx;
+	args[3] = r->r10;
+	args[4] = r->r8;
+	args[5] = r->r9;
 }
 #else
 /* Zero-extended: verifier 6.1 loses the bound of a signed number. */
 #define SYSCALL_NR(regs) ((__u64)(__u32)(regs)->syscallno)
 
-static __always_inline unsigned long native_arg(struct pt_regs *r, int n)
+static __always_inline void native_args(struct pt_regs *r, __u64 *args)
 {
-	return n ? r->regs[n] : r->orig_x0;
+	args[0] = r->orig_x0;
+	for (int i = 1; i < 6; i++)
+		args[i] = r->regs[i];
 }
 #endif
 
 static __always_inline unsigned long call_arg(struct call *c, int n)
 {
-	unsigned long v;
-
-	if (!c->regs)
-		return 0;
-	v = native_arg(c->regs, n);
-	/* Verifier: one load instruction must not serve both kinds of pointers. */
-	HIDE(v);
-	return c->compat ? c->s->args[n] : v;
+	return c->is_syscall ? c->s->args[n] : 0;
 }
 
 static __always_inline __u64 call_nr(struct call *c)
 {
-	if (!c->regs)
-		return 0;
-	return c->compat ? c->compat - 1 : SYSCALL_NR(c->regs);
+	return c->is_syscall ? c->s->nr : 0;
 }
 
-/* A successful exec has no arguments left at exit: sched_process_exec reports it. */
-static __always_inline bool reported_by_hook(struct call *c)
+static __always_inline bool call_is_compat(struct call *c)
 {
-	return c->regs && c->ret >= 0 && (c->type == EV_EXECVE_19_X || c->type == EV_EXECVEAT_X);
+	return c->is_syscall && c->s->head.flags & RING_COMPAT32;
 }
 
-static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams, __u32 lane)
+/* The scratch with an empty record of that event, or NULL: not wanted, or counted as lost. */
+static __always_inline struct scratch *record_begin(__u32 type, __u32 nparams, __u32 lane, __u16 flags)
 {
 	struct scratch *s = scratch_get();
 	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
 	__u64 id = bpf_get_current_pid_tgid();
 
-	c->type = type;
-	c->compat = 0;
-	if (s && c->regs) {
-		c->compat = s->compat;
-		s->compat = 0;
-	}
-	if (reported_by_hook(c) || (lane == LANE_DATA && id >> 32 == config.own_tgid))
-		return -1;
+	if (lane == LANE_DATA && id >> 32 == config.own_tgid)
+		return NULL;
 	if (k)
 		k->produced += 1;
-	c->lane = lane;
-	c->file = NULL;
-	c->s = s;
 	if (!s || s->busy) {
 		count_lost(type, lane, s ? RING_LOST_NESTED : RING_LOST_NO_SCRATCH);
-		return -1;
+		return NULL;
 	}
 	s->busy = 1;
+	s->lane = lane;
 	s->off = 2 * nparams;
 	s->path_of = NULL;
 	s->head = (struct ring_head){
@@ -132,11 +114,32 @@ static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams,
 		.type = type,
 		.nparams = nparams,
 		.cpu = bpf_get_smp_processor_id(),
-		.flags = c->compat ? RING_COMPAT32 : 0,
+		.flags = flags,
 	};
 	/* Zero before fill: a parameter that nobody puts is empty. */
-	__builtin_memset(s->data, 0, 2 * nparams);
-	return 0;
+	__builtin_memset(s->data, 0, 2 * RING_PARAMS_MAX);
+	return s;
+}
+
+static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams, __u32 lane)
+{
+	c->s = record_begin(type, nparams, lane, 0);
+	return c->s ? 0 : -1;
+}
+
+/*
+ * Nothing in a record is aligned, and the compiler would go byte by byte; the machines that we run
+ * on need not. `size` is a constant, a multiple of four.
+ */
+static __always_inline void copy_words(void *to, const void *from, __u32 size)
+{
+	__u32 at = 0;
+
+	_Pragma("unroll") for (int i = 0; i < 4; i++, at += 8)
+		if (at + 8 <= size)
+			*(__u64 *)(to + at) = *(const __u64 *)(from + at);
+	if (size % 8)
+		*(__u32 *)(to + size - 4) = *(const __u32 *)(from + size - 4);
 }
 
 /* Bytes that put_*() has appended since `from` become parameter i. */
@@ -273,7 +276,7 @@ static __always_inline void call_submit(struct call *c)
 {
 	struct scratch *s = c->s;
 	__u64 len = sizeof(s->head) + s->off;
-	__u32 type = c->type, lane = c->lane, slot = 0;
+	__u32 type = s->head.type, lane = s->lane, slot = 0;
 	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
 	__u32 *lost = bpf_map_lookup_elem(&lane_lost, &lane);
 	void *ring;

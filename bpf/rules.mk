@@ -17,7 +17,7 @@ $(BUILD)/bpf/sensor.skel.h: $(BUILD)/bpf/sensor.bpf.o
 	$(call msg,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name sensor > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/agent/source_ring.o: $(BUILD)/bpf/sensor.skel.h
+$(BUILD)/agent/source_ring.o $(BUILD)/agent/source_ring_load.o: $(BUILD)/bpf/sensor.skel.h
 
 $(BUILD)/bpf/snapshot.bpf.o: $(BPF_SRC) bpf/snapshot.bpf.c bpf/snapshot.h
 	$(call msg,CLANG,$@)

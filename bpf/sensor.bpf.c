@@ -9,11 +9,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Identity and life of processes travel in the lane that is never starved. */
-#define LANE_OF(category, flags)                                                            \
-	((((category) == CAT_PROCESS || (category) == CAT_USER) && ((flags) & EF_MODIFIES_STATE)) \
-		 ? LANE_LIFE : LANE_DATA)
-
 /* The first program of the object: where a kernel does not have it, loading fails early. */
 SEC("tp_btf/io_uring_complete")
 int on_uring(__u64 *ctx)
@@ -47,62 +42,138 @@ int on_uring(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * Last of the programs of a system call: hands the record over. Before the others, so that these find
+ * it loaded, see source_ring_load.c.
+ */
+SEC("tp_btf/sys_exit")
+int on_record(__u64 *ctx)
+{
+	struct call call = { .s = scratch_get() };
+
+	if (call.s)
+		call_submit(&call);
+	return 0;
+}
+
+/* The same for events about an fd. */
+SEC("tp_btf/sys_exit")
+int on_fd(__u64 *ctx)
+{
+	struct call call = { .s = scratch_get() }, *c = &call;
+
+	if (!call.s)
+		return 0;
+	call.file = call.s->file;
+	put_kernel(c);
+	call_submit(c);
+	return 0;
+}
+
+/* Made by the program of another row, see ring.h. */
+static __always_inline bool has_no_program(__u32 type)
+{
+#define SAME(id, of)                                                                        \
+	_Static_assert(id##_NPARAMS <= of##_NPARAMS, "rows of one program");                \
+	if (type == EV_##id)                                                                \
+		return true;
+	RING_SAME_PROGRAM(SAME)
+#undef SAME
+	return false;
+}
+
+/*
+ * 5.10 on arm64 refuses programs that have functions, as the walks are, and end in a tail call. Those
+ * of the exec and clone families have no fd and end by themselves.
+ */
+static __always_inline bool ends_itself(__u32 type)
+{
+	return type == EV_EXECVE_19_X || type == EV_CLONE_20_X;
+}
+
+static __always_inline bool ends_itself_fd(__u32 type)
+{
+#if defined(__TARGET_ARCH_arm64)
+	return type == EV_OPEN_BY_HANDLE_AT_X;
+#else
+	return false;
+#endif
+}
+
 /* A row becomes the program sys_<row>; the dispatcher finds it by system call number. */
 #define SYSCALL(num, id, name, category, flags)                                             \
+	_Static_assert(id##_NPARAMS <= RING_PARAMS_MAX, "lengths of a record");             \
 	SEC("tp_btf/sys_exit") int sys_##id(__u64 *ctx)                                     \
 	{                                                                                   \
+		const __u32 type = EV_##id;                                                 \
 		struct call call = {                                                        \
 			.ctx = ctx,                                                         \
-			.regs = (void *)ctx[0],                                             \
+			.s = scratch_get(),                                                 \
 			.ret = ctx[1],                                                      \
-			.task = (void *)bpf_get_current_task(),                             \
+			.is_syscall = true,                                                 \
 		}, *c = &call;                                                              \
-		const __u32 lane = LANE_OF(category, flags);                                \
-		if (call_begin(c, EV_##id, id##_NPARAMS, lane))                             \
-			return 0;
+		if (!call.s || has_no_program(type))                                        \
+			return 0;                                                           \
+		call.task = call.s->task;
 #define P(ev, name, type, fmt, ref, source)                                                 \
 	{                                                                                   \
 		enum { idx = ev##_##name, ptype = PT_##type };                              \
 		SRC_##source                                                                \
 	}
-#define END(id) call_end(c); return 0; }
+#define END(id)                                                                             \
+		if (ends_itself(type))                                                      \
+			call_finish(c);                                                     \
+		else if (ends_itself_fd(type))                                              \
+			call_finish_fd(c);                                                  \
+		else                                                                        \
+			call_end(c);                                                        \
+		return 0;                                                                   \
+	}
 
 #include "engine/event/syscalls.def"
 #undef SYSCALL
 #undef P
 #undef END
 
-/* Second half of the events about an fd. */
-SEC("tp_btf/sys_exit")
-int on_fd(__u64 *ctx)
-{
-	struct scratch *s = scratch_get();
-	struct call call = { .s = s }, *c = &call;
-
-	if (!s)
-		return 0;
-	call.type = s->head.type;
-	call.lane = s->lane;
-	call.file = s->file;
-	put_kernel(c);
-	call_submit(c);
-	return 0;
-}
-
+/* First of the programs of a system call: begins the record of a wanted one. */
 SEC("tp_btf/sys_exit")
 int on_sys_exit(__u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	__u64 nr = SYSCALL_NR(regs);
+	__u8 interest = interest_in(nr);
+	struct sensor_row row;
+	struct scratch *s;
+	bool compat;
 
-	if (current_is_compat())
-		nr = compat_call(regs, nr);
-	if (!is_wanted(nr))
+	if (!interest)
 		return 0;
-	bpf_tail_call(ctx, &syscall_progs, nr);
+	compat = current_is_compat();
+	if (compat) {
+		nr = compat_nr(regs, nr);
+		interest = interest_in(nr);
+	}
+	if (!(interest & INTEREST_NATIVE))
+		return 0;
 	HIDE(nr);
-	if (nr < SYSCALL_SLOTS)
-		count_lost(config.kind_of[nr], LANE_DATA, RING_LOST_TAIL_CALL);
+	if (nr >= SYSCALL_SLOTS)
+		return 0;
+	row = config.row_of[nr];
+	if (row.flags & ROW_FAILED_ONLY && (long)ctx[1] >= 0)
+		return 0;
+	s = record_begin(row.type, row.nparams, row.flags & ROW_LIFE ? LANE_LIFE : LANE_DATA,
+			 compat ? RING_COMPAT32 : 0);
+	if (!s)
+		return 0;
+	s->task = (void *)bpf_get_current_task();
+	s->nr = nr;
+	if (compat)
+		compat_args(regs, s->args);
+	else
+		native_args(regs, s->args);
+	bpf_tail_call(ctx, &syscall_progs, nr);
+	count_lost(row.type, s->lane, RING_LOST_TAIL_CALL);
+	s->busy = 0;
 	return 0;
 }
 
@@ -130,7 +201,7 @@ int on_exec(__u64 *ctx)
 	if (call_begin(c, EV_EXECVE_19_X, EXECVE_19_X_NPARAMS, LANE_LIFE))
 		return 0;
 	put_row(c, EV_EXECVE_19_X);
-	call_end(c);
+	call_finish(c);
 	return 0;
 }
 
@@ -145,7 +216,7 @@ int on_fork(__u64 *ctx)
 	c->s->head.tid = KREAD(call_task(c), pid);
 	c->s->head.tgid = KREAD(call_task(c), tgid);
 	put_row(c, EV_CLONE_20_X);
-	call_end(c);
+	call_finish(c);
 	return 0;
 }
 
@@ -197,6 +268,6 @@ int on_exit(__u64 *ctx)
 	put_num(c, PROCEXIT_1_E_sig, PT_SIGTYPE, code & 0x7f);
 	put_num(c, PROCEXIT_1_E_core, PT_UINT8, (code & 0x80) != 0);
 	put_num(c, PROCEXIT_1_E_reaper_tid, PT_PID, reaper_of(c->task));
-	call_end(c);
+	call_finish(c);
 	return 0;
 }

@@ -210,8 +210,8 @@ static __noinline void fill_fd(struct call *c, struct snap_fd *part)
 	if (fd_is_cloexec(c->task, part->fd))
 		flags |= O_CLOEXEC;
 	part->open_flags = conv_open(flags) & ~WO_LARGEFILE;
-	file_read(c->file, &c->s->info);
-	inode_read(c->s->info.inode, &c->s->info);
+	file_read(c->s, c->file);
+	inode_read(c->s, c->s->info.inode);
 }
 
 SEC("iter/task_file")

@@ -8,7 +8,6 @@
 
 #include "bpf/task.bpf.h"
 
-#define UNIX_PATH_MAX 108
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 #define SOCK_RAW 3
@@ -21,24 +20,7 @@
 
 enum tuple_dir { DIR_OUT, DIR_IN };	/* out: source is the own end */
 
-/* A socket address as a caller or the kernel stores it; all families share the first member. */
-struct any_addr {
-	__u16 family;
-	union {
-		struct {
-			__be16 port;
-			__u8 ip[4];
-		} v4;
-		struct {
-			__be16 port;
-			__u32 flowinfo;
-			__u8 ip[16];
-		} __attribute__((packed)) v6;
-		char path[UNIX_PATH_MAX + 1];	/* a full one has no NUL of its own */
-	};
-} __attribute__((packed));
-
-#define ADDR_MAX (sizeof(struct any_addr) - 1)
+#define ADDR_MAX (offsetof(struct any_addr, path) + UNIX_PATH_MAX)
 
 static __always_inline __u16 host_port(__be16 port)
 {
@@ -99,32 +81,32 @@ static __always_inline void append_ip(struct call *c, const __u8 *ip, int size)
 
 	if (!p)
 		return;
-	__builtin_memcpy(p, ip, size);
+	copy_words(p, ip, size);
 	c->s->off += size;
 }
 
 static __always_inline void put_sockaddr(struct call *c, int i, const void *uaddr, __u64 len)
 {
+	struct any_addr *a = &c->s->addr;
 	__u64 start = c->s->off;
-	struct any_addr a;
 
-	if (addr_from_user(&a, uaddr, len))
+	if (addr_from_user(a, uaddr, len))
 		return;
-	append_fixed(c, a.family, 1);
-	if (a.family == WIRE_AF_INET) {
-		append_ip(c, a.v4.ip, 4);
-		append_fixed(c, host_port(a.v4.port), 2);
-	} else if (a.family == WIRE_AF_INET6) {
-		append_ip(c, a.v6.ip, 16);
-		append_fixed(c, host_port(a.v6.port), 2);
-	} else if (a.family == WIRE_AF_UNIX) {
-		append_unix_path(c, a.path);
+	append_fixed(c, a->family, 1);
+	if (a->family == WIRE_AF_INET) {
+		append_ip(c, a->v4.ip, 4);
+		append_fixed(c, host_port(a->v4.port), 2);
+	} else if (a->family == WIRE_AF_INET6) {
+		append_ip(c, a->v6.ip, 16);
+		append_fixed(c, host_port(a->v6.port), 2);
+	} else if (a->family == WIRE_AF_UNIX) {
+		append_unix_path(c, a->path);
 	}
 	set_len(c, i, c->s->off - start);
 }
 
 struct inet_end {
-	__u8 ip[16];
+	__u8 ip[16] __attribute__((aligned(8)));
 	__u16 port;
 };
 
@@ -155,7 +137,7 @@ static __always_inline void inet_ends(struct sock *sk, bool v6, const struct any
 static __always_inline void append_inet(struct call *c, struct sock *sk, bool v6,
 					const struct any_addr *a, enum tuple_dir dir)
 {
-	struct inet_end own = {}, peer = {};
+	struct inet_end own = {}, peer = {};	/* aligned: copied by words */
 	int size = v6 ? 16 : 4;
 
 	inet_ends(sk, v6, a, &own, &peer);
@@ -169,20 +151,21 @@ static __always_inline void append_inet(struct call *c, struct sock *sk, bool v6
 static __always_inline bool append_unix_name(struct call *c, struct sock *sk)
 {
 	struct unix_address *ua = sk ? KREAD((struct unix_sock *)sk, addr) : NULL;
-	struct any_addr a = {};
+	struct any_addr *a = &c->s->name;
 	__u64 len = ua ? KREAD(ua, len) : 0;
 
 	/* Behind the name of an abstract address is whatever was there before. */
 	HIDE(len);
-	if (len <= sizeof(a.family) || len > ADDR_MAX + 1)
+	if (len <= sizeof(a->family) || len > ADDR_MAX + 1)
 		return false;
-	len -= sizeof(a.family);
+	__builtin_memset(a, 0, sizeof(*a));
+	len -= sizeof(a->family);
 	HIDE(len);
-	if (len > sizeof(a.path) || bpf_core_read(a.path, len, &ua->name[0].sun_path)) {
+	if (len > sizeof(a->path) || bpf_core_read(a->path, len, &ua->name[0].sun_path)) {
 		count_site(RING_SITE_KERNEL_STR);
 		return false;
 	}
-	return append_unix_path(c, a.path) > 0;
+	return append_unix_path(c, a->path) > 0;
 }
 
 static __always_inline void append_unix(struct call *c, struct sock *sk, const struct any_addr *a,
@@ -261,13 +244,13 @@ static __always_inline void put_tuple(struct call *c, int i, const void *uaddr, 
 				      enum tuple_dir dir)
 {
 	struct sock *sk = call_sock(c);
-	struct any_addr a;
+	struct any_addr *a = &c->s->addr;
 	bool given;
 
 	if (!sk)
 		return;
-	given = uaddr && !addr_from_user(&a, uaddr, len);
-	set_len(c, i, append_tuple(c, sk, given ? &a : NULL, dir));
+	given = uaddr && !addr_from_user(a, uaddr, len);
+	set_len(c, i, append_tuple(c, sk, given ? a : NULL, dir));
 }
 
 #endif

@@ -10,7 +10,7 @@
 
 #define ARG_OF(n) call_arg(c, n)
 /* Structures that look different in 32-bit programs are not read there: the parameter is empty. */
-#define NATIVE(put) if (!c->compat) { put }
+#define NATIVE(put) if (!call_is_compat(c)) { put }
 
 #define SRC_NONE
 #define SRC_RET put_num(c, idx, ptype, c->ret);
@@ -35,7 +35,7 @@
 #define SRC_MSG_DATA1(n) NATIVE(put_msg_data(c, idx, ARG_OF(n), c->ret > 0 ? SNAPLEN_MAX : 0);)
 #define SRC_MSG_SIZE(n) NATIVE(put_num(c, idx, ptype, msg_size(ARG_OF(n)));)
 #define SRC_MSG_CONTROL(n) NATIVE(put_msg_control(c, idx, ARG_OF(n));)
-#define SRC_MSG_TUPLE(n, dir) call_use_fd(c, ARG_OF(0)); put_msg_tuple(c, idx, c->compat ? 0 : ARG_OF(n), DIR_##dir);
+#define SRC_MSG_TUPLE(n, dir) call_use_fd(c, ARG_OF(0)); put_msg_tuple(c, idx, call_is_compat(c) ? 0 : ARG_OF(n), DIR_##dir);
 #define SRC_SOCKADDR(n, len) put_sockaddr(c, idx, (void *)ARG_OF(n), ARG_OF(len));
 /* Ends of the socket behind the fd named before; the address argument fills what it leaves open. */
 #define SRC_TUPLE(dir) put_tuple(c, idx, NULL, 0, DIR_##dir);

@@ -238,7 +238,7 @@ static __always_inline void put_sockopt(struct call *c, int i)
 	unsigned long uptr = call_arg(c, 3);
 	__u32 v = 0;
 
-	if (c->type == EV_GETSOCKOPT_X)
+	if (c->s->head.type == EV_GETSOCKOPT_X)
 		len = user_u64(len, 0) & 0xffffffff;
 	append_fixed(c, len == sizeof(v) ? SOCKOPT_U32 : SOCKOPT_BYTES, 1);
 	if (len == sizeof(v)) {

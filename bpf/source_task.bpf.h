@@ -79,13 +79,13 @@ static __always_inline __u64 clone_args(struct call *c)
 {
 	__u64 flags = 0;
 
-	if (c->type == EV_CLONE3_X) {
+	if (c->s->head.type == EV_CLONE3_X) {
 		if (bpf_probe_read_user(&flags, sizeof(flags), (void *)call_arg(c, 0)))
 			count_site(RING_SITE_USER_STRUCT);
 		return flags;
 	}
 	/* Bit 0 to 7 of clone are a signal; none of the flags that go on the wire. */
-	return c->type == EV_CLONE_20_X ? call_arg(c, 0) & ~0xffUL : 0;
+	return c->s->head.type == EV_CLONE_20_X ? call_arg(c, 0) & ~0xffUL : 0;
 }
 
 static __always_inline __u64 clone_flags(struct call *c)
@@ -93,7 +93,7 @@ static __always_inline __u64 clone_flags(struct call *c)
 	struct task_struct *current = (void *)bpf_get_current_task();
 	__u64 flags;
 
-	flags = c->regs ? conv_clone(clone_args(c)) : clone_flags_of_child(c->task, current);
+	flags = c->is_syscall ? conv_clone(clone_args(c)) : clone_flags_of_child(c->task, current);
 	if (task_pidns_level(c->task) ||
 	    KREAD(call_task(c), nsproxy, pid_ns_for_children, level))
 		flags |= WC_CHILD_IN_PIDNS;
@@ -162,89 +162,87 @@ static __always_inline void put_exe_path(struct call *c, int i)
 		put_path(c, i, KREAD(exe, f_path.dentry), KREAD(exe, f_path.mnt));
 }
 
-/* Position of filename, argv, envp in the arguments: execveat has a dirfd before them. */
-static __always_inline int exec_arg_base(struct call *c)
-{
-	return c->type == EV_EXECVEAT_X ? 1 : 0;
-}
-
+/* filename, argv or envp: execveat has a dirfd before them. */
 static __always_inline unsigned long exec_vector(struct call *c, int which)
 {
-	return exec_arg_base(c) ? call_arg(c, 1 + which) : call_arg(c, which);
+	return c->s->head.type == EV_EXECVEAT_X ? call_arg(c, 1 + which) : call_arg(c, which);
 }
 
 #define VECTOR_STR_MAX 1024
 
-/* Entry k of a user vector; 0 at the end. */
-static __always_inline __u64 vector_entry(struct call *c, unsigned long vec, int k)
+/*
+ * String number k of a user vector. Number of bytes with NUL, 0: none, unreadable, or the parameter,
+ * which began at `start`, is full. A global function, so that the verifier looks at it once and not
+ * for each string; therefore plain numbers.
+ */
+__noinline int append_vector_str(__u64 vec, __u32 k, __u64 start)
 {
-	__u32 size = c->compat ? 4 : 8;
+	struct scratch *s = scratch_get();
+	struct call call = { .s = s }, *c = &call;
 	__u64 uptr = 0;
-
-	if (vec && bpf_probe_read_user(&uptr, size, (void *)(vec + k * size)))
-		count_site(RING_SITE_USER_ARGV);
-	return uptr;
-}
-
-/* One string of a user vector. Bytes with NUL, 0 at the end or when unreadable. */
-static __always_inline long append_vector_str(struct call *c, unsigned long vec, int k)
-{
-	__u8 *p = room(c);
-	__u64 uptr;
+	__u32 size;
+	__u8 *p;
 	long n;
 
-	if (!p)
+	if (!s)
 		return 0;
-	uptr = vector_entry(c, vec, k);
+	size = s->head.flags & RING_COMPAT32 ? 4 : 8;
+	if (!vec || bpf_probe_read_user(&uptr, size, (void *)(vec + k * size))) {
+		count_site(RING_SITE_USER_ARGV);
+		return 0;
+	}
 	if (!uptr)
 		return 0;
+	p = room(c);
+	if (!p || k == FAILED_EXEC_ARGS || s->off - start > PATH_MAX_BYTES - VECTOR_STR_MAX) {
+		s->head.flags |= RING_TRUNCATED;
+		return 0;
+	}
 	n = bpf_probe_read_user_str(p, VECTOR_STR_MAX, (void *)uptr);
 	if (n <= 0 || n > VECTOR_STR_MAX) {
 		count_site(RING_SITE_USER_ARGV);
 		return 0;
 	}
 	if (n == VECTOR_STR_MAX)
-		c->s->head.flags |= RING_TRUNCATED;
-	c->s->off += n;
+		s->head.flags |= RING_TRUNCATED;
+	s->off += n;
 	return n;
 }
 
-static __always_inline void put_vector(struct call *c, int i, unsigned long vec, int from, int max)
+/* The one string number `from`, or all from there on. Unrolled: 5.10 takes no loop around a call. */
+static __always_inline void put_vector(struct call *c, int i, unsigned long vec, int from, bool all)
 {
 	__u64 start = c->s->off;
-	int k;
 
-#pragma clang loop unroll(disable)
-	for (k = from; k < max; k++)
-		if (!append_vector_str(c, vec, k) ||
-		    c->s->off - start > PATH_MAX_BYTES - VECTOR_STR_MAX)
+	_Pragma("unroll") for (int k = 0; k <= FAILED_EXEC_ARGS; k++) {
+		if (k < from)
+			continue;
+		if (!append_vector_str(vec, k, start) || !all)
 			break;
-	if ((k < max && c->s->off - start > PATH_MAX_BYTES - VECTOR_STR_MAX) ||
-	    (k == FAILED_EXEC_ARGS && vector_entry(c, vec, k)))
-		c->s->head.flags |= RING_TRUNCATED;
+	}
 	set_len(c, i, c->s->off - start);
 }
 
 static __always_inline void put_exec_exe(struct call *c, int i)
 {
-	if (c->regs)
-		put_vector(c, i, exec_vector(c, 1), 0, 1);
+	if (c->is_syscall)
+		put_vector(c, i, exec_vector(c, 1), 0, false);
 	else
 		put_mm_exe(c, i);
 }
 
 static __always_inline void put_exec_args(struct call *c, int i)
 {
-	if (c->regs)
-		put_vector(c, i, exec_vector(c, 1), 1, FAILED_EXEC_ARGS);
+	if (c->is_syscall)
+		put_vector(c, i, exec_vector(c, 1), 1, true);
 	else
 		put_mm_args(c, i);
 }
 
 static __always_inline void put_exec_env(struct call *c, int i)
 {
-	if (c->regs)
-		put_vector(c, i, exec_vector(c, 2), 0, FAILED_EXEC_ARGS);
+	if (c->is_syscall)
+		put_vector(c, i, exec_vector(c, 2), 0, true);
 	else
 		put_mm_env(c, i);
 }
@@ -253,6 +251,6 @@ static __always_inline void put_exec_name(struct call *c, int i)
 {
 	if (c->bprm)
 		put_kernel_str(c, i, KREAD(call_bprm(c), filename));
-	else if (c->regs)
+	else if (c->is_syscall && c->s->head.type == EV_EXECVE_19_X)	/* the other has no such parameter */
 		put_user_str(c, i, (void *)exec_vector(c, 0));
 }

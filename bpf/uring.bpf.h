@@ -41,10 +41,7 @@ static __noinline void uring_identity(struct call *c)
 
 static __noinline void uring_finish(struct call *c)
 {
-	c->s->head.data_len = c->s->off - 2 * c->s->head.nparams;
-	if (c->file)
-		put_kernel(c);
-	call_submit(c);
+	call_finish_fd(c);
 }
 
 static __noinline void put_uring_open(struct call *c)

@@ -96,16 +96,43 @@ struct ring_kind_counters {
 	uint64_t lost[RING_LOST_COUNT];
 };
 
+/*
+ * One program makes the parameters of several events whose rows are the same as far as both go.
+ * SAME(event, event that the program has its name from)
+ */
+#define RING_SAME_PROGRAM(SAME)                                                             \
+	SAME(EXECVEAT_X, EXECVE_19_X) SAME(FORK_20_X, CLONE_20_X)                           \
+	SAME(VFORK_20_X, CLONE_20_X) SAME(CLONE3_X, CLONE_20_X)
+
+#define RING_PARAMS_MAX 32	/* of a system call's event */
 #define RINGS_MAX 64		/* rings per lane; cpus beyond share them */
 #define SYSCALL_SLOTS 512	/* above the highest number of any architecture we serve */
 
 #define SOCKETCALL_SLOTS 21
+#define SOCKETCALL_NR32 102	/* number of socketcall in 32-bit programs */
 #define URING_OPS 64		/* above the highest operation of io_uring that is reported */
+
+/* A number means one thing in native calls and another one in 32-bit calls. */
+enum sensor_interest { INTEREST_NATIVE = 1, INTEREST_COMPAT32 = 2 };
+
+/* What the kernel side has to know of an event before it makes one. */
+enum sensor_row_flags {
+	ROW_LIFE = 1,		/* lane */
+	ROW_FAILED_ONLY = 2,	/* success is reported by a hook of the process life cycle */
+};
+
+/* Programs that those of system calls end in, slots of next_progs. */
+enum sensor_next { NEXT_FD, NEXT_RECORD, NEXT_COUNT };
+
+struct sensor_row {
+	uint16_t type;
+	uint8_t nparams, flags;
+};
 
 /* Switches of the kernel side, written by userspace at any time. */
 struct sensor_config {
-	uint8_t interest[SYSCALL_SLOTS];	/* by system call number: event wanted */
-	uint16_t kind_of[SYSCALL_SLOTS];	/* by number: event type, for counting what is not decoded */
+	uint8_t interest[SYSCALL_SLOTS];	/* by system call number: enum sensor_interest */
+	struct sensor_row row_of[SYSCALL_SLOTS];	/* by number: its event */
 	uint16_t sc_of[SYSCALL_SLOTS];	/* by number: code on the wire of calls without own event */
 	uint16_t native_of[SYSCALL_SLOTS];	/* by 32-bit number: native number + 1, 0 none */
 	uint16_t socketcall[SOCKETCALL_SLOTS];	/* by first argument of socketcall: the same */
