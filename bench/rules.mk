@@ -15,6 +15,18 @@ $(BUILD)/bench/live_ops: bench/live_ops.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -o $@ $<
 
+# The load of `make bench-latency`.
+$(BUILD)/bench/live_rate: bench/live_rate.c
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -o $@ $<
+
+bench-latency: deps ## from an event to its alert on stdout at 10,000 events a second (root)
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/live_rate
+	$(Q)bench/latency.py --build $(BUILD) --json $(BUILD)/bench-latency.json
+
+.PHONY: bench-latency
+
 ROUNDS ?= 5
 bench-live: deps ## what the live sensor adds to system calls, and its own cost (root)
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/live_ops
