@@ -413,14 +413,18 @@ static void evaluate(struct tiercel *t)
 		match(t, p);
 }
 
-/* The container whose metadata the event must wait for, or NULL. */
-static struct container *awaited(const struct tiercel *t)
+/* The container whose metadata the event must wait for, or NULL: what rules say depends on them. */
+static struct container *awaited(struct tiercel *t)
 {
 	struct container *c = t->ctx.thread ? t->ctx.thread->container : NULL;
+	struct tiercel_plan *p = t->plan;
 
-	if (!c || !c->awaited)
+	if (!c || !c->awaited || !p)
 		return NULL;
-	return t->plan && evtset_has(matcher_events(t->plan->matcher), t->ctx.ev->type) ? c : NULL;
+	if (matcher_can_match(p->matcher, &t->ctx) ||
+	    (p->exceptions && exceptions_open(p->exceptions, &t->ctx)))
+		return c;
+	return NULL;
 }
 
 /* What only some ask for. False: the event waits. */

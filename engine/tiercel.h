@@ -111,7 +111,7 @@ void tiercel_event(struct tiercel *t, struct event *ev);
 
 /*
  * Waiting for metadata. A container that state_hooks.container_new has marked as awaited holds its
- * events back as far as rules could match them. As long as one event waits, all later ones are
+ * events back as far as what rules say of them may depend on metadata: one could match. As long as one event waits, all later ones are
  * copied and wait behind it: state and order stay what they would have been, only later. What is
  * held is bounded (LIMIT_HELD_BYTES); the time is the caller's business.
  *

@@ -524,6 +524,7 @@ int compile_rules(struct matcher *m)
 	if (!r) {
 		m->results = arena_zalloc(&m->arena, MAX(m->natoms, 1U) * sizeof(*m->results));
 		r = m->results ? guard_prepare(m) : -ENOMEM;
+		foresee_prepare(m);
 	}
 	normal_done(&normal);
 	strmap_done(&c.atoms);

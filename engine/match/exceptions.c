@@ -135,6 +135,11 @@ void exceptions_event(struct exceptions *e, struct event_ctx *ctx)
 	}
 }
 
+bool exceptions_open(struct exceptions *e, struct event_ctx *ctx)
+{
+	return matcher_is_open(e->matcher, ctx);
+}
+
 struct exception_count *exceptions_count(const struct exceptions *e, uint32_t index)
 {
 	return &e->counts[index];

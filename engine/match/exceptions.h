@@ -25,6 +25,8 @@ int exceptions_new(const struct ruleset *rs, bool files_only, struct limits *lim
 void exceptions_free(struct exceptions *e);
 /* Count for one event. */
 void exceptions_event(struct exceptions *e, struct event_ctx *ctx);
+/* Does it depend on metadata that are still to come what exceptions_event() would count? */
+bool exceptions_open(struct exceptions *e, struct event_ctx *ctx);
 /* By rule_exception.index; several may have counted the same event. */
 struct exception_count *exceptions_count(const struct exceptions *e, uint32_t index);
 

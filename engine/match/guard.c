@@ -18,7 +18,7 @@
 /* Texts that cost no more than a number. */
 static const char *const cheap_fields[] = { "fd.typechar", "fd.type", "fd.l4proto", "evt.res" };
 
-bool guard_can_match(struct matcher *m, uint32_t pc, guard_truth_fn truth, void *ctx)
+bool guard_can_end(struct matcher *m, uint32_t pc, uint32_t end, guard_truth_fn truth, void *ctx)
 {
 	uint32_t depth = 0, visited = 0;
 
@@ -29,9 +29,9 @@ bool guard_can_match(struct matcher *m, uint32_t pc, guard_truth_fn truth, void 
 		enum truth known;
 
 		pc = m->stack[--depth];
-		if (pc == PC_MATCH || ++visited > WALK_MAX)
+		if (pc == end || ++visited > WALK_MAX)
 			return true;
-		if (pc == PC_FAIL || m->seen[pc] == m->walk)
+		if (pc >= PC_MATCH || m->seen[pc] == m->walk)
 			continue;
 		m->seen[pc] = m->walk;
 		insn = &m->code[pc];

@@ -29,6 +29,13 @@ void matcher_free(struct matcher *m);
 uint32_t matcher_eval(struct matcher *m, struct event_ctx *ctx, const struct rule **rules,
 		      uint32_t max);
 
+/*
+ * The event's container has no metadata yet. Could any rule match when they have come, or any rule
+ * match or not, depending on them? Between two evaluations.
+ */
+bool matcher_can_match(struct matcher *m, struct event_ctx *ctx);
+bool matcher_is_open(struct matcher *m, struct event_ctx *ctx);
+
 /* The thread is about to be freed (state_hooks.thread_free): give back what is kept about it. */
 void matcher_thread_free(struct matcher *m, struct thread *t);
 

@@ -48,6 +48,7 @@ struct atom {
 	uint8_t entity;			/* enum entity: what the result depends on */
 	bool negate;			/* ATOM_TEXT_EQ: != */
 	bool plain;			/* tested by code, not only within joins */
+	bool open;			/* not known before the container has metadata */
 	uint32_t left, right;		/* operand slots; right: NO_SLOT for constants */
 	uint32_t fact;			/* number among the results of a process, or NO_BIT */
 	uint32_t memo_bit;		/* number among the checks of a memo's slot, or NO_BIT */
@@ -258,7 +259,14 @@ int text_filter_prepare(struct matcher *m, uint32_t slot);
 /* What a walk over the code of a rule knows about an atom. */
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 typedef enum truth (*guard_truth_fn)(void *ctx, uint32_t atom);
-/* Can the code at `pc` still end in a match? When in doubt: yes. */
-bool guard_can_match(struct matcher *m, uint32_t pc, guard_truth_fn truth, void *ctx);
+/* Can the code at `pc` still end like that (PC_MATCH, PC_FAIL)? When in doubt: yes. */
+bool guard_can_end(struct matcher *m, uint32_t pc, uint32_t end, guard_truth_fn truth, void *ctx);
+static inline bool guard_can_match(struct matcher *m, uint32_t pc, guard_truth_fn truth, void *ctx)
+{
+	return guard_can_end(m, pc, PC_MATCH, truth, ctx);
+}
+
+/* atom.open of all atoms. */
+void foresee_prepare(struct matcher *m);
 
 #endif

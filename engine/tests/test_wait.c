@@ -26,9 +26,24 @@ static struct bed bed;
 static const char rules[] =
 	"- rule: opens\n"
 	"  desc: d\n"
-	"  condition: evt.type = openat and not container.image.repository = trusted\n"
+	"  condition: evt.type = openat and not fd.name startswith /quiet and not fd.name startswith /by and "
+	"not container.image.repository = trusted\n"
 	"  output: open %fd.name image %container.image.repository pod %k8s.pod.name\n"
-	"  priority: INFO\n";
+	"  priority: INFO\n"
+	"- rule: excepted\n"
+	"  desc: d\n"
+	"  condition: evt.type = openat and fd.name startswith /by\n"
+	"  output: by %fd.name\n"
+	"  priority: INFO\n"
+	"  exceptions:\n"
+	"  - name: name\n"
+	"    fields: [fd.name]\n"
+	"    comps: [startswith]\n"
+	"    values: [[/by-name]]\n"
+	"  - name: image\n"
+	"    fields: [container.image.repository]\n"
+	"    comps: [=]\n"
+	"    values: [[nginx]]\n";
 
 static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev)
 {
@@ -73,6 +88,7 @@ static void setup(void)
 			   .include_output_fields = true },
 		.state.hooks.container_new = container_new,
 		.on_alert = on_alert,
+		.count_exceptions = TIERCEL_COUNT_ALL,
 	};
 	struct snapshot_item reset = { .kind = SNAP_RESET }, done = { .kind = SNAP_DONE };
 
@@ -213,6 +229,34 @@ START_TEST(bounded)
 }
 END_TEST
 
+/* Hits of the exceptions of the second rule. */
+static uint64_t excepted(uint32_t i)
+{
+	return tiercel_exception_count(bed.engine, i).hits;
+}
+
+START_TEST(only_what_metadata_decide_waits)
+{
+	open_file(IN_A, "/quiet/a");	/* no rule, whatever the image is */
+	ck_assert_uint_eq(tiercel_waiting(bed.engine).len, 0);
+	open_file(HOST, "/first");
+	ck_assert_uint_eq(bed.alerts, 1);
+	open_file(IN_A, "/by-image");
+	ck_assert_str_view(tiercel_waiting(bed.engine), ID_A);
+	ck_assert_int_eq(metadata(ID_A, "nginx"), 0);
+	ck_assert_uint_eq(bed.alerts, 1);
+	ck_assert_uint_eq(excepted(0), 0);
+	ck_assert_uint_eq(excepted(1), 1);
+	/* No alert in any case, but what is counted depends on the image. */
+	open_file(IN_B, "/by-name");
+	ck_assert_str_view(tiercel_waiting(bed.engine), ID_B);
+	ck_assert_int_eq(metadata(ID_B, "nginx"), 0);
+	ck_assert_uint_eq(excepted(0), 1);
+	ck_assert_uint_eq(excepted(1), 2);
+	ck_assert_uint_eq(bed.alerts, 1);
+}
+END_TEST
+
 START_TEST(other_events_do_not_wait)
 {
 	build_i64(&bed.b, 0);
@@ -246,6 +290,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, waits_again_within_the_queue);
 	tcase_add_test(tc, a_reason_when_none_come);
 	tcase_add_test(tc, bounded);
+	tcase_add_test(tc, only_what_metadata_decide_waits);
 	tcase_add_test(tc, other_events_do_not_wait);
 	tcase_add_test(tc, ends_while_waiting);
 	suite_add_tcase(s, tc);
