@@ -10,6 +10,7 @@ enum { ARENA_ALIGN = 16 };
 struct arena_block {
 	struct arena_block *next;
 	size_t cap, used;
+	bool clear;		/* from calloc(), nothing was handed out yet */
 	_Alignas(ARENA_ALIGN) char data[];
 };
 
@@ -66,8 +67,11 @@ void arena_reset(struct arena *a)
 		a->cur->used = 0;
 }
 
-/* The next block with room for `size`: one kept by a reset, or a new one behind `cur`. */
-static struct arena_block *next_block(struct arena *a, size_t size)
+/*
+ * The next block with room for `size`: one kept by a reset, or a new one behind `cur`. Large tables
+ * are often not filled: calloc() clears memory that is new to the process without touching it.
+ */
+static struct arena_block *next_block(struct arena *a, size_t size, bool zero)
 {
 	struct arena_block *b;
 	size_t cap = MAX(size, a->block_size);
@@ -75,15 +79,18 @@ static struct arena_block *next_block(struct arena *a, size_t size)
 	if (a->cur && a->cur->next && a->cur->next->cap >= size) {
 		a->cur = a->cur->next;
 		a->cur->used = 0;
+		a->cur->clear = false;
 		return a->cur;
 	}
 	if (cap > SIZE_MAX - sizeof(*b) || (a->budget && a->total + cap > a->budget))
 		return NULL;
-	b = malloc(sizeof(*b) + cap);
+	zero = zero && size > a->block_size;
+	b = zero ? calloc(1, sizeof(*b) + cap) : malloc(sizeof(*b) + cap);
 	if (!b)
 		return NULL;
 	b->cap = cap;
 	b->used = 0;
+	b->clear = zero;
 	a->total += cap;
 	if (a->cur) {
 		b->next = a->cur->next;
@@ -96,9 +103,10 @@ static struct arena_block *next_block(struct arena *a, size_t size)
 	return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *alloc(struct arena *a, size_t size, bool zero)
 {
 	struct arena_block *b = a->cur;
+	size_t wanted = size;
 	void *p;
 
 	if (size > SIZE_MAX / 2)
@@ -106,22 +114,26 @@ void *arena_alloc(struct arena *a, size_t size)
 	a->used = true;
 	size = align_up(size ? size : 1, ARENA_ALIGN);
 	if (!b || b->cap - b->used < size) {
-		b = next_block(a, size);
+		b = next_block(a, size, zero);
 		if (!b)
 			return NULL;
 	}
 	p = b->data + b->used;
 	b->used += size;
+	if (zero && !b->clear)
+		memset(p, 0, wanted);
+	b->clear = false;
 	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	return alloc(a, size, false);
 }
 
 void *arena_zalloc(struct arena *a, size_t size)
 {
-	void *p = arena_alloc(a, size);
-
-	if (p)
-		memset(p, 0, size);
-	return p;
+	return alloc(a, size, true);
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)

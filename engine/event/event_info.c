@@ -109,9 +109,12 @@ const struct sc_info sc_infos[SC_COUNT] = {
 
 int sc_find(struct str name)
 {
-	for (int i = 0; i < SC_COUNT; i++)
-		if (sc_infos[i].name && str_is(name, sc_infos[i].name))
+	for (int i = 0; name.len && i < SC_COUNT; i++) {
+		const char *known = sc_infos[i].name;
+
+		if (known && *known == *name.p && str_is(name, known))
 			return i;
+	}
 	return -1;
 }
 

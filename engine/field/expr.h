@@ -22,10 +22,10 @@ struct expr {
 	bool quoted;		/* EXPR_CONST: was written in quotes */
 	bool is_number;		/* EXPR_CONST: matched NUMBER or HEX */
 	bool has_arg;
+	uint32_t nargs;
 	struct str text;
 	struct str arg;		/* field or getopt argument without brackets */
 	struct expr **args;
-	uint32_t nargs;
 	struct pos pos;		/* start, relative to the parsed text */
 	uint32_t span;
 };

@@ -12,7 +12,7 @@ struct compiler {
 	const struct field_scope *scope;
 	struct arena *arena;		/* the scope's */
 	struct format out;
-	uint32_t pieces_cap, fields_cap;
+	uint32_t fields_cap;
 	const char *error;
 };
 
@@ -22,16 +22,20 @@ static int fail(struct compiler *c, const char *msg)
 	return msg ? -EINVAL : -ENOMEM;
 }
 
-static int add_piece(struct compiler *c, struct format_piece piece)
+/* One for each field, one in front of it, one behind the last. */
+static int reserve_pieces(struct compiler *c)
 {
-	struct format_piece *p = arena_grow(c->arena, c->out.pieces, &c->pieces_cap,
-					    c->out.npieces + 1, sizeof(*p));
+	uint32_t n = 1;
 
-	if (!p)
-		return fail(c, NULL);
-	p[c->out.npieces++] = piece;
-	c->out.pieces = p;
-	return 0;
+	for (uint32_t i = 0; i < c->text.len; i++)
+		n += c->text.p[i] == '%' ? 2 : 0;
+	c->out.pieces = arena_array(c->arena, n, sizeof(*c->out.pieces));
+	return c->out.pieces ? 0 : fail(c, NULL);
+}
+
+static void add_piece(struct compiler *c, struct format_piece piece)
+{
+	c->out.pieces[c->out.npieces++] = piece;
 }
 
 static int add_field(struct compiler *c, const struct field_ref *f)
@@ -124,7 +128,8 @@ static int compile_operand(struct compiler *c)
 			piece.operand = whole_operand(c, str_sub(rest, 0, n), &msg);
 		if (piece.operand) {
 			c->at += n;
-			return add_piece(c, piece) ? -ENOMEM : add_fields(c, piece.operand);
+			add_piece(c, piece);
+			return add_fields(c, piece.operand);
 		}
 		if (!first)
 			first = msg;
@@ -137,25 +142,24 @@ static int compile_operand(struct compiler *c)
 
 static int compile_text(struct compiler *c)
 {
-	while (c->at < c->text.len) {
+	int r = reserve_pieces(c);
+
+	while (!r && c->at < c->text.len) {
 		uint32_t start = c->at;
-		int r = 0;
 
 		while (c->at < c->text.len && c->text.p[c->at] != '%')
 			c->at++;
 		if (c->at > start) {
 			struct str lit = str_sub(c->text, start, c->at);
 
-			r = add_piece(c, (struct format_piece){ .literal = lit });
+			add_piece(c, (struct format_piece){ .literal = lit });
 		}
-		if (!r && c->at < c->text.len) {
+		if (c->at < c->text.len) {
 			c->at++;
 			r = compile_operand(c);
 		}
-		if (r)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 static struct pos text_pos(struct str text, uint32_t at)

@@ -67,29 +67,27 @@ struct ast {
 	uint8_t modifier;		/* enum op_modifier */
 	bool right_is_list;		/* values were written as a list */
 	bool checked;			/* filter_check() has been here */
-	uint32_t height;		/* levels below and including this node */
+	uint16_t height;		/* levels below and including this node; LIMIT_CONDITION_DEPTH */
 	uint32_t weight;		/* bytes of the condition with macros expanded, saturating */
-	struct ast **kids;		/* AND/OR: n-ary, NOT: one */
-	uint32_t nkids;
-	struct str ident;		/* AST_IDENT: macro name */
+	uint32_t nkids, nvalues, nconsts;	/* of the arrays below */
+	uint32_t span;
+	uint32_t id;			/* dense number of distinct checks, given by the compiler */
 	struct pos pos;			/* within the condition text */
 	struct pos op_pos;		/* AST_CHECK: of the operator */
-	uint32_t span;
+	struct str ident;		/* AST_IDENT: macro name */
+	struct ast **kids;		/* AND/OR: n-ary, NOT: one */
 	const char *text;		/* arena copy of that text, the same for all of its nodes */
 
 	/* AST_CHECK, syntax: */
 	struct expr *left;
 	struct expr *right;		/* val(field) or transformer, or NULL */
 	struct expr **values;		/* constants, when right == NULL */
-	uint32_t nvalues;
 
 	/* AST_CHECK, filled by the checker: */
 	struct operand *lhs;
 	struct operand *rhs;		/* when right != NULL */
 	struct value *consts;		/* parsed values, nconsts of them */
-	uint32_t nconsts;
 	struct regex **regexes;		/* OP_REGEX: nconsts of them, freed with the arena */
-	uint32_t id;			/* dense number of distinct checks, given by the compiler */
 };
 
 /* Sets of event types. */

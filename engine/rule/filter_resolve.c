@@ -58,30 +58,39 @@ static int measure(const struct resolve *r, struct ast *a)
 	return 0;
 }
 
-static int resolve_kids(const struct resolve *r, const struct ast *a, struct ast **ret)
+static struct ast *copy_node(const struct resolve *r, const struct ast *a)
 {
 	struct ast *copy = arena_new(r->arena, struct ast);
-	bool same = true;
-	int err;
 
 	if (!copy)
-		return -ENOMEM;
+		return NULL;
 	*copy = *a;
 	copy->kids = arena_array(r->arena, a->nkids, sizeof(*copy->kids));
 	if (!copy->kids)
-		return -ENOMEM;
+		return NULL;
+	memcpy(copy->kids, a->kids, a->nkids * sizeof(*copy->kids));
+	return copy;
+}
+
+static int resolve_kids(const struct resolve *r, const struct ast *a, struct ast **ret)
+{
+	struct ast *copy = NULL, *kid;
+	int err;
+
 	for (uint32_t i = 0; i < a->nkids; i++) {
-		err = resolve_node(r, a->kids[i], &copy->kids[i]);
+		err = resolve_node(r, a->kids[i], &kid);
 		if (err < 0)
 			return err;
-		same &= copy->kids[i] == a->kids[i];
+		if (kid == a->kids[i])
+			continue;
+		if (!copy)
+			copy = copy_node(r, a);
+		if (!copy)
+			return -ENOMEM;
+		copy->kids[i] = kid;
 	}
-	if (same) {
-		*ret = (struct ast *)a;
-		return 0;
-	}
-	*ret = copy;
-	return measure(r, copy);
+	*ret = copy ? copy : (struct ast *)a;
+	return copy ? measure(r, copy) : 0;
 }
 
 static int resolve_node(const struct resolve *r, const struct ast *a, struct ast **ret)

@@ -112,7 +112,6 @@ static int builder_attach(struct builder *b, struct yaml_node *n)
 		return builder_fail(b, n->offset, "too many nodes (aliases expanded)");
 	if (limit_over(b->limits, LIMIT_YAML_DEPTH, b->depth + n->height))
 		return builder_fail(b, n->offset, "nested too deeply");
-	n->parent = up;
 	if (!up) {
 		if (b->last_doc)
 			b->last_doc->next = n;
@@ -182,7 +181,7 @@ static int on_alias(struct builder *b, const yaml_event_t *ev)
 		return -ENOMEM;
 	if (!target)
 		return builder_fail(b, n->offset, "alias of an unknown anchor");
-	for (const struct yaml_node *up = b->open; up; up = up->parent)
+	for (const struct yaml_node *up = b->open; up; up = up->next)
 		if (up == target)
 			return builder_fail(b, n->offset, "alias inside its own anchor");
 	n->target = target;
@@ -202,6 +201,7 @@ static int on_open(struct builder *b, enum yaml_kind kind, const yaml_event_t *e
 	err = builder_attach(b, n);
 	if (err)
 		return err;
+	n->next = b->open;
 	b->open = n;
 	b->depth++;
 	return 0;
@@ -218,7 +218,8 @@ static int on_close(struct builder *b, const yaml_event_t *ev)
 	if (n->kind == YNODE_MAP)
 		n->n /= 2;
 	n->end = builder_offset(b, ev->end_mark.index);
-	b->open = n->parent;
+	b->open = n->next;
+	n->next = NULL;
 	b->depth--;
 	return 0;
 }

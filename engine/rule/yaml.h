@@ -20,9 +20,12 @@ struct yaml_node {
 	uint32_t n;			/* elements of a sequence, pairs of a map */
 	uint32_t weight, height;	/* nodes below and with it, levels */
 	struct str s;			/* value of a scalar */
-	struct yaml_node *first, *last;	/* children; of a map: key, value, key, value ... */
-	struct yaml_node *next, *parent;
-	struct yaml_node *target;	/* of an alias */
+	struct yaml_node *first;	/* children; of a map: key, value, key, value ... */
+	union {
+		struct yaml_node *last;		/* of them */
+		struct yaml_node *target;	/* of an alias */
+	};
+	struct yaml_node *next;		/* while it is read: the collection around it */
 };
 
 struct yaml_error {
