@@ -32,7 +32,12 @@ bench-live: deps ## what the live sensor adds to system calls, and its own cost 
 	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/live_ops
 	$(Q)bench/live.py --build $(BUILD) --rounds $(ROUNDS) --json $(BUILD)/bench-live.json
 
-.PHONY: bench-live
+bench-churn: deps ## memory of the live sensor while containers come and go: SECONDS=n (600) (root)
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/agent/proto/cri.bin
+	$(Q)BUILD=$(BUILD) bench/churn.py --build $(BUILD) --json $(BUILD)/bench-churn.json \
+		$(if $(filter command line environment,$(origin SECONDS)),--seconds $(SECONDS))
+
+.PHONY: bench-live bench-churn
 
 # The gRPC output with subscribers in the same process.
 $(BUILD)/bench/grpc_rate: $(BUILD)/bench/grpc_rate.o $(BUILD)/agent/libagent.a $(BUILD)/libtiercel.a
