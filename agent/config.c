@@ -247,21 +247,33 @@ static int bad_value(const struct config_option *o, struct config_tree *t,
 	return wanted.err ? -ENOMEM : config_expected(t, n, o->path, wanted.p);
 }
 
+/* An element of a list of texts. */
+static int read_text_of(const struct config_option *o, struct config *c, struct config_tree *t,
+			const struct config_node *n)
+{
+	struct config_texts *l = (void *)((char *)c + o->offset);
+
+	if (n->kind != CONFIG_SCALAR || n->is_null || memchr(n->s.p, '\0', n->s.len) ||
+	    (o->choices && config_choice(o->choices, n->s) < 0))
+		return bad_value(o, t, n);
+	return config_texts_add(l, &c->arena, n->s.p);
+}
+
 static int read_texts(const struct config_option *o, struct config *c, struct config_tree *t,
 		      const struct config_node *n)
 {
 	struct config_texts *l = (void *)((char *)c + o->offset);
 
 	*l = (struct config_texts){ 0 };
+	if (n->kind == CONFIG_SCALAR)	/* a list of one, as Falco reads it */
+		return read_text_of(o, c, t, n);
 	if (n->kind != CONFIG_SEQ)
 		return bad_value(o, t, n);
 	config_each(item, n) {
-		if (item->kind != CONFIG_SCALAR || item->is_null ||
-		    memchr(item->s.p, '\0', item->s.len) ||
-		    (o->choices && config_choice(o->choices, item->s) < 0))
-			return bad_value(o, t, item);
-		if (config_texts_add(l, &c->arena, item->s.p) < 0)
-			return -ENOMEM;
+		int r = read_text_of(o, c, t, item);
+
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -91,21 +91,23 @@ static int include_entry(struct config *c, struct config_tree *t, const struct c
 int config_include(struct config *c, struct config_tree *t)
 {
 	struct config_node *n = config_get(t->root, "config_files");
+	const struct config_node *entry;
 	struct config_node list;
 	int result = 0;
 
 	if (!n || n->is_null)
 		return 0;
-	if (n->kind != CONFIG_SEQ)
+	if (n->kind == CONFIG_MAP)
 		return config_expected(t, n, "config_files", "a list");
 	/* Files that are read in the loop cannot change the list it walks. */
 	list = *n;
 	n->kind = CONFIG_SCALAR;
-	config_each(entry, &list) {
+	if (list.kind == CONFIG_SCALAR)
+		result = include_entry(c, t, &list);
+	for (entry = list.kind == CONFIG_SEQ ? list.first : NULL; entry && result != -ENOMEM;
+	     entry = entry->next) {
 		int r = include_entry(c, t, entry);
 
-		if (r == -ENOMEM)
-			return r;
 		result = r < 0 ? r : result;
 	}
 	if (n->kind != CONFIG_SCALAR)

@@ -52,8 +52,12 @@ static void schema_choices(struct json *j, const char *choices)
 {
 	json_key(j, "enum");
 	json_arr(j);
-	for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-		json_str(j, config_choice_name(at, 0));
+	for (const char *at = choices; *at; at += strspn(at, "|:")) {
+		uint32_t n = (uint32_t)strcspn(at, "|:");
+
+		json_str(j, (struct str){ at, n });	/* names and aliases */
+		at += n;
+	}
 	json_arr_end(j);
 }
 

@@ -206,6 +206,18 @@ static int convert_node(struct convert *c, const struct yaml_node *y, struct con
 	}
 }
 
+/* The text that does not parse begins at `base`. */
+static void report_yaml(struct config_tree *t, enum diag_code code, const struct config_file *file,
+			uint32_t base, const struct yaml_error *error)
+{
+	struct config_place at = { file, base + error->offset, 1 };
+	struct diag *g = config_report(t, code, &at, "%s", error->message);
+	const char *hint = yaml_hint(str_sub(file->text, base, file->text.len), error);
+
+	if (hint)
+		diag_hint(t->diags, g, "%s", hint);
+}
+
 /* Text of a file from `base` on -> node; NULL for an empty text. */
 static int parse_text(struct config_tree *t, const struct config_file *file, uint32_t base,
 		      enum diag_code code, struct config_node **ret)
@@ -217,11 +229,8 @@ static int parse_text(struct config_tree *t, const struct config_file *file, uin
 	int r = yaml_parse(text, t->arena, t->arena, t->limits, &docs, &error);
 
 	*ret = NULL;
-	if (r == -EINVAL) {
-		struct config_place at = { file, base + error.offset, 1 };
-
-		config_report(t, code, &at, "%s", error.message);
-	}
+	if (r == -EINVAL)
+		report_yaml(t, code, file, base, &error);
 	if (r < 0 || !docs)
 		return r;
 	if (docs->next) {
@@ -299,9 +308,9 @@ int config_tree_file(struct config_tree *t, const char *path, enum config_strate
 		return -EINVAL;
 	}
 	file->name = arena_strdup(t->arena, str_from(path));
-	file->text = arena_str(t->arena, buf_str(&text));
+	file->text = arena_str(t->arena, yaml_text(buf_str(&text)));
 	if (!file->name || !file->text.p ||
-	    digest_files_add(&t->files, t->arena, io_base_name(path), file->text) < 0)
+	    digest_files_add(&t->files, t->arena, io_base_name(path), buf_str(&text)) < 0)
 		return -ENOMEM;
 	r = parse_text(t, file, 0, DIAG_CONFIG_ERR_YAML, &n);
 	if (r < 0 || !n || n->is_null)

@@ -93,6 +93,15 @@ expect "the hint" 0 "hint: did you mean 'stdout_output" "$tiercel" config -c "$t
 config 'priority: error\npriority: debug'
 expect "key given twice" 0 'c.yaml:2:1: warning.*is given again' "$tiercel" config -c "$tmp/c.yaml"
 
+printf '\xef\xbb\xbfjson_output: false\r\npriority: error\r\n' >"$tmp/c.yaml"
+effective "byte order mark and CRLF" '^priority: error'
+wrong "hints for what is not YAML" $'webserver:\n\tenabled: true' 'hint: indent with blanks, not with tabs'
+config 'rules_files: /a.yaml\nsyscall_event_drops: {actions: log}'
+effective "a text in place of a list of one" '^rules_files: \["/a.yaml"\]'
+effective "the same with choices" 'actions: \["log"\]'
+effective "the same by -o" '^rules_files: \["/b.yaml"\]' -o rules_files=/b.yaml
+wrong "wrong choice in place of a list" 'syscall_event_drops: {actions: mail}' 'takes a list of ignore.log.alert.exit'
+
 config 'http_output: {url: "${TC_URL}/x", user_agent: "$${TC_URL} ${open"}\njson_output: ${TC_JSON}\nidentity: {node: "<${TC_NONE}>"}'
 export TC_URL=http://sink TC_JSON=no
 effective "environment in a text" 'url: "http://sink/x"'
@@ -138,6 +147,7 @@ expect "missing config_files are a warning" 0 "c.yaml:1:16: warning: .*none" "$t
 wrong "wrong strategy" "config_files: [{path: $tmp/d, strategy: most}]" 'strategy takes append, override or add-only'
 echo 'config_files: [/x]' >"$tmp/d/30.yaml"
 config "config_files: [$tmp/d]"
+expect "one file of config_files without a list" 0 '^priority: error' "$tiercel" config -c /dev/null --effective -o config_files="$tmp/d/20.yaml"
 expect "no recursion" 0 'itself named by config_files: ignored' "$tiercel" config -c "$tmp/c.yaml"
 echo 'priority: [' >"$tmp/d/30.yaml"
 expect "error in an included file" 1 'd/30.yaml:2:1: error' "$tiercel" config -c "$tmp/c.yaml"
@@ -146,5 +156,6 @@ expect "error in an included file" 1 'd/30.yaml:2:1: error' "$tiercel" config -c
 "$tiercel" config --schema >"$tmp/schema.json"
 expect "schema names nested options" 0 '^"integer"$' jq '.properties.webserver.properties.listen_port.type' "$tmp/schema.json"
 expect "schema refuses unknown keys" 0 '^false$' jq '.additionalProperties' "$tmp/schema.json"
+expect "schema has aliases" 0 '"info"' jq -c .properties.priority.enum "$tmp/schema.json"
 expect "usage" 2 "unexpected operand" "$tiercel" config x
 echo "1..$n"

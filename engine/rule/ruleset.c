@@ -84,12 +84,6 @@ void ruleset_free(struct ruleset *rs)
 	free(rs);
 }
 
-/* The marks that editors put before UTF-8 text are not part of it. */
-static struct str skip_bom(struct str text)
-{
-	return str_starts(text, STR("\xef\xbb\xbf")) ? str_sub(text, 3, text.len) : text;
-}
-
 /* NULL: out of memory. */
 static struct file_verdict *add_file(struct ruleset *rs, const char *name)
 {
@@ -136,7 +130,7 @@ int loader_parse(struct loader *l, const char *file_name, struct str text, struc
 	struct source *src;
 	int r;
 
-	text = skip_bom(text);
+	text = yaml_text(text);
 	if (limit_over(l->limits, LIMIT_RULE_FILE_BYTES, text.len)) {
 		char message[64];
 

@@ -33,6 +33,12 @@ struct yaml_error {
 	uint32_t offset;
 };
 
+/* The marks that editors put before UTF-8 text are not part of it. */
+static inline struct str yaml_text(struct str file)
+{
+	return str_starts(file, STR("\xef\xbb\xbf")) ? str_sub(file, 3, file.len) : file;
+}
+
 /*
  * All documents of the text, linked by `next`; NULL when there is none. 0, -EINVAL with *ret_err,
  * or -ENOMEM. Bounded by LIMIT_YAML_DEPTH and LIMIT_YAML_NODES (aliases count with what they
