@@ -217,6 +217,8 @@ static void deliver(struct output_queue *q, struct message **batch, uint32_t n)
 		else if (r == -EPIPE || (r < 0 && output_queue_aborted(q)))
 			refused = n - at - done;
 		account(q, r, done, refused);
+		if (done + refused)
+			pause_ms = RETRY_FIRST_MS;
 		for (uint32_t i = 0; i < done + refused; i++)
 			message_put(batch[at++]);
 		if (r == -EPIPE)

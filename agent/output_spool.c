@@ -2,7 +2,8 @@
 /*
  * Two threads: the worker of a queue (output_queue.c) appends messages to the spool, a sender takes
  * them from there and posts them. The lock guards the spool and the counters; views of the records
- * under way stay valid without it, since only the sender reads.
+ * under way stay valid without it, since only the sender reads. What the disk does not take is handed
+ * to the sender directly, behind what is in the spool; the worker waits, its queue in memory fills.
  */
 #include "agent/output_spool.h"
 #include "agent/clock.h"
@@ -11,18 +12,31 @@
 #include "agent/spool.h"
 #include "agent/thread.h"
 
-enum { PEEK_BYTES = 1 << 20, RETRY_FIRST_MS = 50, RETRY_MAX_MS = 10000 };
+enum { PEEK_BYTES = 1 << 20, RETRY_FIRST_MS = 50, RETRY_MAX_MS = 10000, ABORT_CHECK_MS = 20 };
+
+/* A disk that is nearly full takes a record now and then: no words for each. */
+#define SAY_AGAIN_NS (60 * NS_PER_S)
+
+/* A line on its way past the spool. */
+struct direct {
+	struct buf line;	/* of the worker, of the sender while it is under way */
+	bool waits, under_way, cancelled;
+	int result;
+	pthread_cond_t done;
+};
 
 struct output_spool {
 	struct output output;		/* first: what the set of outputs knows */
 	struct output *queue;
 	bool json;
 	struct http_post *post;
-	int spool_error;		/* of the last write; of the queue's thread */
+	const char *why;		/* a message was discarded; of the worker alone */
 	pthread_t sender;
 	pthread_mutex_t lock;		/* all below */
 	pthread_cond_t wake;
 	struct spool *spool;
+	uint64_t disk_said_ns, position_said_ns; /* errors of the disk */
+	struct direct direct;
 	uint64_t delivered, refused, failures, last_ns;
 	bool failing, stopping, drained;
 	uint64_t deadline_ns;		/* of the stop */
@@ -32,6 +46,52 @@ struct output_spool {
 };
 
 /* ---- into the spool ----------------------------------------------------------------------- */
+
+/* Lock held, as in all of these. 0, -EBADMSG (refused by the server), -EINTR, -ENOMEM. */
+static int send_directly(struct output_spool *o, struct output_queue *q, struct str line)
+{
+	struct direct *d = &o->direct;
+
+	buf_clear(&d->line);
+	buf_add_str(&d->line, line);
+	if (d->line.err)
+		return -ENOMEM;
+	d->waits = true;
+	d->result = -EINTR;
+	while (d->waits && !(d->cancelled && !d->under_way)) {
+		struct timespec ts = clock_timespec(clock_mono_ns() + ABORT_CHECK_MS * NS_PER_MS);
+
+		pthread_cond_signal(&o->wake);
+		pthread_cond_timedwait(&d->done, &o->lock, &ts);
+		d->cancelled = output_queue_aborted(q);
+	}
+	d->waits = false;
+	return d->result;
+}
+
+/* Is it time to say it (again)? */
+static bool is_news(uint64_t *said_ns)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (*said_ns && now - *said_ns < SAY_AGAIN_NS)
+		return false;
+	*said_ns = now;
+	return true;
+}
+
+/* Full is full: newer alerts must not wait in memory for room. A disk that fails is another matter. */
+static int put(struct output_spool *o, struct output_queue *q, struct str line)
+{
+	int r = spool_add(o->spool, line);
+
+	o->why = r == -EDQUOT ? "no room, alerts are discarded" : "an alert is discarded";
+	if (r == -EDQUOT || r == -EMSGSIZE)
+		return -EBADMSG;
+	if (r < 0 && is_news(&o->disk_said_ns))
+		cli_warn("spool: %s; alerts are sent without it", strerror(-r));
+	return r < 0 ? send_directly(o, q, line) : 0;
+}
 
 static int write_batch(struct output_queue *q, void *ctx, struct message *const *batch, uint32_t n,
 		       uint32_t *ret_done)
@@ -43,21 +103,19 @@ static int write_batch(struct output_queue *q, void *ctx, struct message *const 
 	while (*ret_done < n && r == 0) {
 		struct message *m = batch[*ret_done];
 
-		r = spool_add(o->spool, o->json ? m->json : m->text);
+		r = put(o, q, o->json ? m->json : m->text);
 		*ret_done += r == 0;
 	}
 	pthread_cond_signal(&o->wake);
 	pthread_mutex_unlock(&o->lock);
-	o->spool_error = r;
-	/* Full is full: newer alerts must not wait in memory for it. */
-	return r < 0 ? -EBADMSG : 0;
+	return r;
 }
 
 static const char *why(void *ctx, int r)
 {
 	struct output_spool *o = ctx;
 
-	return o->spool_error == -ENOSPC ? "no room, alerts are discarded" : strerror(-o->spool_error);
+	return r == -EBADMSG ? o->why : strerror(-r);
 }
 
 static void keep_ctx(void *ctx)
@@ -89,6 +147,10 @@ static bool next_lines(struct output_spool *o)
 	pthread_mutex_lock(&o->lock);
 	while (!o->nlines && !time_is_over(o)) {
 		spool_peek(o->spool, OUTPUT_BATCH_MAX, PEEK_BYTES, collect, o);
+		if (!o->nlines && o->direct.waits && !o->direct.cancelled) {
+			o->direct.under_way = true;
+			collect(o, buf_str(&o->direct.line));
+		}
 		if (o->nlines || o->stopping)
 			break;
 		pthread_cond_wait(&o->wake, &o->lock);
@@ -110,22 +172,45 @@ static void report(struct output_spool *o, int r)
 	o->failing = r < 0 && r != -EBADMSG;
 }
 
+/* Lock held: the line that is not in the spool was sent, refused or shall wait. */
+static void account_direct(struct output_spool *o, int r, uint32_t done)
+{
+	struct direct *d = &o->direct;
+
+	d->under_way = false;
+	if (!done && r != -EBADMSG && !d->cancelled)
+		return;
+	d->waits = false;
+	d->result = done ? 0 : r == -EBADMSG ? r : -EINTR;
+	pthread_cond_signal(&d->done);
+}
+
+/* Lock held: as many records of the spool are done with. */
+static void acknowledge(struct output_spool *o, uint32_t n)
+{
+	int r = n ? spool_ack(o->spool, n) : 0;
+
+	if (r < 0 && is_news(&o->position_said_ns))
+		cli_warn("spool: cannot keep the position: %s; alerts may be sent again", strerror(-r));
+}
+
 static void account(struct output_spool *o, int r, uint32_t done)
 {
 	uint32_t refused = r == -EBADMSG;
-	int e;
 
 	pthread_mutex_lock(&o->lock);
 	if (r != -ECANCELED)
 		report(o, r);
 	o->failures += r < 0;
 	o->delivered += done;
-	o->refused += refused;
 	if (done)
 		o->last_ns = clock_mono_ns();
-	e = done + refused ? spool_ack(o->spool, done + refused) : 0;
-	if (e < 0)
-		cli_warn("spool: cannot keep the position: %s; alerts may be sent again", strerror(-e));
+	if (o->direct.under_way) {
+		account_direct(o, r, done);
+	} else {
+		o->refused += refused;
+		acknowledge(o, done + refused);
+	}
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -137,7 +222,8 @@ static bool pause_before_retry(struct output_spool *o, uint32_t *ms)
 
 	*ms = MIN(*ms * 2, (uint32_t)RETRY_MAX_MS);
 	pthread_mutex_lock(&o->lock);
-	while (!o->stopping && pthread_cond_timedwait(&o->wake, &o->lock, &ts) != ETIMEDOUT)
+	while (!o->stopping && !o->direct.cancelled &&
+	       pthread_cond_timedwait(&o->wake, &o->lock, &ts) != ETIMEDOUT)
 		;
 	stopping = o->stopping;
 	pthread_mutex_unlock(&o->lock);
@@ -154,7 +240,7 @@ static void *send_all(void *arg)
 		int r = http_post_lines(o->post, o->lines, o->nlines, &done);
 
 		account(o, r, done);
-		if (r == 0 || done)
+		if (r == 0 || done || r == -EBADMSG)
 			pause_ms = RETRY_FIRST_MS;
 		if (r < 0 && r != -EBADMSG && !pause_before_retry(o, &pause_ms))
 			break;
@@ -168,7 +254,7 @@ static bool cancelled(void *ctx)
 	bool over;
 
 	pthread_mutex_lock(&o->lock);
-	over = time_is_over(o);
+	over = time_is_over(o) || (o->direct.under_way && o->direct.cancelled);
 	pthread_mutex_unlock(&o->lock);
 	return over;
 }
@@ -205,7 +291,8 @@ static void stats(const struct output *output, struct output_stats *ret)
 		.last_delivered_ns = o->last_ns,
 		.failing = q.failing || o->failing,
 	};
-	ret->queued = q.queued + s->records;
+	/* What the worker has just put into the spool is in both for a moment. */
+	ret->queued = MIN(q.queued + s->records, ret->taken - ret->delivered - ret->discarded);
 	/* Records that turned out to be damaged. */
 	if (ret->taken > ret->delivered + ret->discarded + ret->queued)
 		ret->discarded = ret->taken - ret->delivered - ret->queued;
@@ -234,7 +321,9 @@ static void drain(struct output *output, uint32_t timeout_ms)
 static void spool_output_free(struct output_spool *o)
 {
 	pthread_cond_destroy(&o->wake);
+	pthread_cond_destroy(&o->direct.done);
 	pthread_mutex_destroy(&o->lock);
+	buf_done(&o->direct.line);
 	spool_close(o->spool);
 	http_post_free(o->post);
 	free(o);
@@ -283,6 +372,7 @@ int output_spool_open(const struct config *c, struct output **ret)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&o->wake, &attr);
+	pthread_cond_init(&o->direct.done, &attr);
 	pthread_condattr_destroy(&attr);
 	r = http_post_new(&opts, &o->post);
 	if (r == 0)

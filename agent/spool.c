@@ -131,7 +131,8 @@ static bool head_fits(const uint8_t *head, uint64_t room, uint32_t *ret_len)
 {
 	uint32_t len = load_u32(head);
 
-	if (len > RECORD_MAX || len > room)
+	/* Nothing is written empty: zeros are what a crash of the machine leaves of a file. */
+	if (!len || len > RECORD_MAX || len > room)
 		return false;
 	*ret_len = len;
 	return true;
@@ -257,9 +258,9 @@ int spool_add(struct spool *s, struct str record)
 	uint8_t head[HEAD_BYTES];
 	int r;
 
-	if (record.len > RECORD_MAX)
+	if (!record.len || record.len > RECORD_MAX)
 		return -EMSGSIZE;
-	r = s->stats.bytes + size > s->max_bytes ? -ENOSPC : ready_to_write(s);
+	r = s->stats.bytes + size > s->max_bytes ? -EDQUOT : ready_to_write(s);
 	if (r == 0) {
 		store_u32(head, record.len);
 		store_u32(head + 4, (uint32_t)crc32(0, (const Bytef *)record.p, record.len));
@@ -324,15 +325,20 @@ static enum read_result read_record(struct spool *s, uint64_t at, uint64_t size,
 	return READ_OK;
 }
 
+/* 0 also for a segment that is gone. -errno: not now. */
+static int ready_to_read(struct spool *s)
+{
+	if (s->read_fd < 0)
+		s->read_fd = open_segment(s, s->first, O_RDONLY);
+	return s->read_fd < 0 && s->read_fd != -ENOENT ? s->read_fd : 0;
+}
+
 /* Fill the batch from the oldest segment; the number of records. */
 static uint32_t read_batch(struct spool *s, uint32_t max, uint64_t max_bytes)
 {
 	uint64_t size = segment_size(s, s->first);
 	uint32_t n = 0;
 
-	buf_clear(&s->batch);
-	if (s->read_fd < 0)
-		s->read_fd = open_segment(s, s->first, O_RDONLY);
 	if (s->read_fd < 0)
 		return 0;
 	while (n < max && (n == 0 || s->batch.len < max_bytes)) {
@@ -356,7 +362,9 @@ uint32_t spool_peek(struct spool *s, uint32_t max, uint64_t max_bytes, spool_rec
 {
 	uint32_t n = 0;
 
-	while (s->stats.records && (n = read_batch(s, max, max_bytes)) == 0) {
+	buf_clear(&s->batch);
+	while (s->stats.records && ready_to_read(s) == 0 &&
+	       (n = read_batch(s, max, max_bytes)) == 0) {
 		if (s->first == s->last)	/* nothing can be read although records wait */
 			s->stats.records = 0;
 		drop_segment(s);

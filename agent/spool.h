@@ -4,7 +4,7 @@
  * process: what an output has not delivered yet. One thread of one process uses a spool at a time
  * (a lock file sees to it). Records are read again until they are acknowledged, so delivery is at
  * least once. Written is not synced: a crash of the machine may lose the newest records, and cut
- * ones are found by their check sum and counted.
+ * ones (or zeros in their place) are found by length and check sum and counted.
  *
  * On disk: DIR/NNNNNNNNNNNNNNNN.spool, segments of records {u32 length, u32 crc32, bytes}, little
  * endian, and DIR/position with the segment and offset of the oldest record not acknowledged.
@@ -34,7 +34,7 @@ struct spool;
 int spool_open(const struct spool_opts *opts, struct spool **ret);
 void spool_close(struct spool *s);
 
-/* Behind the last one. 0, -ENOSPC (bound or disk; counted), -EMSGSIZE, -errno. */
+/* Behind the last one. 0, -EDQUOT (the bound), -EMSGSIZE (or empty), -errno of the disk; counted. */
 int spool_add(struct spool *s, struct str record);
 /*
  * Give up to `max` records of up to `max_bytes` together (at least one) to fn, oldest first, without

@@ -4,6 +4,7 @@
 kill -9. Prints TAP."""
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -58,11 +59,17 @@ class Sink:
         self.process.wait()
 
 
-def feeder(folder, count, *options):
+def small_files():
+    """Longer than that a file cannot get: a disk that is full."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
+
+
+def feeder(folder, count, *options, preexec_fn=None):
     """The program that gives `count` messages {"n": N} to the HTTP output and ends when told."""
     command = [os.path.join(BUILD, "agent/tests/output_feeder"), str(count)]
     return subprocess.Popen(command + list(options), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, cwd=folder)
+                            stderr=subprocess.PIPE, text=True, cwd=folder, preexec_fn=preexec_fn)
 
 
 def finish(process):
@@ -190,6 +197,27 @@ def test_spool_full(folder):
     ok("no room" in err, "and says so", err)
 
 
+def test_disk_full(folder):
+    spool = ["spool.enabled=true", "spool.directory=" + os.path.join(folder, "spool"), "http_output.keep_alive=true"]
+    down = ["http_output.url=http://127.0.0.1:1/", "shutdown_timeout=500ms"]
+    stats, err = finish(feeder(folder, 100, *down, *spool, preexec_fn=small_files))
+    kept = stats["queued"]
+    ok(0 < kept < 100 and stats["discarded"] == 100 - kept and exact(stats),
+       "disk full and nobody listens: what is not on the disk is counted", stats, err)
+    ok(err.count("spool: File too large; alerts are sent without it") == 1, "and the disk is named, once", err)
+    sink = Sink(folder)
+    stats, err = finish(feeder(folder, 200, url(sink), *spool, "shutdown_timeout=60s", preexec_fn=small_files))
+    ok(sink.numbers() == list(range(kept)) + list(range(200)), "disk full: all arrive, behind what is in the spool",
+       sink.numbers(), err)
+    ok(stats["delivered"] == 200 + kept and stats["discarded"] == 0 and exact(stats), "counters", stats)
+    sink.stop()
+    os.unlink(sink.file)
+    sink = Sink(folder)
+    stats, err = finish(feeder(folder, 40, url(sink, "/status/400"), *spool, "shutdown_timeout=60s", preexec_fn=small_files))
+    sink.stop()
+    ok(stats["discarded"] + stats["queued"] == 40 and stats["discarded"] > 0 and exact(stats), "what is refused past the spool is counted", stats, err)
+
+
 def count_spooled(folder):
     """Records in the segments; the file format is in agent/spool.h."""
     count = 0
@@ -207,7 +235,7 @@ def count_spooled(folder):
 
 
 def main():
-    for test in (test_forms, test_retry, test_tls, test_spool, test_spool_full):
+    for test in (test_forms, test_retry, test_tls, test_spool, test_spool_full, test_disk_full):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
     print("1..%d" % tests)

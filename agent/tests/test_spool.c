@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -152,7 +153,7 @@ START_TEST(test_bound)
 		n++;
 	ck_assert_uint_eq(n, 1000 / 16);
 	ck_assert_uint_eq(spool_stats(s)->refused, 1);
-	ck_assert_int_eq(spool_add(s, STR("record 0")), -ENOSPC);
+	ck_assert_int_eq(spool_add(s, STR("record 0")), -EDQUOT);
 	/* Room again once something was delivered. */
 	seen.gaps = true;
 	for (uint32_t i = 0; i < 7; i++) {
@@ -259,6 +260,54 @@ START_TEST(test_flipped)
 }
 END_TEST
 
+static int add_zeros(int at, const char *name)
+{
+	static const char zeros[4096];
+	int fd = openat(at, name, O_WRONLY | O_APPEND);
+
+	ck_assert_int_eq(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+	close(fd);
+	return 1;
+}
+
+/* What a crash of the machine leaves of a file: zeros are no records, however often they fit. */
+START_TEST(test_zeros)
+{
+	struct seen seen = { 0 };
+	struct spool *s = open_spool(1 << 20, 1 << 20);
+
+	add(s, 0, 10);
+	spool_close(s);
+	ck_assert_int_eq(each_file(add_zeros), 1);
+	s = open_spool(1 << 20, 1 << 20);
+	ck_assert_uint_eq(spool_stats(s)->recovered, 10);
+	ck_assert_uint_eq(spool_stats(s)->damaged, 1);
+	add(s, 10, 12);
+	ck_assert_uint_eq(take_all(s, &seen, 100), 12);
+	ck_assert_int_eq(spool_add(s, STR("")), -EMSGSIZE);
+	spool_close(s);
+}
+END_TEST
+
+/* A segment that cannot be opened for now is not given up. */
+START_TEST(test_unreadable)
+{
+	struct seen seen = { 0 };
+	struct spool *s = open_spool(1 << 20, 1 << 20);
+	struct rlimit old, none = { 0, 0 };
+
+	add(s, 0, 10);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none.rlim_max = old.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	ck_assert_uint_eq(spool_peek(s, 5, 1 << 20, expect_next, &seen), 0);
+	ck_assert_uint_eq(spool_stats(s)->records, 10);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_uint_eq(take_all(s, &seen, 5), 10);
+	spool_close(s);
+}
+END_TEST
+
 /* A position of segments that are gone must not hide new records. */
 START_TEST(test_stale_position)
 {
@@ -305,6 +354,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, test_two_processes);
 	tcase_add_test(t, test_cut);
 	tcase_add_test(t, test_flipped);
+	tcase_add_test(t, test_zeros);
+	tcase_add_test(t, test_unreadable);
 	tcase_add_test(t, test_stale_position);
 	tcase_add_test(t, test_bad_dir);
 	suite_add_tcase(s, t);
