@@ -8,9 +8,12 @@
 #include "agent/cmd.h"
 #include "agent/http.h"
 
+#include <strings.h>
+#include <unistd.h>
 #include <zlib.h>
 
-enum { REFUSED_TRIES = 3, GZIP_WINDOW = 15 + 16, ERROR_MAX = 256, FIXED_HEADERS = 2 };
+enum { REFUSED_TRIES = 3, GZIP_WINDOW = 15 + 16, ERROR_MAX = 256, FIXED_HEADERS = 2,
+       RETRY_AFTER_MAX_S = 300 };
 
 struct http_post {
 	struct http_post_opts opts;
@@ -21,6 +24,7 @@ struct http_post {
 	uint32_t nheaders;
 	uint32_t alone;		/* that many lines are sent one by one */
 	uint32_t refused;	/* times that the first line was refused */
+	uint32_t wait_ms;	/* that the server asked for in its last answer */
 	char error[ERROR_MAX];
 };
 
@@ -75,7 +79,43 @@ static int make_headers(struct http_post *p)
 
 static bool address_is_usable(const char *url)
 {
-	return strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
+	return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+/* libcurl leaves out what is no header; a line end would begin another one. */
+static bool headers_are_usable(const struct config_texts *headers)
+{
+	for (uint32_t i = 0; i < headers->n; i++) {
+		const char *h = headers->v[i];
+
+		if (strchr(h, ':') > h && !strpbrk(h, "\r\n"))
+			continue;
+		cli_warn("http_output.headers: '%s' is not of the form 'Name: value'", h);
+		return false;
+	}
+	return true;
+}
+
+/* Only said: the files may come later, and libcurl has the last word. */
+static void check_files(const struct config *c)
+{
+	const struct {
+		const char *option, *path;
+		bool used;
+	} files[] = {
+		{ "ca_cert", c->http_output.ca_cert, !c->http_output.insecure },
+		{ "ca_bundle", c->http_output.ca_bundle,
+		  !c->http_output.insecure && !*c->http_output.ca_cert },
+		{ "client_cert", c->http_output.client_cert, c->http_output.mtls },
+		{ "client_key", c->http_output.client_key, c->http_output.mtls },
+	};
+
+	if (strncasecmp(c->http_output.url, "https://", 8) != 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (files[i].used && *files[i].path && access(files[i].path, R_OK) < 0)
+			cli_warn("http_output.%s: cannot read '%s': %s", files[i].option,
+				 files[i].path, strerror(errno));
 }
 
 int http_post_new(const struct http_post_opts *opts, struct http_post **ret)
@@ -87,6 +127,9 @@ int http_post_new(const struct http_post_opts *opts, struct http_post **ret)
 		cli_warn("http_output.url '%s' is no http:// or https:// address", url);
 		return -EINVAL;
 	}
+	if (!headers_are_usable(&opts->config->http_output.headers))
+		return -EINVAL;
+	check_files(opts->config);
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
@@ -158,26 +201,64 @@ static bool refused_for_good(long status)
 	return status == 400 || status == 413 || status == 422;
 }
 
+/* What a server asks for that has too much to do; a date instead of seconds is not looked at. */
+static uint32_t asked_to_wait_ms(const struct http_response *r)
+{
+	uint64_t seconds;
+
+	if (http_ok(r) || str_to_u64(http_header(r, "Retry-After"), &seconds) < 0)
+		return 0;
+	return (uint32_t)MIN(seconds, (uint64_t)RETRY_AFTER_MAX_S) * 1000;
+}
+
+/* The words for an answer that is no success. */
+static void describe_status(struct http_post *p)
+{
+	struct str to = http_header(&p->response, "Location");
+
+	if (p->response.status / 100 == 3 && to.len)
+		snprintf(p->error, sizeof(p->error),
+			 "HTTP status %ld, http_output.url has moved to %.*s", p->response.status,
+			 STR_ARG(to));
+	else
+		snprintf(p->error, sizeof(p->error), "HTTP status %ld", p->response.status);
+}
+
+static int ignore_body(void *ctx, const void *data, size_t n)
+{
+	return 0;
+}
+
 /* One request. 0, -EPROTO: refused for good, -errno. */
 static int post(struct http_post *p, const struct str *lines, uint32_t n)
 {
+	bool echo = p->opts.config->http_output.echo;
 	struct http_request rq = { .url = p->opts.config->http_output.url, .headers = p->headers,
 				   .nheaders = p->nheaders, .cancelled = p->opts.cancelled,
-				   .ctx = p->opts.ctx };
+				   .ctx = p->opts.ctx, .on_body = echo ? NULL : ignore_body };
 	int r = make_body(p, lines, n, &rq.body);
 
-	if (r == 0)
-		r = http_send(p->http, &rq, &p->response);
-	if (r < 0) {
+	p->wait_ms = 0;
+	if (r < 0)
+		return r;
+	r = http_send(p->http, &rq, &p->response);
+	/* With its first line the server has taken the alert, whatever becomes of the rest. */
+	if (r < 0 && !http_ok(&p->response)) {
 		snprintf(p->error, sizeof(p->error), "%s", http_error(p->http));
 		return r == -EBADMSG || r == -EPROTO ? -EIO : r;
 	}
-	if (p->opts.config->http_output.echo)
+	if (echo)
 		io_print(&p->response.body, stderr);
 	if (http_ok(&p->response))
 		return 0;
-	snprintf(p->error, sizeof(p->error), "HTTP status %ld", p->response.status);
+	p->wait_ms = asked_to_wait_ms(&p->response);
+	describe_status(p);
 	return refused_for_good(p->response.status) ? -EPROTO : -EREMOTEIO;
+}
+
+uint32_t http_post_wait_ms(const struct http_post *p)
+{
+	return p->wait_ms;
 }
 
 int http_post_lines(struct http_post *p, const struct str *lines, uint32_t n, uint32_t *ret_done)

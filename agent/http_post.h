@@ -16,7 +16,7 @@ struct http_post_opts {
 
 struct http_post;
 
-/* 0, -ENOMEM, or -EINVAL (no http address; printed). */
+/* 0, -ENOMEM, or -EINVAL (no http address, bad header; printed). */
 int http_post_new(const struct http_post_opts *opts, struct http_post **ret);
 void http_post_free(struct http_post *p);
 /*
@@ -26,5 +26,7 @@ void http_post_free(struct http_post *p);
  */
 int http_post_lines(struct http_post *p, const struct str *lines, uint32_t n, uint32_t *ret_done);
 const char *http_post_error(const struct http_post *p);
+/* How long the server asks to be left alone after the last failure; 0: it does not say. */
+uint32_t http_post_wait_ms(const struct http_post *p);
 
 #endif

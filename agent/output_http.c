@@ -38,6 +38,13 @@ static const char *why(void *ctx, int r)
 	return http_post_error(s->post);
 }
 
+static uint32_t wait_ms(void *ctx)
+{
+	struct http_sink *s = ctx;
+
+	return http_post_wait_ms(s->post);
+}
+
 static void free_sink(void *ctx)
 {
 	struct http_sink *s = ctx;
@@ -47,7 +54,7 @@ static void free_sink(void *ctx)
 }
 
 static const struct output_sink sink = {
-	.name = "http", .write = write_batch, .why = why, .free = free_sink,
+	.name = "http", .write = write_batch, .why = why, .wait_ms = wait_ms, .free = free_sink,
 };
 
 int output_http_open(const struct config *c, struct output **ret)

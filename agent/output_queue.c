@@ -184,7 +184,8 @@ static void discard_all(struct output_queue *q)
 /* Pause before the next attempt; shorter when the output is to end. */
 static void pause_before_retry(struct output_queue *q, uint32_t *ms)
 {
-	uint64_t until = clock_mono_ns() + *ms * NS_PER_MS;
+	uint32_t asked_ms = q->sink->wait_ms ? q->sink->wait_ms(q->ctx) : 0;
+	uint64_t until = clock_mono_ns() + MAX(*ms, asked_ms) * NS_PER_MS;
 	struct timespec ts;
 
 	*ms = MIN(*ms * 2, (uint32_t)RETRY_MAX_MS);

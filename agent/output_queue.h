@@ -27,6 +27,8 @@ struct output_sink {
 		     uint32_t *ret_done);
 	/* Words for what write() returned last. May be NULL: those of errno. */
 	const char *(*why)(void *ctx, int r);
+	/* The least pause before write() is called again after a failure. May be NULL. */
+	uint32_t (*wait_ms)(void *ctx);
 	/* Open files again. May be NULL. */
 	void (*reopen)(void *ctx);
 	/* After the last write; may wait for what was written, not longer than until `deadline_ns`. */

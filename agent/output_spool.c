@@ -217,7 +217,8 @@ static void account(struct output_spool *o, int r, uint32_t done)
 /* New alerts wake the sender, too; they do not shorten the pause. False: the end. */
 static bool pause_before_retry(struct output_spool *o, uint32_t *ms)
 {
-	struct timespec ts = clock_timespec(clock_mono_ns() + *ms * NS_PER_MS);
+	uint32_t wait_ms = MAX(*ms, http_post_wait_ms(o->post));
+	struct timespec ts = clock_timespec(clock_mono_ns() + wait_ms * NS_PER_MS);
 	bool stopping;
 
 	*ms = MIN(*ms * 2, (uint32_t)RETRY_MAX_MS);

@@ -4,7 +4,8 @@
 
 usage: http_sink.py FILE [--port N] [--tls CERT KEY [CA]]   prints its port; bodies go to FILE, one JSON line each
 paths: /ok, /status/N, /flaky/N (N times 503, then 200), /slow (2 s), /echo (the body), /headers (the
-request's headers as JSON), /big (2 MiB), /redirect (to /ok), /close (no answer). /ndjson: a body of many lines.
+request's headers as JSON), /big (2 MiB), /redirect (to /ok), /close (no answer), /cut (200, half of the body),
+/busy (429, wait 2 s, then 200). /ndjson: a body of many lines.
 """
 import gzip
 import http.server
@@ -31,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def keep(self, body):
         for line in body.splitlines() if self.path.startswith("/ndjson") else [body]:
-            out.write(json.dumps({"path": self.path, "port": self.client_address[1],
+            out.write(json.dumps({"path": self.path, "at": time.time(), "port": self.client_address[1],
                                   "type": self.headers.get("Content-Type"),
                                   "encoding": self.headers.get("Content-Encoding"),
                                   "agent": self.headers.get("User-Agent"),
@@ -61,6 +62,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, b"x" * (2 << 20))
         elif parts[0] == "redirect":
             self.answer(302, headers=[("Location", "/ok")])
+        elif parts[0] == "cut":
+            self.keep(body)
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"half")
+            self.close_connection = True
+        elif parts[0] == "busy":
+            self.keep(body)
+            left = failures_left.setdefault(self.path, 1)
+            failures_left[self.path] = left - 1
+            self.answer(429 if left > 0 else 200, headers=[("Retry-After", "2")])
         elif parts[0] == "close":
             self.close_connection = True
         elif parts[0] == "headers":

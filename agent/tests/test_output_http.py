@@ -128,6 +128,32 @@ def test_retry(folder):
     ok(stats["discarded"] == 2 and exact(stats), "what is refused for good does not hold up the rest", stats, err)
     sink.stop()
 
+    for path in ("/cut", "/big"):
+        sink = Sink(folder)
+        stats, err = finish(feeder(folder, 3, url(sink, path)))
+        ok(stats["delivered"] == 3 and stats["failures"] == 0, "what came with 200 is delivered: " + path, stats, err)
+        sink.stop()
+    os.unlink(sink.file)
+
+    sink = Sink(folder)
+    process = feeder(folder, 1, url(sink, "/busy"))
+    ok(wait_until(lambda: len(sink.received()) == 2), "429: tried again", sink.received())
+    at = [r["at"] for r in sink.received()]
+    ok(at[-1] - at[0] >= 1.9, "but not before the server asks for it", at)
+    finish(process)
+    sink.stop()
+
+    sink = Sink(folder)
+    stats, err = finish(feeder(folder, 1, url(sink, "/redirect"), "shutdown_timeout=200ms"))
+    ok("HTTP status 302, http_output.url has moved to /ok" in err and stats["discarded"] == 1,
+       "a redirect is not followed but named", stats, err)
+    sink.stop()
+    process = feeder(folder, 1, url(sink), 'http_output.headers=["no header"]')
+    err = process.communicate("", timeout=PATIENCE)[1]
+    ok(process.returncode == 1 and "'no header' is not of the form" in err, "a header without a name", err)
+    stats, err = finish(feeder(folder, 0, "http_output.url=HTTPS://127.0.0.1:1/", "http_output.ca_cert=/nonexistent"))
+    ok("http_output.ca_cert: cannot read '/nonexistent'" in err, "a missing certificate is said at the start", err)
+
     stats, err = finish(feeder(folder, 4, "http_output.url=http://127.0.0.1:1/", "shutdown_timeout=300ms"))
     ok(stats["discarded"] == 4 and stats["delivered"] == 0 and exact(stats), "nobody listens: counted", stats, err)
 
