@@ -4,6 +4,7 @@
  * FILE.2 and so on. Opened for each batch unless keep_alive; with it again on SIGUSR1.
  */
 #include "agent/clock.h"
+#include "agent/cmd.h"
 #include "agent/output_lines.h"
 #include "agent/outputs.h"
 
@@ -73,12 +74,19 @@ static int rotate(struct file *f)
 	return open_file(f);
 }
 
-/* Never in the middle of a line. */
+/*
+ * Never in the middle of a line. When others have put a new file in the place of one that had no room
+ * for a whole line, the line begins again.
+ */
 static int rotate_if_due(struct file *f)
 {
 	struct stat st;
 
-	if (f->lines.off || fstat(f->fd, &st) < 0 || st.st_size == 0)
+	if (fstat(f->fd, &st) < 0)
+		return 0;
+	if (st.st_size == 0)
+		f->lines.off = 0;
+	if (f->lines.off || st.st_size == 0)
 		return 0;
 	if ((f->max_bytes && (uint64_t)st.st_size >= f->max_bytes) ||
 	    (f->max_age_ns && clock_wall_ns() - f->born_ns >= f->max_age_ns))
@@ -121,6 +129,7 @@ static int start(const struct config *c, struct file *f, struct output **ret)
 
 	if (r == 0)
 		return output_queue_new(c, &sink, f, ret);
+	cli_warn("cannot open '%s': %s", f->path, strerror(-r));
 	free_file(f);
 	return r;
 }

@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-enum { END_CHECK_MS = 5 };
+enum { END_CHECK_MS = 5, STATUS_NOT_RUN = 126, STATUS_NOT_FOUND = 127 };
 
 struct program {
 	struct output_lines lines;
@@ -86,6 +86,16 @@ static void close_input(struct program *p)
 	p->fd = -1;
 }
 
+/* 0, -ENOEXEC (the shell found no program), -ECONNRESET. */
+static int judge_end(int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (code == STATUS_NOT_RUN || code == STATUS_NOT_FOUND)
+		return -ENOEXEC;
+	return code == 0 ? 0 : -ECONNRESET;
+}
+
 /* Wait for its end; killed when the time is over (0: no bound but the abort). */
 static int wait_end(struct output_queue *q, struct program *p, uint64_t deadline_ns)
 {
@@ -111,7 +121,7 @@ static int wait_end(struct output_queue *q, struct program *p, uint64_t deadline
 			nanosleep(&ts, NULL);
 		}
 	}
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECONNRESET;
+	return judge_end(status);
 }
 
 static int write_each(struct output_queue *q, struct program *p, struct message *const *batch,
@@ -131,6 +141,8 @@ static int write_each(struct output_queue *q, struct program *p, struct message 
 		/* A program that does not read its input is no failure, as long as it says so itself. */
 		if (r == -EPIPE && end == 0)
 			r = 0;
+		if (end == -ENOEXEC)
+			r = end;
 		if (r < 0)
 			return r == -EPIPE ? -ECONNRESET : r;
 		(*ret_done)++;
@@ -151,9 +163,15 @@ static int write_batch(struct output_queue *q, void *ctx, struct message *const 
 		r = output_lines_write(&p->lines, q, p->fd, batch, n, ret_done);
 	if (r < 0 && !output_queue_aborted(q) && p->pid) {
 		output_lines_restart(&p->lines);
-		wait_end(q, p, clock_mono_ns());
+		if (wait_end(q, p, clock_mono_ns()) == -ENOEXEC)
+			r = -ENOEXEC;
 	}
 	return r == -EPIPE ? -ECONNRESET : r;
+}
+
+static const char *why(void *ctx, int r)
+{
+	return r == -ENOEXEC ? "program_output.program cannot be run" : strerror(-r);
 }
 
 static void finish(struct output_queue *q, void *ctx, uint64_t deadline_ns)
@@ -171,7 +189,7 @@ static void free_program(void *ctx)
 }
 
 static const struct output_sink sink = {
-	.name = "program", .write = write_batch, .finish = finish, .free = free_program,
+	.name = "program", .write = write_batch, .why = why, .finish = finish, .free = free_program,
 };
 
 int output_program_open(const struct config *c, struct output **ret)

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -386,6 +387,32 @@ START_TEST(file_full_disk)
 }
 END_TEST
 
+static void ignore_signal(int sig)
+{
+}
+
+/* The disk is full in the middle of a line, then the file is moved away: no line is in two files. */
+START_TEST(file_moved_when_full)
+{
+	struct rlimit old, small = { 100, 0 };
+
+	LOAD("file_output.filename=a.txt");
+	signal(SIGXFSZ, ignore_signal);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_max = old.rlim_max;
+	ck_assert_int_eq(output_file_open(config, &output), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	emit(10, 40);	/* lines of 9 bytes */
+	WAIT_UNTIL(stats().failing);
+	ck_assert_int_eq(rename("a.txt", "moved.txt"), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	WAIT_UNTIL(stats().queued == 0);
+	ck_assert_uint_eq(lines_of("moved.txt"), 100 / 9);
+	ck_assert_uint_eq(lines_of("a.txt"), 30 - 100 / 9);
+	ck_assert_int_eq(system("test $(grep -c '^{\"n\":[0-9]*}$' a.txt) = 19"), 0);
+}
+END_TEST
+
 START_TEST(file_impossible)
 {
 	LOAD("file_output.filename=none/a.txt");
@@ -444,6 +471,18 @@ START_TEST(program_keep_alive)
 	emit(1, 2);
 	WAIT_UNTIL(lines_of("runs") >= 2);
 	stats();
+}
+END_TEST
+
+START_TEST(program_missing)
+{
+	LOAD("program_output.program=/nonexistent/program 2>/dev/null");
+	ck_assert_int_eq(output_program_open(config, &output), 0);
+	emit(0, 3);
+	WAIT_UNTIL(stats().failures > 1);
+	output->ops->drain(output, 50);
+	ck_assert_uint_eq(stats().delivered, 0);
+	ck_assert_uint_eq(stats().discarded, 3);
 }
 END_TEST
 
@@ -526,10 +565,12 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, file_rotation);
 	tcase_add_test(tc, file_reopen);
 	tcase_add_test(tc, file_full_disk);
+	tcase_add_test(tc, file_moved_when_full);
 	tcase_add_test(tc, file_impossible);
 	tcase_add_test(tc, syslog_daemon);
 	tcase_add_test(tc, program_for_each);
 	tcase_add_test(tc, program_keep_alive);
+	tcase_add_test(tc, program_missing);
 	tcase_add_test(tc, program_hangs);
 	tcase_add_test(tc, shared_by_all);
 	tcase_add_test(tc, drained_side_by_side);
