@@ -4,6 +4,7 @@
  */
 #include "agent/live_rules.h"
 #include "agent/bundle_store.h"
+#include "agent/clock.h"
 
 enum { RULES_ARENA = 4096 };
 
@@ -217,6 +218,7 @@ int live_rules_load(const struct live_rules_spec *spec, const struct config *con
 	if (!l.rules)
 		return -ENOMEM;
 	arena_init(&l.rules->arena, RULES_ARENA, 0);
+	l.rules->read_ns = clock_wall_ns();
 	limits_init(&l.limits);
 	diags_init(&l.diags);
 	r = read_config(&l);

@@ -38,6 +38,7 @@ struct live_rules {
 	char artifact[DIGEST_TEXT];	/* of the bundle in its registry; "": not from one */
 	char *unasked;			/* why the registry was not asked: it is the stored one */
 	struct engines_plan *plan;	/* NULL once it is active */
+	uint64_t read_ns;		/* wall clock, before the first file was read */
 	uint32_t nrules, nactive;
 	bool last_good;			/* not what was asked for: that did not load */
 };

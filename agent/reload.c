@@ -27,6 +27,7 @@ struct reload {
 	char digest[DIGEST_TEXT], config_digest[DIGEST_TEXT], start_digest[DIGEST_TEXT];
 	struct io_names paths, config_files;
 	char *problems;			/* of the last try; NULL: it worked */
+	bool stale;			/* files changed after they were read, before they were watched */
 
 	atomic_uint requests;		/* tickets given */
 	unsigned taken;			/* of them, by the thread */
@@ -95,6 +96,7 @@ static void follow(struct reload *r, const struct live_rules *rules)
 	if (copy_names(&r->paths, &rules->paths) < 0 || copy_names(&r->config_files, &c->files) < 0 ||
 	    watch_set(r->watch, &r->paths, &r->config_files) < 0)
 		cli_warn("no memory to watch the rules; SIGHUP still loads them again");
+	r->stale = watch_newer(r->watch, rules->read_ns);
 }
 
 static void publish(struct reload *r, struct reload_result result)
@@ -179,7 +181,8 @@ static void *work(void *arg)
 		if (read(r->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 			return NULL;
 		live_rules_free(atomic_exchange(&r->trash, NULL));
-		if (r->watch && (watch_changed(r->watch) || watch_retry(r->watch))) {
+		if (r->watch && (watch_changed(r->watch) || watch_retry(r->watch) || r->stale)) {
+			r->stale = false;
 			last_ns = due_ns ? last_ns : now + LONGEST_QUIET_MS * NS_PER_MS;
 			due_ns = MIN(now + RELOAD_QUIET_MS * NS_PER_MS, last_ns);
 		}

@@ -3,6 +3,7 @@
  * inotify on directories, see watch.h.
  */
 #include "agent/watch.h"
+#include "agent/clock.h"
 
 #include <limits.h>
 #include <sys/inotify.h>
@@ -12,6 +13,9 @@
 #define WATCH_EVENTS                                                                              \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE | IN_DELETE_SELF |  \
 	 IN_MOVE_SELF | IN_ONLYDIR)
+
+/* Files have the time of the last tick of the kernel, a little late. */
+enum { CLOCK_GRAIN_MS = 20 };
 
 /* One name in one directory; name NULL: every rules file there. */
 struct watch_entry {
@@ -25,17 +29,26 @@ struct watch {
 	uint32_t n;
 };
 
-static void clear(struct watch *w)
+static void free_entries(struct watch_entry *v, uint32_t n)
 {
-	for (uint32_t i = 0; i < w->n; i++) {
-		if (w->v[i].wd >= 0)
-			inotify_rm_watch(w->fd, w->v[i].wd);
-		free(w->v[i].dir);
-		free(w->v[i].name);
+	for (uint32_t i = 0; i < n; i++) {
+		free(v[i].dir);
+		free(v[i].name);
 	}
-	free(w->v);
-	w->v = NULL;
-	w->n = 0;
+	free(v);
+}
+
+/* Directories of `v` that no entry needs any more. */
+static void unwatch(struct watch *w, const struct watch_entry *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		bool needed = v[i].wd < 0;
+
+		for (uint32_t k = 0; k < w->n; k++)
+			needed |= w->v[k].wd == v[i].wd;
+		if (!needed)
+			inotify_rm_watch(w->fd, v[i].wd);
+	}
 }
 
 int watch_new(struct watch **ret)
@@ -59,7 +72,7 @@ void watch_free(struct watch *w)
 {
 	if (!w)
 		return;
-	clear(w);
+	free_entries(w->v, w->n);
 	close(w->fd);
 	free(w);
 }
@@ -115,15 +128,24 @@ static int add_path(struct watch *w, const char *path)
 	return r;
 }
 
+/*
+ * A directory that was watched keeps its number, so that what has happened in it meanwhile, while the
+ * rules were compiled, is not lost.
+ */
 int watch_set(struct watch *w, const struct io_names *a, const struct io_names *b)
 {
+	struct watch_entry *old = w->v;
+	uint32_t nold = w->n;
 	int r = 0;
 
-	clear(w);
+	w->v = NULL;
+	w->n = 0;
 	for (uint32_t i = 0; r == 0 && i < a->n; i++)
 		r = add_path(w, a->names[i]);
 	for (uint32_t i = 0; r == 0 && i < b->n; i++)
 		r = add_path(w, b->names[i]);
+	unwatch(w, old, nold);
+	free_entries(old, nold);
 	return r;
 }
 
@@ -169,6 +191,41 @@ bool watch_changed(struct watch *w)
 			at += sizeof(*ev) + ev->len;
 		}
 	return changed;
+}
+
+static bool is_newer(const char *path, uint64_t since_ns)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (uint64_t)st.st_ctim.tv_sec * NS_PER_S +
+						       (uint64_t)st.st_ctim.tv_nsec >= since_ns;
+}
+
+static bool entry_is_newer(const struct watch_entry *e, uint64_t since_ns)
+{
+	struct io_names files = { 0 };
+	bool newer = is_newer(e->dir, since_ns);
+
+	if (e->name) {
+		_cleanup_buf_ struct buf path = BUF_INIT;
+
+		buf_printf(&path, "%s/%s", e->dir, e->name);
+		newer |= !path.err && is_newer(path.p, since_ns);
+	} else if (!newer && io_rule_files(e->dir, &files, NULL) == 0) {
+		for (uint32_t i = 0; i < files.n; i++)
+			newer |= is_newer(files.names[i], since_ns);
+	}
+	io_names_done(&files);
+	return newer;
+}
+
+bool watch_newer(const struct watch *w, uint64_t since_ns)
+{
+	since_ns -= MIN(since_ns, CLOCK_GRAIN_MS * NS_PER_MS);
+	for (uint32_t i = 0; i < w->n; i++)
+		if (entry_is_newer(&w->v[i], since_ns))
+			return true;
+	return false;
 }
 
 bool watch_retry(struct watch *w)

@@ -20,6 +20,8 @@ int watch_set(struct watch *w, const struct io_names *a, const struct io_names *
 int watch_fd(const struct watch *w);
 /* Take what happened: did it concern the files? */
 bool watch_changed(struct watch *w);
+/* Has something about the files changed since then (wall clock), or nearly? Reads nothing but times. */
+bool watch_newer(const struct watch *w, uint64_t since_ns);
 /* Watch again what could not be watched (a directory that is missing). true: it is there now. */
 bool watch_retry(struct watch *w);
 
