@@ -6,6 +6,8 @@
 #include "agent/clock.h"
 #include "agent/cmd.h"
 
+#include <inttypes.h>
+
 void internal_alert_begin(struct internal_builder *b, const char *rule, enum rule_priority priority)
 {
 	arena_init(&b->arena, 4096, 0);
@@ -13,6 +15,7 @@ void internal_alert_begin(struct internal_builder *b, const char *rule, enum rul
 	b->alert = (struct internal_alert){ .rule = str_from(rule), .ts = clock_wall_ns(),
 					    .priority = priority_names[priority] };
 	b->cap = 0;
+	b->texts = false;
 }
 
 /* NULL without memory: the alert goes without it. */
@@ -46,8 +49,13 @@ void internal_alert_text(struct internal_builder *b, const char *key, const char
 
 void internal_alert_number(struct internal_builder *b, const char *key, uint64_t value)
 {
-	struct internal_field *f = add(b, key);
+	struct internal_field *f;
 
+	if (b->texts) {
+		internal_alert_text(b, key, "%" PRIu64, value);
+		return;
+	}
+	f = add(b, key);
 	if (f) {
 		f->kind = INTERNAL_UINT;
 		f->number = value;

@@ -20,6 +20,7 @@ struct internal_builder {
 	struct internal_alert alert;
 	enum rule_priority priority;
 	uint32_t cap;			/* of alert.fields, in the arena */
+	bool texts;			/* numbers are texts, as the incumbent has them */
 };
 
 /* Begin with the name and the priority; then add fields; sending ends it. */

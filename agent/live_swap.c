@@ -7,6 +7,8 @@
 
 #include <inttypes.h>
 
+enum { PROBLEMS_BYTES_MAX = 4096 };
+
 /* Returns the plan that was in force. */
 static struct engines_plan *activate(struct live *l, struct live_rules *rules)
 {
@@ -17,6 +19,16 @@ static struct engines_plan *activate(struct live *l, struct live_rules *rules)
 	l->stats.reloads.last_ns = clock_wall_ns();
 	live_health_rules(l);
 	return old;
+}
+
+/* What an alert has of the problems: whole lines; all of them are on standard error. */
+static struct str first_problems(struct str problems)
+{
+	struct str s = str_sub(problems, 0, MIN(problems.len, (uint32_t)PROBLEMS_BYTES_MAX));
+
+	while (s.len < problems.len && s.len && s.p[s.len - 1] != '\n')
+		s.len--;
+	return s.len ? s : str_sub(problems, 0, MIN(problems.len, (uint32_t)PROBLEMS_BYTES_MAX));
 }
 
 /* The bundle in force is not, or may not be, the one that its name stands for. */
@@ -51,17 +63,18 @@ int live_swap_start(struct live *l)
 	live_rules_save(rules, &l->opts->rules_spec, l->opts->config->state_directory);
 	activate(l, rules);
 	if (rules->last_good) {
+		struct str first = first_problems(buf_str(&problems));
 		struct internal_builder b;
 
 		cli_warn("the rules do not load; running with the last good ones of '%s'",
 			 l->opts->config->state_directory);
 		internal_alert_begin(&b, "tiercel internal: last good rules", PRIO_CRITICAL);
-		internal_alert_text(&b, "problems", "%.*s", STR_ARG(buf_str(&problems)));
+		internal_alert_text(&b, "problems", "%.*s", STR_ARG(first));
 		internal_alert_text(&b, "rules.digest", "%s", rules->digest);
 		internal_alert_send(&l->internal, &b,
 				    "The configured rules do not load; running with "
 				    "the last good ones: %.*s",
-				    STR_ARG(buf_str(&problems)));
+				    STR_ARG(first));
 	} else if (rules->unasked) {
 		tell_bundle_problem(l, rules->unasked);
 	}
@@ -120,13 +133,19 @@ static void tell(struct live *l, unsigned ticket, const char *problems, uint64_t
 static void refuse(struct live *l, unsigned ticket, const char *problems)
 {
 	static const char rule[] = "Falco internal: hot restart failure";
+	struct str first = first_problems(str_from(problems));
 	struct internal_builder b;
 
 	l->stats.reloads.failed++;
 	l->stats.reloads.last_failed = true;
 	cli_warn("the new rules do not load, the old ones stay in force");
 	internal_alert_begin(&b, rule, PRIO_CRITICAL);
-	internal_alert_send(&l->internal, &b, "%s: %s", rule, problems);
+	/* The incumbent has none; receivers refuse alerts without any. */
+	internal_alert_text(&b, "rules.digest", "%s", l->rules->digest);
+	internal_alert_number(&b, "rules.active", l->rules->nactive);
+	internal_alert_number(&b, "rules.reloads_failed", l->stats.reloads.failed);
+	internal_alert_send(&l->internal, &b, "%s: %.*s%s", rule, STR_ARG(first),
+			    first.len < strlen(problems) ? "... (all of it on standard error)" : "");
 	tell(l, ticket, problems, 0);
 }
 

@@ -43,15 +43,12 @@ static const struct {
 
 static size_t group_of(const char *event)
 {
+	char name[64];
 	size_t i = 0;
 
-	for (; groups[i].events; i++) {
-		const char *at = strstr(groups[i].events, event);
-		size_t len = strlen(event);
-
-		if (at && at[-1] == ' ' && at[len] == ' ')
-			break;
-	}
+	snprintf(name, sizeof(name), " %s ", event);
+	while (groups[i].events && !strstr(groups[i].events, name))
+		i++;
 	return i;
 }
 
@@ -72,11 +69,6 @@ void losses_fields(struct internal_builder *b, const struct agent_stats *now)
 	}
 }
 
-static void add_text(struct internal_builder *b, const char *key, uint64_t value)
-{
-	internal_alert_text(b, key, "%" PRIu64, value);
-}
-
 static void event_fields(struct internal_builder *b, const struct agent_stats *now)
 {
 	uint64_t sums[ARRAY_SIZE(groups)] = { 0 };
@@ -89,13 +81,13 @@ static void event_fields(struct internal_builder *b, const struct agent_stats *n
 	}
 	losses_fields(b, now);
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-		add_text(b, groups[i].key, sums[i]);
-	add_text(b, "n_evts", now->source.produced);
-	add_text(b, "n_drops", now->source.lost + now->source.corrupt);
-	add_text(b, "n_drops_buffer_total", now->source.lost);
-	add_text(b, "n_drops_scratch_map", 0);
-	add_text(b, "n_drops_page_faults", 0);
-	add_text(b, "n_drops_bug", now->source.corrupt);
+		internal_alert_number(b, groups[i].key, sums[i]);
+	internal_alert_number(b, "n_evts", now->source.produced);
+	internal_alert_number(b, "n_drops", now->source.lost + now->source.corrupt);
+	internal_alert_number(b, "n_drops_buffer_total", now->source.lost);
+	internal_alert_number(b, "n_drops_scratch_map", 0);
+	internal_alert_number(b, "n_drops_page_faults", 0);
+	internal_alert_number(b, "n_drops_bug", now->source.corrupt);
 	internal_alert_text(b, "ebpf_enabled", "true");
 }
 
@@ -179,6 +171,7 @@ static void tell(struct losses *l, enum loss_kind k, uint64_t total, const struc
 		struct internal_builder b;
 
 		internal_alert_begin(&b, kinds[k].rule, PRIO_WARNING);
+		b.texts = k == LOSS_EVENTS;
 		kinds[k].fields(&b, now);
 		internal_alert_number(&b, "new", fresh);
 		internal_alert_number(&b, "total", total);
