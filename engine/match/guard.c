@@ -450,7 +450,7 @@ static void join_derived(struct matcher *m)
 		if (!slot || !key)
 			continue;
 		if (!key->memo)
-			key->memo = memo_new(m->limits);
+			key->memo = memo_new(m->limits, &m->memo_bytes);
 		if (!key->memo)
 			continue;
 		key->memo->by_fd = true;
@@ -492,7 +492,7 @@ static int find_memos(struct matcher *m)
 			checks[m->atoms[a].left] += is_costly(&m->atoms[a]) ? MEMO_CHECKS_MIN : 1;
 	for (uint32_t s = 0; s < m->nslots; s++)
 		if (checks[s] >= MEMO_CHECKS_MIN)
-			m->slots[s].memo = memo_new(m->limits);
+			m->slots[s].memo = memo_new(m->limits, &m->memo_bytes);
 	free(checks);
 	join_derived(m);
 	for (uint32_t a = 0; a < m->natoms; a++) {

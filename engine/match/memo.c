@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memo of texts, see memo.h. Called by guard.c when a program is made and by eval.c. Memory is taken
- * with the first text, and more, up to the limit, when as many texts were new as there are places:
- * what was known then is found anew.
+ * with the first text, and more when as many texts were new as there are places and others came again:
+ * what was known then is found anew. All memos of a program share the limit.
  */
 #include "engine/match/memo.h"
 
 #define SETS_MIN 4
 #define SETS_MAX 8192
 #define TEXTS_MIN (4 * MEMO_TEXT)
-#define BYTES_FIRST (256U << 10)
+#define BYTES_FIRST (64U << 10)
 #define GROWTH 4
+#define AGAIN_SHARE 32		/* one new text in so many was known before: more room is of use */
 /* Of the bytes: one part in so many is for serials, one for entries, the rest for texts. */
 #define SERIAL_SHARE 8
 #define ENTRY_SHARE 3
 
-struct memo *memo_new(struct limits *limits)
+struct memo *memo_new(struct limits *limits, uint64_t *total)
 {
 	struct memo *m = calloc(1, sizeof(*m));
 
 	if (m) {
 		m->limits = limits;
+		m->total = total;
 		classes_init(&m->classes, limits);
 	}
 	return m;
@@ -31,6 +33,7 @@ static void drop_tables(struct memo *m)
 	free(m->serials);
 	free(m->entries);
 	free(m->texts);
+	free(m->seen);
 }
 
 void memo_free(struct memo *m)
@@ -39,6 +42,7 @@ void memo_free(struct memo *m)
 		return;
 	classes_done(&m->classes);
 	drop_tables(m);
+	*m->total -= m->bytes;
 	free(m);
 }
 
@@ -66,12 +70,14 @@ static bool make_tables(struct memo *m, uint64_t bytes)
 	size_t entry_set = MEMO_WAYS * sizeof(*m->entries);
 	uint32_t nserials = sets_within(bytes / SERIAL_SHARE, serial_set);
 	uint32_t nentries = sets_within(bytes / ENTRY_SHARE, entry_set);
-	uint64_t tables = nserials * serial_set + nentries * entry_set;
+	size_t seen_set = MEMO_WAYS * GROWTH * sizeof(*m->seen);
+	uint64_t tables = nserials * serial_set + nentries * (entry_set + seen_set);
 	uint64_t texts_size = bytes > tables + TEXTS_MIN ? bytes - tables : TEXTS_MIN;
 	struct memo new = { .texts = malloc(texts_size), .serials = calloc(nserials, serial_set),
-			    .entries = calloc(nentries, entry_set) };
+			    .entries = calloc(nentries, entry_set),
+			    .seen = calloc(nentries, seen_set) };
 
-	if (!new.texts || !new.serials || !new.entries) {
+	if (!new.texts || !new.serials || !new.entries || !new.seen) {
 		drop_tables(&new);
 		return false;
 	}
@@ -79,24 +85,37 @@ static bool make_tables(struct memo *m, uint64_t bytes)
 	m->texts = new.texts;
 	m->serials = new.serials;
 	m->entries = new.entries;
+	m->seen = new.seen;
 	m->texts_size = texts_size;
 	m->texts_end = 0;
 	m->serial_mask = nserials - 1;
 	m->entry_mask = nentries - 1;
-	m->bytes = bytes;
+	*m->total += tables + texts_size - m->bytes;
+	m->bytes = tables + texts_size;
 	return true;
+}
+
+/* What this memo may use. */
+static uint64_t room_of(const struct memo *m)
+{
+	uint64_t budget = m->limits->max[LIMIT_MEMO_BYTES], others = *m->total - m->bytes;
+
+	return budget > others ? budget - others : 0;
 }
 
 /* Tables for the next text: the first ones, or larger ones when the old ones were filled. */
 static bool prepare(struct memo *m)
 {
-	uint64_t budget = m->limits->max[LIMIT_MEMO_BYTES];
+	uint64_t room = room_of(m), want = m->entries ? GROWTH * m->bytes : BYTES_FIRST;
+	bool grows = m->again >= m->fresh / AGAIN_SHARE;
 
+	m->fresh = m->again = 0;
+	/* Little more is not worth to forget everything. */
+	m->full = room < (m->entries ? 2 * m->bytes : want);
 	if (!m->entries)
-		return make_tables(m, MIN(budget, BYTES_FIRST));
-	m->fresh = 0;
-	if (m->bytes < budget)
-		make_tables(m, MIN(budget, GROWTH * m->bytes));
+		return make_tables(m, MIN(room, want));
+	if (grows && !m->full)
+		make_tables(m, MIN(room, want));
 	return true;
 }
 
@@ -138,13 +157,24 @@ static uint64_t put_text(struct memo *m, struct str text)
 	return pos;
 }
 
+/* How many of the new ones would have been known with more room? */
+static void note_new(struct memo *m, uint64_t hash)
+{
+	uint32_t places = MEMO_WAYS * (m->entry_mask + 1);
+	uint16_t *seen = &m->seen[hash % (GROWTH * places)], part = (uint16_t)(hash >> 48);
+
+	m->fresh++;
+	m->again += *seen == part;
+	*seen = part;
+}
+
 /* A free place of the set, or that of the next victim. */
 static struct memo_entry *free_entry(struct memo *m, struct memo_entry *set)
 {
 	for (uint32_t i = 0; i < MEMO_WAYS; i++)
 		if (!is_alive(m, &set[i]))
 			return &set[i];
-	m->limits->hits[LIMIT_MEMO_BYTES] += m->bytes >= m->limits->max[LIMIT_MEMO_BYTES];
+	m->limits->hits[LIMIT_MEMO_BYTES] += m->full;
 	return &set[m->victim++ % MEMO_WAYS];
 }
 
@@ -159,7 +189,7 @@ struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash, uint
 		if (holds(m, &set[i], text, hash, tag))
 			return &set[i];
 	e = free_entry(m, set);
-	m->fresh++;
+	note_new(m, hash);
 	*e = (struct memo_entry){ .hash = hash, .pos = put_text(m, text), .len1 = text.len + 1,
 				  .tag = tag };
 	return e;

@@ -3,8 +3,8 @@
  * What is already known about texts: one memo per operand whose text many checks look at (fd.name).
  * A check against constants depends on nothing but the text, so its result holds for every event
  * with this text. A text is found by the serial number it has in the state tables, or by its bytes, and
- * leads to its class (classes.h). Both tables are caches that grow up to LIMIT_MEMO_BYTES: entries are
- * overwritten, never wrong.
+ * leads to its class (classes.h). Both tables are caches that grow while texts come again, all memos of
+ * a program together up to LIMIT_MEMO_BYTES: entries are overwritten, never wrong.
  */
 #ifndef TIERCEL_MEMO_H
 #define TIERCEL_MEMO_H
@@ -43,12 +43,17 @@ struct memo {
 	uint32_t entry_mask;		/* sets - 1 */
 	char *texts;			/* the ring; all tables are allocated with the first text */
 	uint64_t bytes;			/* of all tables */
-	uint32_t fresh;			/* texts that were new since the tables are that large */
+	uint64_t *total;		/* of those of all memos that share the limit */
+	uint16_t *seen;			/* part of the hashes of new texts, GROWTH as many as places */
+	uint32_t fresh;			/* texts that were new since the last look at the size */
+	uint32_t again;			/* of these: of whom the hash was seen */
+	bool full;			/* what there may be is used */
 	uint64_t texts_size, texts_end;	/* bytes; written so far */
 	struct limits *limits;
 };
 
-struct memo *memo_new(struct limits *limits);
+/* `total` belongs to the caller and outlives the memo. */
+struct memo *memo_new(struct limits *limits, uint64_t *total);
 void memo_free(struct memo *m);
 /* Room for one more check; its number. Before any text. */
 uint32_t memo_add_check(struct memo *m);

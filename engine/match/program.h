@@ -215,6 +215,7 @@ struct matcher {
 	/* For walks over the code: nodes seen in the current walk, nodes to visit. */
 	uint32_t *seen, *atom_seen, *stack;
 	uint32_t walk;
+	uint64_t memo_bytes;		/* of all memos together */
 	uint64_t *text_truth;		/* results of checks of a new text */
 	uint64_t *no_truth;		/* of a text that is missing: all false */
 	uint64_t *process_truth;	/* of a new process */
