@@ -26,10 +26,12 @@ static bool is_address(enum param_type type)
 bool guard_is_net_check(const struct atom *a)
 {
 	const struct ast *check = a->check;
-	const struct operand *left = check->lhs;
+	const struct operand *left;
 
-	if (!a->plain || a->kind != ATOM_CHECK || a->right != NO_SLOT || a->entity != ENTITY_EVENT ||
-	    check->modifier != MOD_NONE || left->kind != OPERAND_FIELD || left->is_list ||
+	if (!a->plain || a->kind != ATOM_CHECK || a->right != NO_SLOT || a->entity != ENTITY_EVENT)
+		return false;
+	left = check->lhs;
+	if (check->modifier != MOD_NONE || left->kind != OPERAND_FIELD || left->is_list ||
 	    left->field.info->type == PT_DYN || !is_address(left->type))
 		return false;
 	if (check->op != OP_EQ && check->op != OP_EQ2 && check->op != OP_NE && check->op != OP_IN &&

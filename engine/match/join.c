@@ -340,7 +340,7 @@ static struct join *fill_join(struct builder *b, const struct alt_group *g)
 	return fill_table(b, j) ? j : NULL;
 }
 
-static void make_join(struct builder *b, struct alt_group *g, const struct ast *ast)
+static void make_join(struct builder *b, struct alt_group *g)
 {
 	uint64_t nrows = choose_keys(b, g);
 	struct compiler *c = b->c;
@@ -359,7 +359,6 @@ static void make_join(struct builder *b, struct alt_group *g, const struct ast *
 		return;
 	}
 	*atom = (struct atom){
-		.check = ast,
 		.kind = ATOM_JOIN,
 		.entity = (uint8_t)entity_of_join(b, g),
 		.plain = true,
@@ -384,7 +383,7 @@ static bool make_joins(struct builder *b, const struct ast *ast)
 	}
 	for (uint32_t i = 0; i < b->ngroups && !b->c->oom; i++)
 		if (b->groups[i].members >= JOIN_MIN) {
-			make_join(b, &b->groups[i], ast);
+			make_join(b, &b->groups[i]);
 			any |= b->groups[i].atom != JOIN_NONE;
 		}
 	return any;

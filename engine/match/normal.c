@@ -11,18 +11,20 @@ void normal_init(struct normal *n, struct arena *arena)
 {
 	*n = (struct normal){ .arena = arena };
 	arena_init(&n->scratch, SCRATCH_BLOCK, 0);
+	arena_init(&n->chains, SCRATCH_BLOCK, 0);
 }
 
 void normal_done(struct normal *n)
 {
 	arena_done(&n->scratch);
+	arena_done(&n->chains);
 	u64map_done(&n->done[0]);
 	u64map_done(&n->done[1]);
 }
 
-static struct ast *new_node(struct normal *n, struct ast value)
+static struct ast *new_node(struct normal *n, struct arena *arena, struct ast value)
 {
-	struct ast *a = arena_new(n->arena, struct ast);
+	struct ast *a = arena_new(arena, struct ast);
 
 	if (a)
 		*a = value;
@@ -77,7 +79,7 @@ static bool is_sorted(const struct ast *check)
 static const struct ast *with_choices(struct normal *n, const struct ast *check, struct choice *v,
 				      uint32_t count)
 {
-	struct ast *a = new_node(n, *check);
+	struct ast *a = new_node(n, n->arena, *check);
 	uint32_t kept = 0;
 
 	if (!a)
@@ -134,7 +136,7 @@ static const struct ast *check_form(struct normal *n, const struct ast *check)
 	}
 	if (check->op != OP_EQ2)
 		return check;
-	a = new_node(n, *check);
+	a = new_node(n, n->arena, *check);
 	if (a)
 		a->op = OP_EQ;
 	return a;
@@ -197,12 +199,12 @@ static const struct ast *choice_of(const struct ast *term, unsigned kind)
 
 static const struct ast *not_form(struct normal *n, const struct ast *check)
 {
-	struct ast *a = new_node(n, (struct ast){ .kind = AST_NOT, .nkids = 1,
-						  .height = check->height + 1,
-						  .weight = check->weight });
+	struct ast *a = new_node(n, &n->chains, (struct ast){ .kind = AST_NOT, .nkids = 1,
+							       .height = check->height + 1,
+							       .weight = check->weight });
 
 	if (a)
-		a->kids = arena_array(n->arena, 1, sizeof(*a->kids));
+		a->kids = arena_array(&n->chains, 1, sizeof(*a->kids));
 	if (!a || !a->kids) {
 		n->oom = true;
 		return NULL;
@@ -311,10 +313,10 @@ static const struct ast *chain_form(struct normal *n, const struct ast *a, bool 
 		return NULL;
 	if (t.n == 1)
 		return t.v[0];
-	chain = new_node(n, (struct ast){ .kind = (uint8_t)kind, .nkids = t.n,
-					  .height = a->height, .weight = a->weight });
+	chain = new_node(n, &n->chains, (struct ast){ .kind = (uint8_t)kind, .nkids = t.n,
+						       .height = a->height, .weight = a->weight });
 	if (chain)
-		chain->kids = arena_array(n->arena, t.n, sizeof(*chain->kids));
+		chain->kids = arena_array(&n->chains, t.n, sizeof(*chain->kids));
 	if (!chain || !chain->kids) {
 		n->oom = true;
 		return NULL;

@@ -2,7 +2,8 @@
 /*
  * Normal form of checked conditions: the same truth for every event, and one tree for spellings
  * that say the same. The compiler works on it; what users see stays the tree as written. Nodes that
- * need no change are those of the original tree, new ones live in the caller's arena.
+ * need no change are those of the original tree, new checks live in the caller's arena, what joins
+ * them until normal_done().
  *
  * - "not" stands before checks only; "and" and "or" alternate.
  * - "==" is "=", "in" with one value is "=", values of "in" are sorted and distinct.
@@ -18,6 +19,7 @@
 struct normal {
 	struct arena *arena;
 	struct arena scratch;
+	struct arena chains;	/* and, or, not */
 	struct u64map done[2];	/* address of a node -> its form, [1] of its negation */
 	bool oom;
 };

@@ -43,7 +43,7 @@ enum atom_kind {
 };
 
 struct atom {
-	const struct ast *check;
+	const struct ast *check;	/* NULL: ATOM_JOIN */
 	uint8_t kind;			/* enum atom_kind */
 	uint8_t entity;			/* enum entity: what the result depends on */
 	bool negate;			/* ATOM_TEXT_EQ: != */
@@ -55,7 +55,7 @@ struct atom {
 	struct value_list consts;
 	const struct value_set *set;
 	compare_fn holds;		/* ATOM_TEXT_OP */
-	const struct join *join;	/* ATOM_JOIN: `check` is the OR that it stands for */
+	const struct join *join;	/* ATOM_JOIN */
 	/* Decided by the event type alone: types where it is known, and where it is true. */
 	const struct evtset *type_known, *type_true;
 };
