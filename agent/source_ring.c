@@ -21,9 +21,6 @@
 #define LIFE_RING_DEFAULT (1U << 20)
 #define SNAPLEN_DEFAULT 80
 
-/* Attached while somebody wants what they report; those of the process life cycle always. */
-enum { HOOK_FORK, HOOK_EXEC, HOOK_EXIT, HOOK_SYS_EXIT, HOOK_URING, HOOK_COUNT };
-
 static const char *const hook_names[HOOK_COUNT] = { "sched_process_fork", "sched_process_exec",
 						    "sched_process_exit", "sys_exit",
 						    SOURCE_HOOK_URING };
@@ -34,7 +31,9 @@ struct source_ring {
 	struct source_reader *reader;
 	struct snapshot_iter *iter;	/* until the snapshot has been taken */
 	enum source_snapshot_way snapshot;
-	struct bpf_link *links[HOOK_COUNT];
+	/* Attached while somebody wants what the hooks report, those of the process life cycle
+	 * always; -1: not attached. */
+	int links[HOOK_COUNT];
 	bool stopped;
 	int ring_fds[2 * RINGS_MAX];
 	uint32_t nring_fds;
@@ -51,7 +50,7 @@ static uint32_t ring_size(uint32_t wanted, uint32_t def)
 	return size;
 }
 
-static int add_ring(struct source_ring *s, struct bpf_map *outer, uint32_t slot, uint32_t bytes,
+static int add_ring(struct source_ring *s, int outer, uint32_t slot, uint32_t bytes,
 		    enum ring_lane lane)
 {
 	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, lane == LANE_LIFE ? "life" : "data", 0, 0,
@@ -61,7 +60,7 @@ static int add_ring(struct source_ring *s, struct bpf_map *outer, uint32_t slot,
 	if (fd < 0)
 		return -errno;
 	s->ring_fds[s->nring_fds++] = fd;
-	if (bpf_map_update_elem(bpf_map__fd(outer), &slot, &fd, BPF_ANY))
+	if (bpf_map_update_elem(outer, &slot, &fd, BPF_ANY))
 		return -errno;
 	r = source_reader_add(s->reader, fd, bytes, lane);
 	return r;
@@ -81,20 +80,20 @@ static int make_rings(struct source_ring *s, const struct source_ring_opts *opts
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < rings && !r; i++) {
-		r = add_ring(s, s->load.skel->maps.life_rings, i, life, LANE_LIFE);
+		r = add_ring(s, s->load.life_rings, i, life, LANE_LIFE);
 		if (!r)
-			r = add_ring(s, s->load.skel->maps.data_rings, i, data, LANE_DATA);
+			r = add_ring(s, s->load.data_rings, i, data, LANE_DATA);
 	}
 	if (r)
 		buf_printf(error, "cannot make ring buffers of %u and %u bytes: %s", life, data,
 			   strerror(-r));
-	s->load.skel->bss->config.rings = rings;
-	s->load.skel->bss->config.bell_bytes[LANE_LIFE] = life / 4;
-	s->load.skel->bss->config.bell_bytes[LANE_DATA] = data / 4;
+	s->load.config->rings = rings;
+	s->load.config->bell_bytes[LANE_LIFE] = life / 4;
+	s->load.config->bell_bytes[LANE_DATA] = data / 4;
 	if (r)
 		return r;
-	r = source_reader_bell(s->reader, bpf_map__fd(s->load.skel->maps.doorbell),
-			       &s->load.skel->bss->config.reader_asleep);
+	r = source_reader_bell(s->reader, s->load.doorbell,
+			       &s->load.config->reader_asleep);
 	if (r)
 		buf_printf(error, "cannot map the doorbell: %s", strerror(-r));
 	return r;
@@ -115,7 +114,7 @@ static void fill_numbers32(struct sensor_config *config)
 
 static bool hook_wanted(const struct source_ring *s, unsigned hook)
 {
-	const struct sensor_config *config = &s->load.skel->bss->config;
+	const struct sensor_config *config = s->load.config;
 	bool wanted = false;
 
 	switch (hook) {
@@ -126,32 +125,34 @@ static bool hook_wanted(const struct source_ring *s, unsigned hook)
 	case HOOK_URING:
 		for (uint32_t i = 0; i < URING_OPS && !wanted; i++)
 			wanted = config->uring_of[i];
-		return wanted && s->load.uring;
+		return wanted && s->load.hooks[HOOK_URING] >= 0;
 	default:
 		return true;
 	}
 }
 
+static void detach(struct source_ring *s, unsigned hook)
+{
+	if (s->links[hook] >= 0)
+		close(s->links[hook]);
+	s->links[hook] = -1;
+}
+
 /* Attach and detach as the switches say. 0, or -errno with the hook that does not attach. */
 static int follow_hooks(struct source_ring *s, unsigned *ret_hook)
 {
-	struct sensor *skel = s->load.skel;
-	struct bpf_program *programs[HOOK_COUNT] = {
-		skel->progs.on_fork, skel->progs.on_exec, skel->progs.on_exit,
-		skel->progs.on_sys_exit, s->load.uring,
-	};
-
 	for (unsigned i = 0; i < HOOK_COUNT && !s->stopped; i++) {
 		bool wanted = hook_wanted(s, i);
 
-		if (wanted && !s->links[i]) {
-			s->links[i] = bpf_program__attach(programs[i]);
+		if (wanted && s->links[i] < 0) {
+			int fd = bpf_raw_tracepoint_open(NULL, s->load.hooks[i]);
+
 			*ret_hook = i;
-			if (!s->links[i])
+			if (fd < 0)
 				return -errno;
-		} else if (!wanted && s->links[i]) {
-			bpf_link__destroy(s->links[i]);
-			s->links[i] = NULL;
+			s->links[i] = fd;
+		} else if (!wanted) {
+			detach(s, i);
 		}
 	}
 	return 0;
@@ -172,10 +173,8 @@ static void ring_stop(struct source *base)
 	struct source_ring *s = container_of(base, struct source_ring, base);
 
 	s->stopped = true;
-	for (size_t i = ARRAY_SIZE(s->links); i-- > 0;) {
-		bpf_link__destroy(s->links[i]);
-		s->links[i] = NULL;
-	}
+	for (unsigned i = HOOK_COUNT; i-- > 0;)
+		detach(s, i);
 }
 
 static void ring_close(struct source *base)
@@ -213,7 +212,7 @@ static int prepare_snapshot(struct source_ring *s, struct buf *error)
 	int r = 0;
 
 	if (s->snapshot != SOURCE_SNAPSHOT_PROC)
-		r = snapshot_iter_new(bpf_map__fd(s->load.skel->maps.site_counters), &s->iter);
+		r = snapshot_iter_new(s->load.site_counters, &s->iter);
 	if (!r || s->snapshot == SOURCE_SNAPSHOT_AUTO)
 		return 0;
 	buf_printf(error, "no iterators on this kernel: %s (%s)", strerror(-r), source_ring_said());
@@ -266,7 +265,7 @@ static void set_interest(struct source_ring *s, const struct evtset *needed)
 		{ IORING_OP_OPENAT2, EV_OPENAT_2_X },
 		{ IORING_OP_ACCEPT, EV_ACCEPT4_6_X },
 	};
-	struct sensor_config *config = &s->load.skel->bss->config;
+	struct sensor_config *config = s->load.config;
 	uint8_t interest[SYSCALL_SLOTS] = { 0 };
 
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {
@@ -301,8 +300,8 @@ static int ring_set_events(struct source *base, const struct evtset *events)
 
 static struct source_counters counters_of(const struct source_ring *s)
 {
-	return (struct source_counters){ .kinds = bpf_map__fd(s->load.skel->maps.kind_counters),
-					 .sites = bpf_map__fd(s->load.skel->maps.site_counters),
+	return (struct source_counters){ .kinds = s->load.kind_counters,
+					 .sites = s->load.site_counters,
 					 .cpus = s->cpus };
 }
 
@@ -314,7 +313,7 @@ static void ring_stats(struct source *base, struct source_stats *ret)
 	*ret = (struct source_stats){ 0 };
 	source_counters_sum(&counters, ret);
 	for (uint32_t i = 0; i < SYSCALL_SLOTS; i++)
-		ret->syscalls += s->load.skel->bss->config.interest[i] & INTEREST_NATIVE;
+		ret->syscalls += s->load.config->interest[i] & INTEREST_NATIVE;
 	source_reader_stats(s->reader, ret);
 }
 
@@ -333,7 +332,7 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 
 	for (unsigned i = 0; i < HOOK_COUNT; i++) {
 		struct source_part part = { .name = hook_names[i], .is_hook = true,
-					    .active = s->links[i] != NULL };
+					    .active = s->links[i] >= 0 };
 
 		part.refused = i == HOOK_URING && source_ring_load_uring_refused();
 		if (!part.active)
@@ -395,6 +394,8 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 	if (!s)
 		return -ENOMEM;
 	s->base.ops = &ring_ops;
+	for (unsigned i = 0; i < HOOK_COUNT; i++)
+		s->links[i] = -1;
 	s->cpus = MAX(libbpf_num_possible_cpus(), 1);
 	s->host_root = strdup(opts->host_root ? opts->host_root : "");
 	memset(&first, 0xff, sizeof(first));
@@ -405,9 +406,9 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 		r = make_rings(s, opts, ret_error);
 	if (r)
 		goto fail;
-	fill_numbers32(&s->load.skel->bss->config);
-	s->load.skel->bss->config.snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
-	s->load.skel->bss->config.own_tgid = opts->report_self ? 0 : own_tgid(s);
+	fill_numbers32(s->load.config);
+	s->load.config->snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
+	s->load.config->own_tgid = opts->report_self ? 0 : own_tgid(s);
 	/* Of a process that ends before the snapshot comes to it nothing is reported but its life. */
 	start = source_syscalls_state(opts->events);
 	set_interest(s, &start);

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Called by source_ring.c, which owns the programs; the objects live until source_ring_load_done(). */
+/*
+ * Called by source_ring.c, which owns the programs. An object of libbpf lives as long as it takes to
+ * load from it; descriptors of its maps and hooks are kept until source_ring_load_done().
+ */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent/source_ring_kernel.h"
 #include "agent/source_ring_load.h"
 #include "agent/source_syscalls.h"
+
+#include "bpf/sensor.skel.h"
 
 #define URING_PROGRAM "on_uring"
 #define SYS_EXIT "sys_exit"
@@ -26,7 +33,7 @@ static unsigned program_event(const struct bpf_program *p)
 
 bool source_ring_load_has(const struct source_ring_load *l, unsigned event)
 {
-	return l->programs[source_syscalls_program(event)] != NULL;
+	return l->programs[source_syscalls_program(event)];
 }
 
 bool source_ring_load_refused(unsigned event)
@@ -45,7 +52,7 @@ bool source_ring_load_uring_refused(void)
 static bool misses_uring(const struct source_ring_load *l, const struct evtset *wanted)
 {
 	return (evtset_has(wanted, EV_OPENAT_2_X) || evtset_has(wanted, EV_ACCEPT4_6_X)) &&
-	       !l->uring && !source_ring_load_uring_refused();
+	       l->hooks[HOOK_URING] < 0 && !source_ring_load_uring_refused();
 }
 
 static bool misses_event(const struct source_ring_load *l, const struct evtset *wanted, unsigned event)
@@ -60,11 +67,11 @@ static bool is_optional(const char *program)
 	return !strncmp(program, "sys_", 4) || !strcmp(program, URING_PROGRAM);
 }
 
-static int set_program(struct bpf_map *array, uint32_t slot, const struct bpf_program *p)
+static int set_program(int array, uint32_t slot, const struct bpf_program *p)
 {
 	int fd = bpf_program__fd(p);
 
-	return bpf_map_update_elem(bpf_map__fd(array), &slot, &fd, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(array, &slot, &fd, BPF_ANY) ? -errno : 0;
 }
 
 /* libbpf calls back without context; one source loads at a time. */
@@ -87,8 +94,9 @@ static int fill_ends(struct bpf_program *p, struct bpf_prog_load_opts *opts, lon
 	    bpf_program__fd(skel->progs.on_record) < 0)
 		return 0;
 	ends.filled = true;
-	r = set_program(skel->maps.next_progs, NEXT_FD, skel->progs.on_fd);
-	return r ? r : set_program(skel->maps.next_progs, NEXT_RECORD, skel->progs.on_record);
+	r = set_program(bpf_map__fd(skel->maps.next_progs), NEXT_FD, skel->progs.on_fd);
+	return r ? r : set_program(bpf_map__fd(skel->maps.next_progs), NEXT_RECORD,
+				   skel->progs.on_record);
 }
 
 static int attach_program(const struct bpf_program *p, long cookie, struct bpf_link **ret)
@@ -118,7 +126,7 @@ static int choose_programs(struct source_ring_load *l, struct sensor *skel, cons
 	int r = 0;
 
 	bpf_object__for_each_program(p, skel->obj)
-		bpf_program__set_autoload(p, !l->skel && program_event(p) == EVENT_TYPE_COUNT);
+		bpf_program__set_autoload(p, !l->nmaps && program_event(p) == EVENT_TYPE_COUNT);
 	bpf_program__set_autoload(skel->progs.on_uring, misses_uring(l, wanted));
 	for (unsigned event = 0; event < EVENT_TYPE_COUNT; event++) {
 		char name[64];
@@ -141,13 +149,13 @@ static int choose_programs(struct source_ring_load *l, struct sensor *skel, cons
 /* Both objects come from the same skeleton, so their maps are in the same order. */
 static int share_maps(struct source_ring_load *l, struct sensor *skel)
 {
-	struct bpf_map *from = NULL, *to = NULL;
+	struct bpf_map *m;
+	uint32_t i = 0;
 	int r = 0;
 
-	while (!r && (to = bpf_object__next_map(skel->obj, to))) {
-		from = bpf_object__next_map(l->skel->obj, from);
-		r = bpf_map__reuse_fd(to, bpf_map__fd(from));
-	}
+	bpf_object__for_each_map(m, skel->obj)
+		if (!r)
+			r = bpf_map__reuse_fd(m, l->maps[i++]);
 	return r;
 }
 
@@ -162,9 +170,9 @@ static struct sensor *try_load(struct source_ring_load *l, const struct evtset *
 	}
 	bpf_map__set_max_entries(skel->maps.doorbell, sysconf(_SC_PAGESIZE));
 	*ret_error = choose_programs(l, skel, wanted);
-	if (!*ret_error && l->skel)
+	if (!*ret_error && l->nmaps)
 		*ret_error = share_maps(l, skel);
-	ends.skel = l->skel ? NULL : skel;
+	ends.skel = l->nmaps ? NULL : skel;
 	ends.filled = false;
 	if (!*ret_error)
 		*ret_error = sensor__load(skel);
@@ -178,7 +186,6 @@ static struct sensor *try_load(struct source_ring_load *l, const struct evtset *
 /* A program that this kernel refuses is left out; its system calls are then not reported. */
 static int load_programs(struct source_ring_load *l, const struct evtset *wanted, struct sensor **ret)
 {
-	struct bpf_program *p;
 	struct sensor *skel = NULL;
 	int r = handle_section();
 
@@ -192,34 +199,130 @@ static int load_programs(struct source_ring_load *l, const struct evtset *wanted
 	}
 	if (!skel)
 		return r ? r : -E2BIG;
-	bpf_object__for_each_program(p, skel->obj) {
-		unsigned event = program_event(p);
-
-		if (event < EVENT_TYPE_COUNT && bpf_program__fd(p) >= 0)
-			l->programs[event] = p;
-	}
-	if (bpf_program__fd(skel->progs.on_uring) >= 0)
-		l->uring = skel->progs.on_uring;
 	*ret = skel;
 	return 0;
 }
 
-/* The table in which the kernel side finds the program of a system call, and what it needs to know. */
-static int fill_syscalls(struct source_ring_load *l)
+/* ---- what stays ----------------------------------------------------------------------------- */
+
+static int keep_fd(int fd)
 {
-	struct sensor_config *config = &l->skel->bss->config;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
+static int keep_maps(struct source_ring_load *l, struct sensor *skel)
+{
+	const struct {
+		const struct bpf_map *map;
+		int *fd;
+	} known[] = {
+		{ skel->maps.life_rings, &l->life_rings },
+		{ skel->maps.data_rings, &l->data_rings },
+		{ skel->maps.doorbell, &l->doorbell },
+		{ skel->maps.syscall_progs, &l->syscall_progs },
+		{ skel->maps.kind_counters, &l->kind_counters },
+		{ skel->maps.site_counters, &l->site_counters },
+	};
+	struct bpf_map *m;
+
+	bpf_object__for_each_map(m, skel->obj) {
+		int fd = l->nmaps < SOURCE_RING_MAPS_MAX ? keep_fd(bpf_map__fd(m)) : -E2BIG;
+
+		if (fd < 0)
+			return fd;
+		l->maps[l->nmaps++] = fd;
+		for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+			if (known[i].map == m)
+				*known[i].fd = fd;
+	}
+	return 0;
+}
+
+static int map_config(struct source_ring_load *l, struct sensor *skel)
+{
+	void *at;
+
+	_Static_assert(sizeof(*skel->bss) == sizeof(struct sensor_config), "it is all of it");
+	l->config_bytes = align_up(sizeof(*skel->bss), (size_t)sysconf(_SC_PAGESIZE));
+	at = mmap(NULL, l->config_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		  bpf_map__fd(skel->maps.bss), 0);
+	if (at == MAP_FAILED)
+		return -errno;
+	l->config = at;
+	return 0;
+}
+
+static int keep_hooks(struct source_ring_load *l, struct sensor *skel)
+{
+	const struct bpf_program *programs[HOOK_COUNT] = {
+		[HOOK_FORK] = skel->progs.on_fork, [HOOK_EXEC] = skel->progs.on_exec,
+		[HOOK_EXIT] = skel->progs.on_exit, [HOOK_SYS_EXIT] = skel->progs.on_sys_exit,
+		[HOOK_URING] = skel->progs.on_uring,
+	};
+
+	for (unsigned i = 0; i < HOOK_COUNT; i++) {
+		int fd = bpf_program__fd(programs[i]);
+
+		if (fd < 0 || l->hooks[i] >= 0)
+			continue;
+		fd = keep_fd(fd);
+		if (fd < 0)
+			return fd;
+		l->hooks[i] = fd;
+	}
+	return 0;
+}
+
+/* The table in which the kernel side finds the program of a system call, and what it needs to know. */
+static int fill_syscalls(struct source_ring_load *l, struct bpf_program *const *programs)
+{
 	int r = 0;
 
 	for (uint32_t i = 0; !r && i < source_syscalls_count; i++) {
 		const struct source_syscall *c = &source_syscalls[i];
+		const struct bpf_program *p = programs[source_syscalls_program(c->event)];
 
-		if (!source_ring_load_has(l, c->event) || c->nr >= SYSCALL_SLOTS)
+		if (!p || c->nr >= SYSCALL_SLOTS)
 			continue;
-		r = set_program(l->skel->maps.syscall_progs, c->nr,
-				l->programs[source_syscalls_program(c->event)]);
-		config->row_of[c->nr] = source_syscalls_row(c->event);
-		config->sc_of[c->nr] = c->code;
+		r = set_program(l->syscall_progs, c->nr, p);
+		l->config->row_of[c->nr] = source_syscalls_row(c->event);
+		l->config->sc_of[c->nr] = c->code;
 	}
+	return r;
+}
+
+static int keep_programs(struct source_ring_load *l, struct sensor *skel)
+{
+	struct bpf_program *programs[EVENT_TYPE_COUNT] = { NULL }, *p;
+
+	bpf_object__for_each_program(p, skel->obj) {
+		unsigned event = program_event(p);
+
+		if (event < EVENT_TYPE_COUNT && bpf_program__fd(p) >= 0) {
+			programs[event] = p;
+			l->programs[event] = true;
+		}
+	}
+	return fill_syscalls(l, programs);
+}
+
+/* Frees the object. */
+static int keep(struct source_ring_load *l, struct sensor *skel)
+{
+	int r = 0;
+
+	if (!l->nmaps) {
+		r = keep_maps(l, skel);
+		if (!r)
+			r = map_config(l, skel);
+	}
+	if (!r)
+		r = keep_hooks(l, skel);
+	if (!r)
+		r = keep_programs(l, skel);
+	sensor__destroy(skel);
 	return r;
 }
 
@@ -237,10 +340,13 @@ static void forget_object(void)
 
 int source_ring_load(struct source_ring_load *l, const struct evtset *wanted, struct buf *error)
 {
+	struct sensor *skel;
 	int r;
 
+	for (unsigned i = 0; i < HOOK_COUNT; i++)
+		l->hooks[i] = -1;
 	source_ring_listen();
-	r = load_programs(l, wanted, &l->skel);
+	r = load_programs(l, wanted, &skel);
 	forget_object();
 	if (r == -EPERM)
 		buf_printf(error, "not allowed to load eBPF programs: run as root (%s)",
@@ -250,7 +356,7 @@ int source_ring_load(struct source_ring_load *l, const struct evtset *wanted, st
 			   source_ring_said());
 	if (r)
 		return r;
-	r = fill_syscalls(l);
+	r = keep(l, skel);
 	if (r)
 		buf_printf(error, "cannot fill the program table: %s", strerror(-r));
 	return r;
@@ -259,26 +365,26 @@ int source_ring_load(struct source_ring_load *l, const struct evtset *wanted, st
 int source_ring_load_missing(struct source_ring_load *l, const struct evtset *needed)
 {
 	bool missing = misses_uring(l, needed);
-	struct evtset all;
+	struct sensor *skel;
 	int r;
 
 	for (uint32_t i = 0; i < source_syscalls_count; i++)
 		missing = missing || misses_event(l, needed, source_syscalls[i].event);
-	if (!missing || l->nlater == SOURCE_RING_LATER_MAX)
+	if (!missing)
 		return 0;
-	memset(&all, 0xff, sizeof(all));
-	r = load_programs(l, l->nlater == SOURCE_RING_LATER_MAX - 1 ? &all : needed,
-			  &l->later[l->nlater]);
-	if (r)
-		return r;
-	l->nlater++;
-	return fill_syscalls(l);
+	r = load_programs(l, needed, &skel);
+	forget_object();
+	return r ? r : keep(l, skel);
 }
 
 void source_ring_load_done(struct source_ring_load *l)
 {
-	while (l->nlater)
-		sensor__destroy(l->later[--l->nlater]);
-	sensor__destroy(l->skel);
-	l->skel = NULL;
+	if (l->config)
+		munmap(l->config, l->config_bytes);
+	for (unsigned i = 0; l->nmaps && i < HOOK_COUNT; i++)
+		if (l->hooks[i] >= 0)
+			close(l->hooks[i]);
+	while (l->nmaps)
+		close(l->maps[--l->nmaps]);
+	l->config = NULL;
 }

@@ -6,21 +6,26 @@
 #ifndef TIERCEL_SOURCE_RING_LOAD_H
 #define TIERCEL_SOURCE_RING_LOAD_H
 
-#include <bpf/libbpf.h>
-
 #include "agent/source.h"
 #include "engine/event/ring.h"
 
-#include "bpf/sensor.skel.h"
+#define SOURCE_RING_MAPS_MAX 24
 
-#define SOURCE_RING_LATER_MAX 8		/* the last one loads all that is left */
+/* Programs that are attached; all others are reached from them by the tables. */
+enum source_ring_hook { HOOK_FORK, HOOK_EXEC, HOOK_EXIT, HOOK_SYS_EXIT, HOOK_URING, HOOK_COUNT };
 
+/*
+ * What stays of the object once it is loaded. Instructions and type information of libbpf, some
+ * megabytes, go; the kernel keeps programs that a table leads to.
+ */
 struct source_ring_load {
-	struct sensor *skel;		/* maps, hooks, and the programs that were wanted first */
-	struct sensor *later[SOURCE_RING_LATER_MAX];	/* those wanted later, on the same maps */
-	uint32_t nlater;
-	struct bpf_program *programs[EVENT_TYPE_COUNT];	/* by the event they have their name from */
-	struct bpf_program *uring;	/* NULL: not loaded */
+	int maps[SOURCE_RING_MAPS_MAX];	/* all of the object, for programs that are loaded later */
+	uint32_t nmaps;			/* 0: nothing is loaded yet */
+	int life_rings, data_rings, doorbell, syscall_progs, kind_counters, site_counters;
+	struct sensor_config *config;	/* mapped */
+	size_t config_bytes;
+	int hooks[HOOK_COUNT];		/* -1: not loaded */
+	bool programs[EVENT_TYPE_COUNT];	/* loaded, by the event they have their name from */
 };
 
 /* The hooks, and the programs that make `wanted`. 0, or -errno and one line for the user. */
