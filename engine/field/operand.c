@@ -122,7 +122,8 @@ static int resolve_transform(const struct resolver *r, const struct expr *e, str
 	if (refused)
 		return fail(r, e, arena_printf(r->arena, "field '%s' does not support transformers",
 					       refused));
-	if (op->nargs < op->fn->min_args || op->nargs > op->fn->max_args)
+	if (op->nargs < op->fn->min_args ||
+	    (op->nargs > op->fn->max_args && op->fn->max_args != ARGS_ANY))
 		return fail(r, e, arena_printf(r->arena, "%s() requires %s", op->fn->name,
 					       op->fn->arity));
 	msg = op->fn->check(op, r->arena);
@@ -143,6 +144,13 @@ static int resolve_const(const struct resolver *r, const struct expr *e, struct 
 	op->type = PT_CHARBUF;
 	op->constant = value_str(e->text);
 	return 0;
+}
+
+/* Of fields and of the outermost call only: the text of every level would grow with their square. */
+static int set_text(const struct resolver *r, const struct expr *e, struct operand *op)
+{
+	op->text = expr_text(r->arena, e);
+	return op->text.p ? 0 : -ENOMEM;
 }
 
 /* Plain fields are the same everywhere in a rule set. */
@@ -176,21 +184,27 @@ static int resolve(const struct resolver *r, const struct expr *e, struct operan
 	if (!op)
 		return -ENOMEM;
 	err = by_kind[e->kind](r, e, op);
-	if (err < 0)
-		return err;
-	op->text = expr_text(r->arena, e);
-	if (!op->text.p || (is_shared(r, e) && strmap_put(r->scope->known, op->text, op)))
-		return -ENOMEM;
-	*ret = op;
-	return 0;
+	if (err == 0 && e->kind == EXPR_FIELD)
+		err = set_text(r, e, op);
+	if (err == 0 && is_shared(r, e))
+		err = strmap_put(r->scope->known, op->text, op);
+	if (err == 0)
+		*ret = op;
+	return err;
 }
 
 int operand_resolve(const struct expr *e, const struct field_scope *scope, struct operand **ret,
 		    const char **ret_msg, struct pos *ret_pos)
 {
 	struct resolver r = { scope, scope->arena, ret_msg, ret_pos };
+	struct operand *op;
+	int err = resolve(&r, e, &op);
 
-	return resolve(&r, e, ret);
+	if (err == 0 && !op->text.p)
+		err = set_text(&r, e, op);
+	if (err == 0)
+		*ret = op;
+	return err;
 }
 
 bool operand_fields(struct operand *op, bool (*fn)(void *ctx, struct operand *field), void *ctx)

@@ -25,12 +25,14 @@ struct operand {
 	bool has_index;
 	struct str index;		/* getopt(...)[c] */
 	uint32_t id;			/* dense number of distinct operands in a rule set */
-	struct str text;		/* canonical text */
+	struct str text;		/* canonical text; p == NULL inside of transformers, but for fields */
 };
+
+enum { ARGS_ANY = 255 };
 
 struct transformer {
 	const char *name;
-	uint8_t min_args, max_args;	/* 255 = any number */
+	uint8_t min_args, max_args;	/* ARGS_ANY: no bound */
 	bool index;			/* may be followed by [c] */
 	const char *arity;		/* what it wants, when the number of arguments is wrong */
 	const char *help;

@@ -288,7 +288,7 @@ const struct transformer transformers[] = {
 	  "bytes of a text, or number of elements of a list", check_len, eval_len },
 	{ "join", 2, 2, false, "exactly 2 arguments: separator and list",
 	  "elements of a list as one text with a separator between them", check_join, eval_join },
-	{ "concat", 2, 255, false, "at least 2 arguments", "texts put together",
+	{ "concat", 2, ARGS_ANY, false, "at least 2 arguments", "texts put together",
 	  check_concat, eval_concat },
 	{ "getopt", 2, 2, true, "exactly 2 arguments: args list and optstring",
 	  "options and their values found in a list of arguments; [c] gives the last value of c",

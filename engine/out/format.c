@@ -73,7 +73,8 @@ static struct operand *whole_operand(struct compiler *c, struct str text, const 
 	scan_init(&s, text, c->arena);
 	e = expr_parse_left(&s);
 	if (!e || s.at != text.len) {
-		*ret_msg = s.error ? s.error : "not a field";
+		*ret_msg = s.error ? s.error : arena_printf(c->arena, "'%.*s' is not a field",
+							    STR_ARG(text));
 		return NULL;
 	}
 	return operand_resolve(e, c->scope, &op, ret_msg, &pos) ? NULL : op;
@@ -85,35 +86,72 @@ static bool is_name_char(char c)
 	       c == '_' || c == '.';
 }
 
-/*
- * How far an operand at the start of `text` can reach at most: as far as the grammar accepts, or
- * over the name alone when it does not. *ret_op = that operand, when it is one.
- */
-static uint32_t longest_candidate(struct compiler *c, struct str text, struct operand **ret_op,
-				  const char **ret_msg)
+/* Longer names are no fields; a bound for the tries. */
+enum { NAME_MAX_TRIED = 1024, ARGS_MAX_TRIED = 8 };
+
+static uint32_t name_len(struct str text)
 {
 	uint32_t n = 0;
+
+	while (n < text.len && is_name_char(text.p[n]))
+		n++;
+	return MIN(n, (uint32_t)NAME_MAX_TRIED);
+}
+
+/*
+ * The next shorter text that may be an operand when the first n characters are none. Parentheses
+ * must be balanced, so a transformer can only lose its "[arg]".
+ */
+static uint32_t shorter(struct str text, uint32_t n, bool transformer, unsigned tries)
+{
+	uint32_t name = name_len(text);
+
+	if (!transformer)
+		return n > name ? name : n - 1;
+	if (tries >= ARGS_MAX_TRIED || n < 2)
+		return 0;
+	for (n--; n > 1; n--)
+		if (text.p[n - 1] == ')' && text.p[n] == '[')
+			return n;
+	return 0;
+}
+
+/*
+ * The operand at the start of `text`: the longest that there is. Its length; 0: none, with the
+ * reason why the longest text of all is none in *ret_msg.
+ */
+static uint32_t longest_operand(struct compiler *c, struct str text, struct operand **ret_op,
+				const char **ret_msg)
+{
+	const char *msg = NULL;
+	bool transformer;
+	unsigned tries = 0;
 	struct expr *e;
 	struct pos pos;
 	struct scan s;
+	uint32_t n;
 
 	scan_init(&s, text, c->arena);
 	e = expr_parse_left(&s);
-	if (e) {
-		operand_resolve(e, c->scope, ret_op, ret_msg, &pos);
+	if (e && operand_resolve(e, c->scope, ret_op, ret_msg, &pos) == 0)
 		return s.at;
+	if (!e)
+		*ret_msg = s.error;	/* a parenthesis that is not closed, say */
+	transformer = e && e->kind == EXPR_TRANSFORM;
+	for (n = e ? shorter(text, s.at, transformer, tries++) : name_len(text); n > 0;
+	     n = shorter(text, n, transformer, tries++)) {
+		*ret_op = whole_operand(c, str_sub(text, 0, n), *ret_msg ? &msg : ret_msg);
+		if (*ret_op)
+			return n;
 	}
-	while (n < text.len && is_name_char(text.p[n]))
-		n++;
-	return n;
+	return 0;
 }
 
 static int compile_operand(struct compiler *c)
 {
 	struct format_piece piece = { .literal = STR_NONE };
-	const char *msg = NULL, *first = NULL;
-	uint32_t start = c->at;
-	struct str rest;
+	const char *msg = NULL;
+	uint32_t start = c->at, n;
 
 	while (c->at < c->text.len && c->text.p[c->at] >= '0' && c->text.p[c->at] <= '9') {
 		if (piece.width < 1000000)
@@ -122,21 +160,14 @@ static int compile_operand(struct compiler *c)
 	}
 	if (c->at == c->text.len && c->at == start)
 		return fail(c, "invalid formatting syntax: formatting cannot end with a %");
-	rest = str_sub(c->text, c->at, c->text.len);
-	for (uint32_t n = longest_candidate(c, rest, &piece.operand, &msg); n > 0; n--) {
-		if (!piece.operand && !msg)
-			piece.operand = whole_operand(c, str_sub(rest, 0, n), &msg);
-		if (piece.operand) {
-			c->at += n;
-			add_piece(c, piece);
-			return add_fields(c, piece.operand);
-		}
-		if (!first)
-			first = msg;
-		msg = NULL;
+	n = longest_operand(c, str_sub(c->text, c->at, c->text.len), &piece.operand, &msg);
+	if (n) {
+		c->at += n;
+		add_piece(c, piece);
+		return add_fields(c, piece.operand);
 	}
 	c->at = start;
-	return fail(c, arena_printf(c->arena, "unknown filter: %s", first ? first :
+	return fail(c, arena_printf(c->arena, "unknown filter: %s", msg ? msg :
 				    "unexpected token after '%', expecting a field"));
 }
 

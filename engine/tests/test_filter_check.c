@@ -351,6 +351,39 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
+static void repeat(struct buf *out, unsigned n, const char *s)
+{
+	while (n--)
+		buf_add_c(out, s);
+}
+
+/* A call inside of a call and so on takes memory by its length, not by its length times its depth. */
+START_TEST(deep_calls)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	repeat(&text, 500, "tolower(");
+	buf_add_c(&text, "concat(proc.name");
+	repeat(&text, 10000, ", 'abcdefg'");
+	buf_add_c(&text, ")");
+	repeat(&text, 500, ")");
+	buf_add_c(&text, " = x");
+	arena_done(&arena);
+	arena_init(&arena, 4096, 10 << 20);
+	accepted(text.p);
+	arena_done(&arena);
+	arena_init(&arena, 4096, 10 << 20);
+	buf_clear(&text);
+	repeat(&text, 500, "tolower(");
+	buf_add_c(&text, "concat(proc.name, '");
+	repeat(&text, 100000, "x");
+	buf_add_c(&text, "')");
+	repeat(&text, 500, ")");
+	buf_add_c(&text, " = x");
+	accepted(text.p);
+}
+END_TEST
+
 START_TEST(hints)
 {
 	refused("fd.nam = x", "filter_check called with nonexistent field fd.nam");
@@ -382,6 +415,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, shared_trees);
 	tcase_add_test(t, event_types);
 	tcase_add_test(t, out_of_memory);
+	tcase_add_test(t, deep_calls);
 	tcase_add_test(t, hints);
 	suite_add_tcase(s, t);
 	return s;

@@ -82,6 +82,8 @@ START_TEST(errors)
 		{ "%tolower(evt.type", "unknown filter: ", 0 },
 		{ "%5", "unknown filter: ", 0 },
 		{ "%toupper(no.such)", "unknown filter: ", 0 },
+		{ "%tolower(evt.type x", "unknown filter: expected a ')'", 0 },
+		{ "%evt", "unknown filter: 'evt' is not a field", 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -95,6 +97,30 @@ START_TEST(errors)
 		ck_assert_msg(strstr(msg, rows[i].message), "%s: %s", rows[i].template, msg);
 		ck_assert_uint_eq(pos.offset, rows[i].offset);
 	}
+}
+END_TEST
+
+static void fails(const char *head, unsigned n, const char *middle, const char *tail)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	const char *msg;
+	struct format f;
+	struct pos pos;
+
+	buf_add_c(&text, head);
+	while (n--)
+		buf_add_c(&text, middle);
+	buf_add_c(&text, tail);
+	ck_assert_int_eq(format_compile(buf_str(&text), &o.scope, &f, &msg, &pos), -EINVAL);
+}
+
+/* Ends that cannot be right are not tried: with all of them these take minutes. */
+START_TEST(long_and_wrong)
+{
+	fails("%join(',', (no.such", 30000, ", evt.type", "))");
+	fails("%", 60000, "a.b.", "c");
+	fails("%getopt((no.such), 'a')[\"", 60000, ")[", "\"]");
+	fails("%toupper(evt.num)", 60000, ")", "");
 }
 END_TEST
 
@@ -124,6 +150,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, missing_values);
 	tcase_add_test(tc, widths);
 	tcase_add_test(tc, errors);
+	tcase_add_test(tc, long_and_wrong);
 	tcase_add_test(tc, fields_are_distinct);
 	suite_add_tcase(s, tc);
 	return s;
