@@ -4,6 +4,7 @@
  * need escaping are rendered at the end of the output, moved to the event's scratch and written
  * again: no memory of its own.
  */
+#include "engine/base/map.h"
 #include "engine/base/utf8.h"
 #include "engine/field/time_text.h"
 #include "engine/out/alert.h"
@@ -33,15 +34,35 @@ static int compare_keys(const void *a, const void *b)
 	return str_cmp(((const struct alert_key *)a)->key, ((const struct alert_key *)b)->key);
 }
 
-/* A later key of the same name replaces the earlier one. */
-static void set_key(struct alert_layout *l, struct alert_key key)
-{
-	uint32_t i = 0;
+/* So few keys are found faster by looking at them. */
+enum { SEARCHED = 16 };
 
-	while (i < l->nkeys && !str_eq(l->keys[i].key, key.key))
-		i++;
-	l->keys[i] = key;
-	l->nkeys += i == l->nkeys;
+/* The keys while they are collected. */
+struct key_set {
+	struct alert_layout *l;
+	struct strmap more;	/* by name, those behind the first SEARCHED ones */
+	int err;
+};
+
+static struct alert_key *find_key(const struct key_set *s, struct str name)
+{
+	for (uint32_t i = 0; i < MIN(s->l->nkeys, (uint32_t)SEARCHED); i++)
+		if (str_eq(s->l->keys[i].key, name))
+			return &s->l->keys[i];
+	return strmap_get(&s->more, name);
+}
+
+/* A later key of the same name replaces the earlier one. */
+static void set_key(struct key_set *s, struct alert_key key)
+{
+	struct alert_key *k = find_key(s, key.key);
+
+	if (!k) {
+		k = &s->l->keys[s->l->nkeys++];
+		if (s->l->nkeys > SEARCHED)
+			s->err |= strmap_put(&s->more, key.key, k);
+	}
+	*k = key;
 }
 
 static struct str json_text(struct arena *a, struct str s, const char *tail)
@@ -67,11 +88,13 @@ static struct str json_tags(struct arena *a, const struct alert_rule *r)
 	return b.err ? STR_NONE : arena_str(a, buf_str(&b));
 }
 
-static void collect_keys(struct alert_layout *l, const struct alert_rule *r)
+static int collect_keys(struct alert_layout *l, const struct alert_rule *r)
 {
-	set_key(l, (struct alert_key){ .key = STR("evt.time"), .kind = KEY_TIME });
-	set_key(l, (struct alert_key){ .key = STR("evt.time.iso8601"), .kind = KEY_ISO8601 });
-	set_key(l, (struct alert_key){ .key = STR("container.metadata_missing"), .kind = KEY_MISSING });
+	struct key_set s = { .l = l };
+
+	set_key(&s, (struct alert_key){ .key = STR("evt.time"), .kind = KEY_TIME });
+	set_key(&s, (struct alert_key){ .key = STR("evt.time.iso8601"), .kind = KEY_ISO8601 });
+	set_key(&s, (struct alert_key){ .key = STR("container.metadata_missing"), .kind = KEY_MISSING });
 	for (uint32_t i = 0; i < r->output.nfields; i++) {
 		const struct field_ref *f = r->output.fields[i];
 
@@ -80,11 +103,13 @@ static void collect_keys(struct alert_layout *l, const struct alert_rule *r)
 		if (str_is(f->text, "evt.time.iso8601"))
 			l->iso_used = true;
 		else
-			set_key(l, (struct alert_key){ .key = f->text, .field = f });
+			set_key(&s, (struct alert_key){ .key = f->text, .field = f });
 	}
 	for (uint32_t i = 0; i < r->nextra; i++)
-		set_key(l, (struct alert_key){ .key = r->extra[i].key, .kind = KEY_EXTRA,
+		set_key(&s, (struct alert_key){ .key = r->extra[i].key, .kind = KEY_EXTRA,
 					       .extra = &r->extra[i] });
+	strmap_done(&s.more);
+	return s.err ? -ENOMEM : 0;
 }
 
 int alert_rule_init(struct alert_rule *r, struct arena *a)
@@ -94,9 +119,8 @@ int alert_rule_init(struct alert_rule *r, struct arena *a)
 	if (!l)
 		return -ENOMEM;
 	l->keys = arena_array(a, (size_t)r->output.nfields + r->nextra + FIXED_KEYS, sizeof(*l->keys));
-	if (!l->keys)
+	if (!l->keys || collect_keys(l, r))
 		return -ENOMEM;
-	collect_keys(l, r);
 	qsort(l->keys, l->nkeys, sizeof(*l->keys), compare_keys);
 	for (uint32_t i = 0; i < l->nkeys; i++) {
 		l->keys[i].head = json_text(a, l->keys[i].key, ":");

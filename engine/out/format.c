@@ -3,8 +3,12 @@
  * Output templates, see format.h. Compiled by the facade once per rule (and by the loader's output
  * check), rendered by alert.c. Everything lives in the caller's arena.
  */
+#include "engine/base/map.h"
 #include "engine/base/utf8.h"
 #include "engine/out/format.h"
+
+/* So few fields are found faster by looking at them. */
+enum { SEARCHED = 16 };
 
 struct compiler {
 	struct str text;
@@ -13,6 +17,7 @@ struct compiler {
 	struct arena *arena;		/* the scope's */
 	struct format out;
 	uint32_t fields_cap;
+	struct strmap more;		/* by text, those behind the first SEARCHED ones */
 	const char *error;
 };
 
@@ -38,15 +43,22 @@ static void add_piece(struct compiler *c, struct format_piece piece)
 	c->out.pieces[c->out.npieces++] = piece;
 }
 
+static bool has_field(const struct compiler *c, struct str text)
+{
+	for (uint32_t i = 0; i < MIN(c->out.nfields, (uint32_t)SEARCHED); i++)
+		if (str_eq(c->out.fields[i]->text, text))
+			return true;
+	return strmap_get(&c->more, text);
+}
+
 static int add_field(struct compiler *c, const struct field_ref *f)
 {
 	const struct field_ref **p;
 
-	for (uint32_t i = 0; i < c->out.nfields; i++)
-		if (str_eq(c->out.fields[i]->text, f->text))
-			return 0;
+	if (has_field(c, f->text))
+		return 0;
 	p = arena_grow(c->arena, c->out.fields, &c->fields_cap, c->out.nfields + 1, sizeof(*p));
-	if (!p)
+	if (!p || (c->out.nfields >= SEARCHED && strmap_put(&c->more, f->text, (void *)f)))
 		return fail(c, NULL);
 	p[c->out.nfields++] = f;
 	c->out.fields = p;
@@ -220,6 +232,7 @@ int format_compile(struct str text, const struct field_scope *scope, struct form
 		r = fail(&c, NULL);
 	else
 		r = text.len ? compile_text(&c) : fail(&c, "empty formatting token");
+	strmap_done(&c.more);
 	if (r) {
 		*ret_msg = c.error;
 		*ret_pos = text_pos(text, c.at ? c.at - 1 : 0);

@@ -89,24 +89,46 @@ static int by_text(const void *a, const void *b)
 	return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
+/* Into its place; the tags stay sorted and distinct. */
+static bool insert_tag(struct loader *l, struct rule *p, struct str tag)
+{
+	uint32_t lo = 0, hi = p->ntags;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		int c = str_cmp(p->tags[mid], tag);
+
+		if (c == 0)
+			return true;
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!strs_add(l, &p->tags, &p->ntags, tag))
+		return false;
+	memmove(&p->tags[lo + 1], &p->tags[lo], (p->ntags - 1 - lo) * sizeof(*p->tags));
+	p->tags[lo] = tag;
+	return true;
+}
+
 static bool set_tags(struct loader *l, struct load_rule *r, const struct setting *s)
 {
 	struct rule *p = r->pub;
 	struct str *tags = NULL;
-	uint32_t n = 0, kept = 0;
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; s->op == SET_APPEND && i < p->ntags; i++)
-		if (!strs_add(l, &tags, &n, p->tags[i]))
-			return false;
 	if (!decode_texts(l, &s->place, s->node, &tags, &n))
 		return false;
-	if (n)
+	if (s->op != SET_APPEND) {
+		p->tags = NULL;
+		p->ntags = 0;
+	}
+	if (n)		/* what is sorted goes to the end: no moving */
 		qsort(tags, n, sizeof(*tags), by_text);
 	for (uint32_t i = 0; i < n; i++)
-		if (!kept || !str_eq(tags[kept - 1], tags[i]))
-			tags[kept++] = tags[i];
-	p->tags = tags;
-	p->ntags = kept;
+		if (!insert_tag(l, p, tags[i]))
+			return false;
 	return true;
 }
 
