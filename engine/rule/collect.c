@@ -56,10 +56,10 @@ const struct item_key *item_key_find(const struct item_key *keys, size_t n, stru
 	return NULL;
 }
 
-static void hint_nearest_key(struct loader *l, struct diag *g, struct str name,
-			     const struct item_key *keys, size_t n)
+void item_key_hint(struct loader *l, struct diag *g, struct str name, const struct item_key *keys,
+		   size_t n)
 {
-	const char *names[RULE_KEYS], *near;
+	const char *names[RULE_KEYS] = { NULL }, *near;
 
 	n = MIN(n, (size_t)RULE_KEYS);
 	for (size_t i = 0; i < n; i++)
@@ -84,7 +84,7 @@ static void judge_keys(struct loader *l, const struct item *it, const struct ite
 		g = report(l, DIAG_UNKNOWN_KEY, &it->place,
 			   "Unknown key '%.*s'. The key will be ignored.", STR_ARG(name));
 		report_move(l, g, &it->place, k);
-		hint_nearest_key(l, g, name, kind->keys, kind->nkeys);
+		item_key_hint(l, g, name, kind->keys, kind->nkeys);
 	}
 }
 

@@ -22,5 +22,8 @@ extern const struct item_key list_keys[], macro_keys[];
 extern const size_t list_nkeys, macro_nkeys;
 
 const struct item_key *item_key_find(const struct item_key *keys, size_t n, struct str name);
+/* "did you mean ...", when one is near. */
+void item_key_hint(struct loader *l, struct diag *g, struct str name, const struct item_key *keys,
+		   size_t n);
 
 #endif

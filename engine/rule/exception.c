@@ -277,6 +277,7 @@ static bool read_row(struct loader *l, struct load_exception *e, const struct pl
 	struct place at = place_of(values, "exception value", STR(""), row);
 	struct exception_row *r;
 	uint32_t i = 0;
+	bool good = true;
 
 	row = yaml_deref(row);
 	if (!e->pub.tuple && row->kind != YNODE_SCALAR) {
@@ -297,13 +298,13 @@ static bool read_row(struct loader *l, struct load_exception *e, const struct pl
 	r = add_row(l, e, &at);
 	if (!r)
 		return false;
-	e->pub.nrows++;
 	if (!e->pub.tuple)
-		return read_value(l, values, row, &r->values[0]);
-	yaml_each(v, row)
-		if (!read_value(l, &at, v, &r->values[i++]))
-			return false;
-	return true;
+		good = read_value(l, values, row, &r->values[0]);
+	else
+		yaml_each(v, row)
+			good &= read_value(l, &at, v, &r->values[i++]);
+	e->pub.nrows += good;
+	return good;
 }
 
 static bool read_values(struct loader *l, struct load_exception *e, const struct yaml_node *n)

@@ -22,14 +22,13 @@ static bool override_entry(struct loader *l, const struct item *it, const struct
 		       "Allowed values are: append replace ", STR_ARG(name), STR_ARG(op));
 		return false;
 	}
-	if (append && !(what && what->can_append)) {
-		report(l, DIAG_ERR_YAML_VALIDATE, at,
-		       "Key '%.*s' cannot be appended to, use 'replace' instead", STR_ARG(name));
-		return false;
-	}
-	if (!append && !(what && what->can_replace)) {
-		report(l, DIAG_ERR_YAML_VALIDATE, at, "Key '%.*s' cannot be replaced",
-		       STR_ARG(name));
+	if (!what || !(append ? what->can_append : what->can_replace)) {
+		struct diag *g = report(l, DIAG_ERR_YAML_VALIDATE, at, append ?
+					"Key '%.*s' cannot be appended to, use 'replace' instead" :
+					"Key '%.*s' cannot be replaced", STR_ARG(name));
+
+		if (!what)
+			item_key_hint(l, g, name, keys, nkeys);
 		return false;
 	}
 	if (!yaml_get_key(it->map, what->name) || yaml_get_key(yaml_get(it->map, "override"),

@@ -203,20 +203,22 @@ static bool copy_exceptions(struct loader *l, struct load_rule *r)
 	return true;
 }
 
+/* What a broken rule has of condition and output is judged like any other, but leads to nothing. */
 static void rule_compile(struct loader *l, struct load_rule *r)
 {
-	bool good;
+	bool good = false;
 
-	if (r->broken || r->pub->skipped || !copy_exceptions(l, r))
+	if (r->pub->skipped || !copy_exceptions(l, r))
 		return;
-	good = rule_check(l, r);
+	if (r->cond.text.first)
+		good = rule_check(l, r);
 	if (r->pub->skipped || l->oom)
 		return;
 	r->pub->condition_full = r->cond.full;
 	good = good && rule_resolve(l, r) && rule_events(l, r);
-	if (good)
+	if (good && !r->broken)
 		exception_link(r);
-	if (!l->oom && !r->pub->skipped)
+	if (!l->oom && r->output.first)
 		rule_output(l, r, good);
 }
 

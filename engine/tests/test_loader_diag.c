@@ -75,6 +75,40 @@ START_TEST(everything_is_reported)
 }
 END_TEST
 
+/* A rule with a bad key is judged on; what the key would have brought is left out. */
+START_TEST(broken_rules)
+{
+	static const struct {
+		const char *yaml;
+		uint32_t errors;
+	} cases[] = {
+		{ "- rule: r\n  desc: d\n  priority: high\n  condition: m and no.such=1\n"
+		  "  output: '%no.such'\n", 4 },
+		{ "- rule: r\n  desc: d\n  priority: INFO\n  condition: no.such=1\n", 2 },
+		{ "- rule: r\n  desc: d\n  priority: INFO\n  output: '%no.such'\n", 2 },
+		{ EXC("fields: [proc.name, no.such]\n      values: [[a, b]]") "  priority: high\n", 1 },
+		{ EXC("fields: [proc.name, fd.name]\n      values: [[a, ''], [b, {c: d}]]"), 2 },
+		{ EXC("fields: [proc.name]\n      values: [[a]]")
+		  "- rule: r\n  exceptions: [{name: e, values: [[''], [b, c], [d]]}]\n"
+		  "  condition: and no.such=1\n  append: true\n", 3 },
+		{ EXC("fields: proc.name") "- rule: r\n  exceptions: [{name: e, values: [[a], '']}]\n"
+		  "  override: {exceptions: append}\n", 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct bed b;
+
+		bed_init(&b);
+		bed_load(&b, cases[i].yaml);
+		bed_text(&b, &text);
+		ck_assert_int_eq(b.result, -EINVAL);
+		ck_assert_msg(b.diags.errors == cases[i].errors, "%s\n%s", cases[i].yaml, text.p);
+		bed_done(&b);
+	}
+}
+END_TEST
+
 /* A file that is not YAML: the usual mistakes. */
 START_TEST(yaml_hints)
 {
@@ -242,6 +276,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, positions);
 	tcase_add_test(c, everything_is_reported);
+	tcase_add_test(c, broken_rules);
 	tcase_add_test(c, yaml_hints);
 	tcase_add_test(c, schema);
 	tcase_add_test(c, golden);
