@@ -29,11 +29,18 @@ static void put_quoted(const struct row_text *t, struct str s)
 		put(t, STR("\""));
 }
 
+/* "(a, b)" or "a, b" where a list is wanted: the values themselves. */
+static bool is_list_text(struct str s)
+{
+	return s.len && (s.p[0] == '(' || memchr(s.p, ',', s.len));
+}
+
 static void put_value(const struct row_text *t, const struct exception_value *v, struct str comp)
 {
 	bool list = v->is_list || exception_takes_list(comp);
+	bool text = list && !v->is_list && is_list_text(v->items[0]);
 
-	if (!v->is_list && list && v->items[0].len && v->items[0].p[0] == '(') {
+	if (text && v->items[0].p[0] == '(') {
 		put(t, v->items[0]);
 		return;
 	}
@@ -42,7 +49,10 @@ static void put_value(const struct row_text *t, const struct exception_value *v,
 	for (uint32_t i = 0; i < v->n; i++) {
 		if (i)
 			put(t, STR(", "));
-		put_quoted(t, v->items[i]);
+		if (text)
+			put(t, v->items[i]);
+		else
+			put_quoted(t, v->items[i]);
 	}
 	if (list)
 		put(t, STR(")"));

@@ -43,6 +43,12 @@ struct cond {
 	uint32_t errors;		/* among them */
 };
 
+/* finding NULL: none. */
+struct first_error {
+	const struct finding *finding;
+	struct cond *cond;		/* that it is in */
+};
+
 struct load_list {
 	struct ruleset_list *pub;
 	const struct bundle_layer *layer;	/* that defined it, or NULL */
@@ -64,6 +70,7 @@ struct load_macro {
 	uint32_t round;			/* of the last walk that met it */
 	uint32_t depth;			/* levels of macros below it */
 	enum { MACRO_NEW, MACRO_OPEN, MACRO_DONE } state;
+	struct first_error first_error;	/* of checking, macros in it included */
 	bool broken;			/* an error was reported: its users stay silent */
 	bool reported;			/* errors of checking, at the first rule that met them */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Second half of loading, rule by rule: condition with exceptions, macros, event types, output.
- * All problems of a rule are collected first, because skip-if-unknown-filter decides over all of
- * them. Called by ruleset_finish.
+ * All problems of a rule are collected first: with skip-if-unknown-filter the first of them decides.
+ * Called by ruleset_finish.
  */
 #include "engine/rule/loader.h"
 
@@ -17,14 +17,33 @@ bool message_is_unknown_filter(const char *message)
 	return false;
 }
 
-/* With skip-if-unknown-filter a rule is left out when all that is wrong with it is unknown names. */
-static bool only_unknown_filters(const struct cond *c)
+static bool is_error(const struct finding *f)
 {
-	for (const struct finding *f = c->findings; f; f = f->next)
-		if (diag_infos[f->code].severity == DIAG_ERROR &&
-		    !f->unknown_filter && !message_is_unknown_filter(f->message))
-			return false;
-	return true;
+	return diag_infos[f->code].severity == DIAG_ERROR;
+}
+
+/*
+ * The first error in the order of the text; a macro stands where it is used. Those of the macros
+ * must be known.
+ */
+static struct first_error find_first(struct cond *c)
+{
+	struct first_error first = { NULL, NULL };
+	uint32_t at = UINT32_MAX;
+
+	for (const struct finding *f = c->findings; f; f = f->next) {
+		if (is_error(f) && f->pos.offset < at) {
+			first = (struct first_error){ f, c };
+			at = f->pos.offset;
+		}
+	}
+	for (uint32_t i = 0; i < c->nmacros; i++) {
+		if (c->macros[i]->first_error.finding && c->uses[i]->pos.offset < at) {
+			first = c->macros[i]->first_error;
+			at = c->uses[i]->pos.offset;
+		}
+	}
+	return first;
 }
 
 /* Macros of the condition, those inside of macros too, before the macro that uses them. */
@@ -82,48 +101,64 @@ static void report_findings(struct loader *l, struct load_rule *r, const struct 
 		struct cond *c = &w->v[i]->cond;
 
 		for (const struct finding *f = c->findings; f; f = f->next) {
-			bool error = diag_infos[f->code].severity == DIAG_ERROR;
-
-			if (!(error && w->v[i]->reported) && !named_before(&named, f->deprecated))
+			if (!(is_error(f) && w->v[i]->reported) && !named_before(&named, f->deprecated))
 				cond_report(l, c, f, f->code, &r->cond.place);
 		}
 		w->v[i]->reported |= c->errors > 0;
 	}
 }
 
-/* The first unknown name, which is why the rule is skipped. */
-static void report_skip(struct loader *l, struct load_rule *r, const struct macro_walk *w)
+/* Names that are unknown only to the checker; a macro that is not there is an error in any case. */
+static bool is_unknown_filter(const struct finding *f)
 {
+	return f->code != DIAG_ERR_VALIDATE &&
+	       (f->unknown_filter || message_is_unknown_filter(f->message));
+}
+
+static bool misses_macro(const struct cond *c)
+{
+	for (const struct finding *f = c->findings; f; f = f->next)
+		if (f->code == DIAG_ERR_VALIDATE)
+			return true;
+	return false;
+}
+
+/* The unknown name, which is why the rule is skipped, and what is deprecated all the same. */
+static void report_skip(struct loader *l, struct load_rule *r, const struct macro_walk *w,
+			const struct first_error *first)
+{
+	struct named_fields named = { .n = 0 };
+
 	for (uint32_t i = 0; i <= w->n; i++) {
 		struct cond *c = i < w->n ? &w->v[i]->cond : &r->cond;
 
-		for (const struct finding *f = c->findings; f; f = f->next) {
-			if (diag_infos[f->code].severity != DIAG_ERROR)
-				continue;
-			cond_report(l, c, f, DIAG_UNKNOWN_FILTER,
-				    i < w->n ? &r->cond.place : NULL);
-			return;
-		}
+		for (const struct finding *f = c->findings; f; f = f->next)
+			if (f->code == DIAG_DEPRECATED_ITEM && !named_before(&named, f->deprecated))
+				cond_report(l, c, f, f->code, i < w->n ? &r->cond.place : NULL);
 	}
+	cond_report(l, first->cond, first->finding, DIAG_UNKNOWN_FILTER,
+		    first->cond == &r->cond ? NULL : &r->cond.place);
 }
 
 /* Report what checking found. False: the rule ends here. */
 static bool settle_findings(struct loader *l, struct load_rule *r, const struct macro_walk *w)
 {
-	uint32_t errors = r->cond.errors;
-	bool unknown_only = only_unknown_filters(&r->cond);
+	bool broken = misses_macro(&r->cond);
+	struct first_error first;
 
 	for (uint32_t i = 0; i < w->n; i++) {
-		errors += w->v[i]->cond.errors;
-		unknown_only &= only_unknown_filters(&w->v[i]->cond);
+		w->v[i]->first_error = find_first(&w->v[i]->cond);
+		broken |= w->v[i]->broken;
 	}
-	if (errors && unknown_only && r->pub->skip_if_unknown_filter) {
-		report_skip(l, r, w);
+	first = find_first(&r->cond);
+	if (first.finding && !broken && r->pub->skip_if_unknown_filter &&
+	    is_unknown_filter(first.finding)) {
+		report_skip(l, r, w, &first);
 		r->pub->skipped = true;
 		return false;
 	}
 	report_findings(l, r, w);
-	return !errors;
+	return !first.finding;
 }
 
 static bool rule_check(struct loader *l, struct load_rule *r)

@@ -242,6 +242,11 @@ START_TEST(exceptions)
 		  "- rule: r\n  exceptions: [{name: f, fields: fd.name, values: [b]}]\n"
 		  "  override: {exceptions: replace}\n",
 		  "(evt.type = open and not fd.name in (b))" },
+		{ EXC("fields: [proc.name, fd.name]\n      comps: [in, startswith oneof]\n"
+		      "      values: [['a, b', '/c, \"/d e\"'], ['f g', '\"h, i\"']]"),
+		  "(evt.type = open and not ((proc.name in (a, b) and "
+		  "fd.name startswith oneof (/c, \"/d e\")) or "
+		  "(proc.name in (\"f g\") and fd.name startswith oneof (\"h, i\"))))" },
 		/* A null is no text. */
 		{ EXC("fields: proc.name\n      values: [null]"),
 		  "(evt.type = open and not proc.name in ())" },
@@ -335,6 +340,52 @@ START_TEST(numbers)
 
 		buf_printf(&yaml, RULE("r", "evt.type=open") "  capture_duration: %s\n", bad[i]);
 		check_fails(yaml.p, DIAG_ERR_YAML_VALIDATE);
+	}
+}
+END_TEST
+
+/* The first error in the order of the text decides, inside of macros too. */
+START_TEST(skip_if_unknown)
+{
+	static const char known[] =
+		"- macro: unknown\n  condition: no.such=1 and evt.num=abc\n"
+		"- macro: bad\n  condition: evt.num=abc or no.such=1\n"
+		"- macro: both\n  condition: (evt.type=open or unknown) and bad\n"
+		"- macro: old\n  condition: evt.dir=<\n";
+	static const struct {
+		const char *condition;
+		bool skipped;
+		uint32_t warnings;
+	} cases[] = {
+		{ "no.such=1", true, 1 },
+		{ "evt.type=nosuch and evt.num=abc", true, 1 },
+		{ "evt.num=abc and evt.type=nosuch", false, 0 },
+		{ "evt.type=open and unknown", true, 1 },
+		{ "evt.type=open and bad", false, 0 },
+		{ "both", true, 1 },
+		{ "bad and unknown", false, 0 },
+		{ "unknown and bad", true, 1 },
+		{ "unknown and old and evt.dir=<", true, 2 },
+		{ "no.such=1 and no_macro", false, 0 },
+		{ "no.such=1 and", false, 0 },
+		{ "proc.name=val(no.such) and evt.num icontains 5", true, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf yaml = BUF_INIT;
+		uint32_t warnings;
+		struct bed b;
+
+		buf_printf(&yaml, "%s" RULE("r", "%s") "  skip-if-unknown-filter: true\n", known,
+			   cases[i].condition);
+		bed_init(&b);
+		bed_load(&b, yaml.p);
+		ck_assert_msg((b.result == 0) == cases[i].skipped, "%s", cases[i].condition);
+		ck_assert_msg(b.rs->rules[0]->skipped == cases[i].skipped, "%s", cases[i].condition);
+		warnings = count_code(&b, DIAG_UNKNOWN_FILTER) + count_code(&b, DIAG_DEPRECATED_ITEM);
+		ck_assert_msg(!cases[i].skipped || warnings == cases[i].warnings, "%s",
+			      cases[i].condition);
+		bed_done(&b);
 	}
 }
 END_TEST
@@ -533,6 +584,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, exceptions);
 	tcase_add_test(c, appended_exceptions);
 	tcase_add_test(c, numbers);
+	tcase_add_test(c, skip_if_unknown);
 	tcase_add_test(c, enabled_alone);
 	tcase_add_test(c, overrides);
 	tcase_add_test(c, selections);
