@@ -49,6 +49,7 @@ struct diag {
 	uint32_t span;			/* bytes to underline, at least 1 */
 	const char *message;
 	const char *hint;		/* NULL or "did you mean ..." */
+	const char *deprecated_field;	/* NULL, or the field that is; static */
 	struct str source_line;		/* line of the file at pos, without newline; may be empty */
 	const struct diag_loc *loc;	/* innermost, or NULL */
 	/* Second place ("defined here"), or other_file == NULL. */

@@ -100,6 +100,10 @@ static void write_diag(struct json *j, const struct diag *g)
 	write_snippet(j, g);
 	json_obj_end(j);
 	write_range(j, g);
+	if (g->deprecated_field) {
+		json_key(j, "deprecated_field");
+		json_cstr(j, g->deprecated_field);
+	}
 	if (g->hint) {
 		json_key(j, "hint");
 		json_cstr(j, g->hint);

@@ -136,6 +136,7 @@ void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum
 		cond_origin(l, c, f->pos.offset, &expr.src, &expr.offset);
 	g = report(l, code, &expr, "%s", f->message);
 	g->span = f->span;
+	g->deprecated_field = f->deprecated;
 	if (f->hint)
 		diag_hint(l->diags, g, "%s", f->hint);
 	else if (str_is(f->unknown_macro, "not"))

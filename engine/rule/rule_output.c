@@ -91,7 +91,7 @@ static void warn_deprecated(struct loader *l, struct load_rule *r, struct str s)
 			snprintf(message, sizeof(message),
 				 "usage of deprecated field '%s' has been detected in the rule "
 				 "output", f->name);
-			report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message);
+			report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message)->deprecated_field = f->name;
 		}
 	}
 }

@@ -75,6 +75,36 @@ START_TEST(everything_is_reported)
 }
 END_TEST
 
+/* In conditions, in macros and in outputs; other deprecated things have no field. */
+START_TEST(deprecated_fields)
+{
+	static const char yaml[] =
+		"- macro: m\n  condition: evt.dir=<\n"
+		"- rule: r\n  desc: d\n  condition: evt.type=open and m and evt.latency > 1\n"
+		"  output: '%evt.wait_latency'\n  priority: INFO\n- rule: r\n  enabled: false\n";
+	static const char *const fields[] = { "evt.dir", "evt.latency", "evt.wait_latency" };
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	uint32_t n = 0;
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, yaml);
+	ck_assert_int_eq(b.result, 0);
+	ck_assert_uint_eq(b.diags.warnings, 4);
+	ruleset_check_json(b.rs, &b.diags, &out);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		_cleanup_buf_ struct buf want = BUF_INIT;
+
+		buf_printf(&want, "\"deprecated_field\":\"%s\"", fields[i]);
+		ck_assert_msg(strstr(out.p, want.p), "%s: %s", want.p, out.p);
+	}
+	for (const char *p = out.p; (p = strstr(p, "deprecated_field")); p++)
+		n++;
+	ck_assert_uint_eq(n, ARRAY_SIZE(fields));
+	bed_done(&b);
+}
+END_TEST
+
 /* A rule with a bad key is judged on; what the key would have brought is left out. */
 START_TEST(broken_rules)
 {
@@ -276,6 +306,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, positions);
 	tcase_add_test(c, everything_is_reported);
+	tcase_add_test(c, deprecated_fields);
 	tcase_add_test(c, broken_rules);
 	tcase_add_test(c, yaml_hints);
 	tcase_add_test(c, schema);
