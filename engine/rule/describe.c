@@ -65,12 +65,15 @@ static void write_text(struct json *j, const char *key, struct str s)
 
 /* ---- what conditions and outputs use ------------------------------------------------------- */
 
+/* The argument as it is, without the quotes that the grammar may want. */
 static void add_field(const struct expr *e, struct names *fields)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
+	char *text = NULL;
 
-	expr_print(&text, e);
-	names_add(fields, arena_str(fields->arena, buf_str(&text)));
+	if (e->has_arg && e->arg.len)
+		text = arena_printf(fields->arena, "%.*s[%.*s]", STR_ARG(e->text), STR_ARG(e->arg));
+	fields->oom |= e->has_arg && e->arg.len && !text;
+	names_add(fields, text ? str_from(text) : e->text);
 }
 
 static void expr_fields(const struct expr *e, struct names *fields)

@@ -107,32 +107,6 @@ START_TEST(lists_in_lists)
 }
 END_TEST
 
-/* Named: by values in parentheses, and by words that are macros. */
-START_TEST(names_in_descriptions)
-{
-	static const char *const cases[][2] = {
-		{ "m and proc.name in (x, l)", "\"macros\":[\"m\"],\"lists\":[\"l\"]" },
-		{ "evt.type=open and proc.name in (\"l\")", "\"macros\":[],\"lists\":[\"l\"]" },
-		{ "evt.type=open and proc.name = 'a l b'", "\"macros\":[],\"lists\":[]" },
-		{ "evt.type=open and w", "\"macros\":[],\"lists\":[]" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_buf_ struct buf yaml = BUF_INIT, out = BUF_INIT;
-		struct bed b;
-
-		buf_printf(&yaml, "- list: l\n  items: [y]\n- macro: m\n  condition: evt.type=open\n"
-			   "- list: w\n  items: [m]\n" RULE("r", "%s"), cases[i][0]);
-		bed_init(&b);
-		bed_load(&b, yaml.p);
-		ck_assert_int_eq(b.result, 0);
-		ruleset_describe(b.rs, &out);
-		ck_assert_msg(strstr(out.p, cases[i][1]), "%s: %s", cases[i][0], out.p);
-		bed_done(&b);
-	}
-}
-END_TEST
-
 START_TEST(lists_that_explode)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -577,7 +551,6 @@ static Suite *make_suite(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, lists_in_conditions);
 	tcase_add_test(c, lists_in_lists);
-	tcase_add_test(c, names_in_descriptions);
 	tcase_add_test(c, lists_that_explode);
 	tcase_add_test(c, macros);
 	tcase_add_test(c, macro_chain);
