@@ -32,10 +32,11 @@ struct snapshot_iter {
 	bool memory;
 };
 
-static struct snapshot *load(int site_counters, bool memory)
+static struct snapshot *load(int site_counters, const char *btf, bool memory)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf);
 	static const char *const used[] = { "late_ring", "scratch_map", "walk_map", "site_counters" };
-	struct snapshot *skel = snapshot__open();
+	struct snapshot *skel = snapshot__open_opts(&opts);
 	struct bpf_map *m;
 
 	if (!skel)
@@ -342,7 +343,7 @@ int snapshot_iter_run(struct snapshot_iter *it, const char *host_root, source_sn
 	return snapshot_with(host_root, run, it, fn, ctx);
 }
 
-int snapshot_iter_new(int site_counters, struct snapshot_iter **ret)
+int snapshot_iter_new(int site_counters, const char *btf, struct snapshot_iter **ret)
 {
 	struct snapshot_iter *it;
 	int r = -ENOTSUP;
@@ -353,10 +354,10 @@ int snapshot_iter_new(int site_counters, struct snapshot_iter **ret)
 	if (!it)
 		return -ENOMEM;
 	it->memory = true;
-	it->skel = load(site_counters, true);
+	it->skel = load(site_counters, btf, true);
 	if (!it->skel) {
 		it->memory = false;
-		it->skel = load(site_counters, false);
+		it->skel = load(site_counters, btf, false);
 	}
 	if (it->skel)
 		r = attach(it);

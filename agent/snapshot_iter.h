@@ -9,10 +9,10 @@ struct snapshot_iter;
 
 /*
  * Load and attach; from here on no thread that ends is missed by the snapshot, so this comes before
- * the sensor's own hooks. site_counters: map of failed reads to count into. 0 or -errno: this
- * machine needs /proc.
+ * the sensor's own hooks. site_counters: map of failed reads to count into; btf: type information of the
+ * kernel, NULL: where it always is. 0 or -errno: this machine needs /proc.
  */
-int snapshot_iter_new(int site_counters, struct snapshot_iter **ret);
+int snapshot_iter_new(int site_counters, const char *btf, struct snapshot_iter **ret);
 void snapshot_iter_free(struct snapshot_iter *it);
 
 /* As snapshot_proc(). After a failure in the middle the caller starts over: RESET comes first. */

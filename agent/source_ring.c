@@ -182,6 +182,7 @@ static void ring_close(struct source *base)
 	struct source_ring *s = container_of(base, struct source_ring, base);
 
 	ring_stop(base);
+	source_ring_btf_close(&s->load.btf);
 	snapshot_iter_free(s->iter);
 	source_reader_free(s->reader);
 	for (uint32_t i = 0; i < s->nring_fds; i++)
@@ -212,7 +213,7 @@ static int prepare_snapshot(struct source_ring *s, struct buf *error)
 	int r = 0;
 
 	if (s->snapshot != SOURCE_SNAPSHOT_PROC)
-		r = snapshot_iter_new(s->load.site_counters, &s->iter);
+		r = snapshot_iter_new(s->load.site_counters, source_ring_btf_path(&s->load.btf), &s->iter);
 	if (!r || s->snapshot == SOURCE_SNAPSHOT_AUTO)
 		return 0;
 	buf_printf(error, "no iterators on this kernel: %s (%s)", strerror(-r), source_ring_said());
@@ -414,6 +415,7 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 	set_interest(s, &start);
 	s->snapshot = opts->snapshot;
 	r = prepare_snapshot(s, ret_error);
+	source_ring_btf_close(&s->load.btf);
 	if (!r)
 		r = attach(s, ret_error);
 	if (r)

@@ -162,7 +162,8 @@ static int share_maps(struct source_ring_load *l, struct sensor *skel)
 static struct sensor *try_load(struct source_ring_load *l, const struct evtset *wanted,
 			       int *ret_error)
 {
-	struct sensor *skel = sensor__open();
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = source_ring_btf_path(&l->btf));
+	struct sensor *skel = sensor__open_opts(&opts);
 
 	if (!skel) {
 		*ret_error = -errno;
@@ -194,8 +195,12 @@ static int load_programs(struct source_ring_load *l, const struct evtset *wanted
 
 		skel = try_load(l, wanted, &r);
 		if (!skel && source_ring_refusals() != before &&
-		    is_optional(source_ring_refusal(before)))
+		    is_optional(source_ring_refusal(before))) {
 			r = 0;
+		} else if (!skel && source_ring_btf_path(&l->btf)) {
+			source_ring_btf_close(&l->btf);	/* all of it may do what the part did not */
+			r = 0;
+		}
 	}
 	if (!skel)
 		return r ? r : -E2BIG;
@@ -346,6 +351,7 @@ int source_ring_load(struct source_ring_load *l, const struct evtset *wanted, st
 	for (unsigned i = 0; i < HOOK_COUNT; i++)
 		l->hooks[i] = -1;
 	source_ring_listen();
+	source_ring_btf_open(&l->btf);
 	r = load_programs(l, wanted, &skel);
 	forget_object();
 	if (r == -EPERM)
@@ -372,7 +378,9 @@ int source_ring_load_missing(struct source_ring_load *l, const struct evtset *ne
 		missing = missing || misses_event(l, needed, source_syscalls[i].event);
 	if (!missing)
 		return 0;
+	source_ring_btf_open(&l->btf);
 	r = load_programs(l, needed, &skel);
+	source_ring_btf_close(&l->btf);
 	forget_object();
 	return r ? r : keep(l, skel);
 }

@@ -7,6 +7,7 @@
 #define TIERCEL_SOURCE_RING_LOAD_H
 
 #include "agent/source.h"
+#include "agent/source_ring_btf.h"
 #include "engine/event/ring.h"
 
 #define SOURCE_RING_MAPS_MAX 24
@@ -26,9 +27,13 @@ struct source_ring_load {
 	size_t config_bytes;
 	int hooks[HOOK_COUNT];		/* -1: not loaded */
 	bool programs[EVENT_TYPE_COUNT];	/* loaded, by the event they have their name from */
+	struct source_ring_btf btf;	/* for the time of loading, also by others */
 };
 
-/* The hooks, and the programs that make `wanted`. 0, or -errno and one line for the user. */
+/*
+ * The hooks, and the programs that make `wanted`. 0, or -errno and one line for the user. The caller
+ * closes l->btf.
+ */
 int source_ring_load(struct source_ring_load *l, const struct evtset *wanted, struct buf *error);
 /* Programs that new rules need and the old ones did not. */
 int source_ring_load_missing(struct source_ring_load *l, const struct evtset *needed);

@@ -31,6 +31,15 @@ $(BUILD)/bpf/snapshot.skel.h: $(BUILD)/bpf/snapshot.bpf.o
 
 $(BUILD)/agent/snapshot_iter.o: $(BUILD)/bpf/snapshot.skel.h
 
+# Names of the kernel's types that the objects read, for agent/source_ring_btf.c.
+$(BUILD)/bpf/kernel_types.h: $(BUILD)/bpf/sensor.bpf.o $(BUILD)/bpf/snapshot.bpf.o
+	$(call msg,GEN,$@)
+	$(Q)for o in $^; do $(BPFTOOL) btf dump file $$o format raw; done | \
+		sed -nE "s/^\[[0-9]+\] (STRUCT|UNION|ENUM|ENUM64|TYPEDEF) '([^']+)'.*/\2/p" | \
+		sed -E 's/___.*//; s/.*/"&",/' | grep -vF '(anon)' | sort -u > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/agent/source_ring_btf.o: $(BUILD)/bpf/kernel_types.h
+
 # System call numbers of this architecture for the codes of sc.def: NR(number, code, event).
 $(BUILD)/bpf/syscall_nr.h: engine/event/sc.def
 	$(call msg,GEN,$@)

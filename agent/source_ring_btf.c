@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Called by source_ring.c before anything is loaded; keeps nothing. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/btf.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/source_ring_btf.h"
+
+#define VMLINUX "/sys/kernel/btf/vmlinux"
+#define READ_BYTES (256 * 1024)
+#define NAME_SLOTS 1024		/* of the table of names, a power of two */
+#define FLAVOUR "___"
+
+/* Names that bpf/ has for types of the kernel. */
+static const char *const read_names[] = {
+#include "bpf/kernel_types.h"
+};
+
+struct cut {
+	const struct btf_header *h;
+	const uint8_t *types;	/* types_len bytes */
+	const char *strings;
+	uint32_t *at;		/* by type number: where it begins */
+	uint32_t n, last;	/* numbers are 1 to n; the last one that stays */
+	uint32_t names_len;	/* of the strings that these use */
+	const char *slots[NAME_SLOTS];
+};
+
+static uint32_t name_hash(const char *s, size_t len)
+{
+	uint32_t h = 5381;
+
+	for (size_t i = 0; i < len; i++)
+		h = h * 33 + (uint8_t)s[i];
+	return h;
+}
+
+static bool knows_name(const struct cut *c, const char *name, size_t len)
+{
+	for (uint32_t i = name_hash(name, len);; i++) {
+		const char *have = c->slots[i % NAME_SLOTS];
+
+		if (!have)
+			return false;
+		if (!strncmp(have, name, len) && !have[len])
+			return true;
+	}
+}
+
+/* Spellings of a structure in other kernels have a flavour behind their name. */
+static void add_name(struct cut *c, const char *name)
+{
+	const char *flavour = strstr(name, FLAVOUR);
+	size_t len = strlen(name);
+	uint32_t i = name_hash(name, len);
+
+	if (flavour || knows_name(c, name, len))
+		return;
+	while (c->slots[i % NAME_SLOTS])
+		i++;
+	c->slots[i % NAME_SLOTS] = name;
+}
+
+/* Bytes of a type; 0: a kind that did not exist when this was written. */
+static uint32_t type_size(const struct btf_type *t)
+{
+	uint32_t n = BTF_INFO_VLEN(t->info), more;
+
+	switch (BTF_INFO_KIND(t->info)) {
+	case BTF_KIND_INT: more = sizeof(uint32_t); break;
+	case BTF_KIND_ARRAY: more = sizeof(struct btf_array); break;
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION: more = n * sizeof(struct btf_member); break;
+	case BTF_KIND_ENUM: more = n * sizeof(struct btf_enum); break;
+	case BTF_KIND_ENUM64: more = n * sizeof(struct btf_enum64); break;
+	case BTF_KIND_FUNC_PROTO: more = n * sizeof(struct btf_param); break;
+	case BTF_KIND_VAR: more = sizeof(struct btf_var); break;
+	case BTF_KIND_DATASEC: more = n * sizeof(struct btf_var_secinfo); break;
+	case BTF_KIND_DECL_TAG: more = sizeof(struct btf_decl_tag); break;
+	case BTF_KIND_PTR:
+	case BTF_KIND_FWD:
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_CONST:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_FUNC:
+	case BTF_KIND_FLOAT:
+	case BTF_KIND_TYPE_TAG: more = 0; break;
+	default: return 0;
+	}
+	return sizeof(*t) + more;
+}
+
+static const struct btf_type *type_at(const struct cut *c, uint32_t id)
+{
+	return (const struct btf_type *)(c->types + c->at[id]);
+}
+
+/* Where each type begins. */
+static int index_types(struct cut *c)
+{
+	uint32_t at = 0, size, max = c->h->type_len / sizeof(struct btf_type) + 2;
+
+	c->at = malloc(max * sizeof(*c->at));
+	if (!c->at)
+		return -ENOMEM;
+	while (at < c->h->type_len) {
+		if (c->h->type_len - at < sizeof(struct btf_type))
+			return -EBADMSG;
+		c->at[++c->n] = at;
+		size = type_size(type_at(c, c->n));
+		if (!size || size > c->h->type_len - at)
+			return -EBADMSG;
+		at += size;
+	}
+	c->at[c->n + 1] = at;
+	return 0;
+}
+
+/* `id` stays, with what it is made of. What it points to need not. */
+static int keep(struct cut *c, uint32_t id, unsigned depth)
+{
+	const struct btf_type *t;
+	const struct btf_member *m;
+	int r = 0;
+
+	if (!id)
+		return 0;
+	if (id > c->n || depth > 64)
+		return -EBADMSG;
+	c->last = MAX(c->last, id);
+	t = type_at(c, id);
+	switch (BTF_INFO_KIND(t->info)) {
+	case BTF_KIND_TYPEDEF:
+	case BTF_KIND_VOLATILE:
+	case BTF_KIND_CONST:
+	case BTF_KIND_RESTRICT:
+	case BTF_KIND_TYPE_TAG:
+		return keep(c, t->type, depth + 1);
+	case BTF_KIND_ARRAY:
+		return keep(c, ((const struct btf_array *)(t + 1))->type, depth + 1);
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		m = (const struct btf_member *)(t + 1);
+		for (uint32_t i = 0; !r && i < BTF_INFO_VLEN(t->info); i++)
+			r = keep(c, m[i].type, depth + 1);
+		return r;
+	default:
+		return 0;
+	}
+}
+
+static int keep_named(struct cut *c)
+{
+	int r = 0;
+
+	for (uint32_t id = 1; !r && id <= c->n; id++) {
+		const struct btf_type *t = type_at(c, id);
+		const char *name, *flavour;
+
+		switch (BTF_INFO_KIND(t->info)) {
+		case BTF_KIND_STRUCT:
+		case BTF_KIND_UNION:
+		case BTF_KIND_ENUM:
+		case BTF_KIND_ENUM64:
+		case BTF_KIND_TYPEDEF:
+			break;
+		default:
+			continue;
+		}
+		if (t->name_off >= c->h->str_len)
+			return -EBADMSG;
+		name = c->strings + t->name_off;
+		flavour = strstr(name, FLAVOUR);
+		if (*name && knows_name(c, name, flavour ? (size_t)(flavour - name) : strlen(name)))
+			r = keep(c, id, 0);
+	}
+	return r;
+}
+
+static void use_name(struct cut *c, uint32_t at)
+{
+	if (at >= c->names_len && at < c->h->str_len)
+		c->names_len = at + strlen(c->strings + at) + 1;
+}
+
+/* Names that the types from 1 to the last one have. */
+static void use_names(struct cut *c)
+{
+	use_name(c, 0);
+	for (uint32_t id = 1; id <= c->last; id++) {
+		const struct btf_type *t = type_at(c, id);
+		const uint32_t *name = (const uint32_t *)(t + 1);
+		uint32_t step = 0;
+
+		use_name(c, t->name_off);
+		switch (BTF_INFO_KIND(t->info)) {
+		case BTF_KIND_STRUCT:
+		case BTF_KIND_UNION: step = sizeof(struct btf_member); break;
+		case BTF_KIND_ENUM: step = sizeof(struct btf_enum); break;
+		case BTF_KIND_ENUM64: step = sizeof(struct btf_enum64); break;
+		case BTF_KIND_FUNC_PROTO: step = sizeof(struct btf_param); break;
+		}
+		for (uint32_t i = 0; step && i < BTF_INFO_VLEN(t->info); i++)
+			use_name(c, name[i * (step / sizeof(*name))]);
+	}
+}
+
+/* References to what is gone lead to void; a function without its prototype is a mere name. */
+static void cut_references(const struct cut *c, uint8_t *types)
+{
+	for (uint32_t id = 1; id <= c->last; id++) {
+		struct btf_type *t = (struct btf_type *)(types + c->at[id]);
+		uint32_t n = BTF_INFO_VLEN(t->info);
+		struct btf_array *a = (struct btf_array *)(t + 1);
+		struct btf_member *m = (struct btf_member *)(t + 1);
+		struct btf_param *p = (struct btf_param *)(t + 1);
+		struct btf_var_secinfo *v = (struct btf_var_secinfo *)(t + 1);
+
+#define CUT(ref) if ((ref) > c->last) { (ref) = 0; }
+		switch (BTF_INFO_KIND(t->info)) {
+		case BTF_KIND_INT:
+		case BTF_KIND_ENUM:
+		case BTF_KIND_ENUM64:
+		case BTF_KIND_FLOAT:
+		case BTF_KIND_FWD:
+			break;
+		case BTF_KIND_STRUCT:
+		case BTF_KIND_UNION:
+			for (uint32_t i = 0; i < n; i++)
+				CUT(m[i].type)
+			break;
+		case BTF_KIND_DATASEC:
+			for (uint32_t i = 0; i < n; i++)
+				CUT(v[i].type)
+			break;
+		case BTF_KIND_ARRAY:
+			CUT(a->type)
+			CUT(a->index_type)
+			break;
+		case BTF_KIND_FUNC_PROTO:
+			for (uint32_t i = 0; i < n; i++)
+				CUT(p[i].type)
+			CUT(t->type)
+			break;
+		case BTF_KIND_FUNC:
+			if (t->type > c->last)
+				t->info = BTF_KIND_FWD << 24;
+			CUT(t->type)
+			break;
+		default:
+			CUT(t->type)
+		}
+#undef CUT
+	}
+}
+
+static int write_cut(struct cut *c, struct buf *ret)
+{
+	struct btf_header h = *c->h;
+
+	use_names(c);
+	h.hdr_len = sizeof(h);
+	h.type_off = 0;
+	h.type_len = c->at[c->last + 1];
+	h.str_off = h.type_len;
+	h.str_len = c->names_len;
+	if (!buf_reserve(ret, sizeof(h) + h.type_len + h.str_len + 1))
+		return -ENOMEM;
+	buf_add(ret, &h, sizeof(h));
+	buf_add(ret, c->types, h.type_len);
+	buf_add(ret, c->strings, h.str_len);
+	cut_references(c, (uint8_t *)ret->p + sizeof(h));
+	return ret->err;
+}
+
+int source_ring_btf_cut(const void *btf, size_t len, const char *const *names, size_t n,
+			struct buf *ret)
+{
+	const struct btf_header *h = btf;
+	struct cut c = { .h = h };
+	uint64_t body;
+	int r;
+
+	if (len < sizeof(*h) || h->magic != BTF_MAGIC || h->version != BTF_VERSION ||
+	    h->hdr_len < sizeof(*h) || h->hdr_len > len || n > NAME_SLOTS / 2)
+		return -EBADMSG;
+	body = len - h->hdr_len;
+	if ((uint64_t)h->type_off + h->type_len > body || (uint64_t)h->str_off + h->str_len > body ||
+	    h->type_off % 4 || !h->str_len)
+		return -EBADMSG;
+	c.types = (const uint8_t *)btf + h->hdr_len + h->type_off;
+	c.strings = (const char *)btf + h->hdr_len + h->str_off;
+	if (c.strings[h->str_len - 1])
+		return -EBADMSG;
+	for (size_t i = 0; i < n; i++)
+		add_name(&c, names[i]);
+	r = index_types(&c);
+	if (!r)
+		r = keep_named(&c);
+	if (!r)
+		r = write_cut(&c, ret);
+	free(c.at);
+	return r;
+}
+
+/* Kernels before 6.16 do not let it be mapped. */
+static int read_all(int fd, size_t len, struct buf *ret)
+{
+	ssize_t n = -1;
+	char *p;
+
+	if (buf_reserve(ret, len))
+		while ((p = buf_reserve(ret, READ_BYTES)) && (n = read(fd, p, READ_BYTES)) > 0)
+			ret->len += n;
+	return n ? -EIO : 0;
+}
+
+static int cut_kernel(int fd, struct buf *ret)
+{
+	_cleanup_buf_ struct buf all = BUF_INIT;
+	const size_t n = ARRAY_SIZE(read_names);
+	struct stat st;
+	void *map;
+	int r;
+
+	if (fstat(fd, &st))
+		return -errno;
+	map = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map != MAP_FAILED) {
+		r = source_ring_btf_cut(map, st.st_size, read_names, n, ret);
+		munmap(map, st.st_size);
+		return r;
+	}
+	r = read_all(fd, st.st_size, &all);
+	return r ? r : source_ring_btf_cut(all.p, all.len, read_names, n, ret);
+}
+
+static int write_file(const struct buf *b)
+{
+	int fd = memfd_create("btf", MFD_CLOEXEC);
+	size_t at = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (at < b->len && (n = write(fd, b->p + at, b->len - at)) > 0)
+		at += n;
+	if (at == b->len)
+		return fd;
+	close(fd);
+	return -EIO;
+}
+
+void source_ring_btf_open(struct source_ring_btf *ret)
+{
+	_cleanup_buf_ struct buf part = BUF_INIT;
+	int fd = open(VMLINUX, O_RDONLY | O_CLOEXEC);
+
+	*ret = (struct source_ring_btf){ .fd = -1 };
+	if (fd < 0)
+		return;
+	if (!cut_kernel(fd, &part))
+		ret->fd = write_file(&part);
+	close(fd);
+	if (ret->fd >= 0)
+		snprintf(ret->path, sizeof(ret->path), "/proc/self/fd/%d", ret->fd);
+}
+
+void source_ring_btf_close(struct source_ring_btf *b)
+{
+	if (b->path[0])
+		close(b->fd);
+	b->path[0] = '\0';
+}
