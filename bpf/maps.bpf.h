@@ -67,6 +67,7 @@ struct scratch {
 	__u64 since[LANE_COUNT];	/* bytes since the fill of the ring was looked at */
 	__u32 busy;
 	__u32 lane;
+	__u32 dir;	/* enum tuple_dir */
 	struct task_struct *task;	/* of the system call, with its native number and arguments */
 	__u64 nr;
 	__u64 args[6];

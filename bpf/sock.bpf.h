@@ -134,17 +134,30 @@ static __always_inline void inet_ends(struct sock *sk, bool v6, const struct any
 	}
 }
 
+static __always_inline void put_end(__u8 *p, const struct inet_end *end, int size)
+{
+	copy_words(p, end->ip, size);
+	*(__u16 *)(p + size) = end->port;
+}
+
 static __always_inline void append_inet(struct call *c, struct sock *sk, bool v6,
 					const struct any_addr *a, enum tuple_dir dir)
 {
 	struct inet_end own = {}, peer = {};	/* aligned: copied by words */
-	int size = v6 ? 16 : 4;
+	const int size = v6 ? 16 : 4;
+	__u8 *p = room(c);
+	__u64 second;
 
+	if (!p)
+		return;
 	inet_ends(sk, v6, a, &own, &peer);
-	append_ip(c, dir == DIR_OUT ? own.ip : peer.ip, size);
-	append_fixed(c, dir == DIR_OUT ? own.port : peer.port, 2);
-	append_ip(c, dir == DIR_OUT ? peer.ip : own.ip, size);
-	append_fixed(c, dir == DIR_OUT ? peer.port : own.port, 2);
+	/* Verifier: an offset that it does not know, instead of all that follows for either direction. */
+	c->s->dir = dir;
+	second = *(volatile __u32 *)&c->s->dir & DIR_IN;
+	HIDE(second);
+	put_end(p + second * (size + 2), &own, size);
+	put_end(p + (second ^ DIR_IN) * (size + 2), &peer, size);
+	c->s->off += 2 * (size + 2);
 }
 
 /* Path of a bound unix socket; false when it has none. */

@@ -241,50 +241,68 @@ static __always_inline void put_comm(struct call *c, int i)
 	put_kernel_str(c, i, c->task->comm);
 }
 
-/* "memory=/path" NUL ... for the controllers that container ids are looked for in. */
-static __always_inline void append_cgroup(struct call *c, struct walk_buf *w, const char *prefix,
-					  __u32 prefix_len, struct cgroup *cg)
+/*
+ * "memory=/path" NUL ... for the controllers that container ids are looked for in. A global function,
+ * as the walks; the cgroup is in the scratch, `prefix` has the eight characters before the path.
+ */
+__noinline int append_cgroup(__u64 prefix, __u32 prefix_len)
 {
-	struct kernfs_node *kn = KREAD(cg, kn);
-	__u8 *p = room(c);
+	struct scratch *s = scratch_get();
+	struct call call = { .s = s }, *c = &call;
+	struct walk_buf *w = walk_buf_get();
+	__u8 *p;
 
-	if (!p || !kn)
-		return;
-	__builtin_memcpy(p, prefix, prefix_len);
-	c->s->off += prefix_len;
-	c->s->walk_node = kn;
-	walk_kernfs();
-	append_path(c, w);
+	if (!s || !w || !s->walk_node || prefix_len > sizeof(prefix))
+		return 0;
 	p = room(c);
-	if (p) {
-		*p = 0;
-		c->s->off += 1;
+	if (!p)
+		return 0;
+	*(__u64 *)p = prefix;
+	p += prefix_len;
+	s->off += prefix_len;
+	if (kernfs_parent(s->walk_node)) {
+		walk_kernfs();
+		append_path(c, w);
+		p = room(c);
+		if (!p)
+			return 0;
+	} else {
+		*p++ = '/';
+		s->off += 1;
 	}
+	*p = 0;
+	s->off += 1;
+	return 0;
 }
 
-#define APPEND_CONTROLLER(c, w, css, id)                                                    \
+#define PUT_CGROUP(c, cg, prefix, len)                                                      \
+	do {                                                                                \
+		(c)->s->walk_node = KREAD(cg, kn);                                          \
+		append_cgroup(prefix, len);                                                 \
+	} while (0)
+
+#define PUT_CONTROLLER(c, css, id, ...)                                                     \
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, id##_cgrp_id)) {              \
-		struct cgroup *cg = KREAD(css,                                      \
+		struct cgroup *cg = KREAD(css,                                              \
 			subsys[bpf_core_enum_value(enum cgroup_subsys_id, id##_cgrp_id)],   \
 			cgroup);                                                            \
-		append_cgroup(c, w, #id "=", sizeof(#id), cg);                              \
+		PUT_CGROUP(c, cg, NAME8(__VA_ARGS__), sizeof(#id));                         \
 	}
 
 static __always_inline void put_cgroups(struct call *c, int i)
 {
 	struct css_set *css = KREAD(call_task(c), cgroups);
-	struct walk_buf *w = walk_buf_get();
 	__u64 start = c->s->off;
 
-	if (!w || !css)
+	if (!css)
 		return;
-	APPEND_CONTROLLER(c, w, css, cpuset)
-	APPEND_CONTROLLER(c, w, css, cpu)
-	APPEND_CONTROLLER(c, w, css, cpuacct)
-	APPEND_CONTROLLER(c, w, css, io)
-	APPEND_CONTROLLER(c, w, css, memory)
-	APPEND_CONTROLLER(c, w, css, pids)
-	append_cgroup(c, w, "=", 1, KREAD(css, dfl_cgrp));
+	PUT_CONTROLLER(c, css, cpuset, 'c', 'p', 'u', 's', 'e', 't', '=', 0)
+	PUT_CONTROLLER(c, css, cpu, 'c', 'p', 'u', '=', 0, 0, 0, 0)
+	PUT_CONTROLLER(c, css, cpuacct, 'c', 'p', 'u', 'a', 'c', 'c', 't', '=')
+	PUT_CONTROLLER(c, css, io, 'i', 'o', '=', 0, 0, 0, 0, 0)
+	PUT_CONTROLLER(c, css, memory, 'm', 'e', 'm', 'o', 'r', 'y', '=', 0)
+	PUT_CONTROLLER(c, css, pids, 'p', 'i', 'd', 's', '=', 0, 0, 0)
+	PUT_CGROUP(c, KREAD(css, dfl_cgrp), '=', 1);
 	set_len(c, i, c->s->off - start);
 }
 
