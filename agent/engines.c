@@ -9,6 +9,7 @@
 enum {
 	BATCH_EVENTS = 4096,			/* a millisecond or so */
 	ENGINES_ALERT_BYTES = 4 << 20,		/* kept by a thread */
+	ALERTS_AT_ONCE = 64,			/* an output wakes once for them */
 };
 
 struct kept_alert {
@@ -40,6 +41,7 @@ struct engines {
 	struct tiercel_opts engine;	/* as the user gave them */
 	struct source *source;
 	struct engines_plan *plan;	/* in force, or NULL */
+	pthread_mutex_t emitting;
 	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t go, done;
 	uint32_t round, busy;
@@ -58,10 +60,13 @@ struct engines_plan {
 
 /* ---- alerts ---- */
 
-static void emit(const struct engines *e, struct message *m)
+static void emit(struct engines *e, struct message *const *v, uint32_t n)
 {
-	e->opts.on_alert(e->opts.ctx, m);
-	message_put(m);
+	pthread_mutex_lock(&e->emitting);
+	e->opts.on_alerts(e->opts.ctx, v, n);
+	pthread_mutex_unlock(&e->emitting);
+	for (uint32_t i = 0; i < n; i++)
+		message_put(v[i]);
 }
 
 static bool keep(struct engine_worker *w, struct message *m)
@@ -86,6 +91,29 @@ static void forget_alerts(struct engine_worker *w)
 	w->alert_bytes = 0;
 }
 
+/* What one thread has kept. */
+static void emit_own(struct engine_worker *w)
+{
+	struct message *v[ALERTS_AT_ONCE];
+	uint32_t n = 0;
+
+	while (w->next_alert < w->nalerts) {
+		v[n++] = w->alerts[w->next_alert++].m;
+		if (n == ALERTS_AT_ONCE || w->next_alert == w->nalerts) {
+			emit(w->all, v, n);
+			n = 0;
+		}
+	}
+	forget_alerts(w);
+}
+
+/* In a moment the alert leaves together with others. */
+static bool may_keep(const struct engine_worker *w, const struct message *m)
+{
+	return w->alert_bytes + m->bytes <= ENGINES_ALERT_BYTES &&
+	       (w->all->n > 1 || w->nalerts < ALERTS_AT_ONCE);
+}
+
 static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev)
 {
 	struct engine_worker *w = ctx;
@@ -95,12 +123,12 @@ static void on_alert(void *ctx, const struct tiercel_alert *alert, struct event_
 		w->limits->hits[LIMIT_ALERT_BYTES]++;	/* told as a loss */
 		return;
 	}
-	if (w->all->n > 1 && w->alert_bytes + m->bytes <= ENGINES_ALERT_BYTES && keep(w, m))
-		return;
-	for (uint32_t i = 0; i < w->nalerts; i++)
-		emit(w->all, w->alerts[i].m);
-	forget_alerts(w);
-	emit(w->all, m);
+	if (!may_keep(w, m))
+		emit_own(w);
+	if (!keep(w, m)) {
+		emit_own(w);
+		emit(w->all, &m, 1);
+	}
 }
 
 /* Who has the alert of the earliest event, or NULL. */
@@ -120,10 +148,19 @@ static struct engine_worker *earliest(struct engines *e)
 
 static void emit_kept(struct engines *e)
 {
+	struct message *v[ALERTS_AT_ONCE];
 	struct engine_worker *w;
+	uint32_t n = 0;
 
-	while ((w = earliest(e)) != NULL)
-		emit(e, w->alerts[w->next_alert++].m);
+	while ((w = earliest(e)) != NULL) {
+		v[n++] = w->alerts[w->next_alert++].m;
+		if (n < ALERTS_AT_ONCE)
+			continue;
+		emit(e, v, n);
+		n = 0;
+	}
+	if (n)
+		emit(e, v, n);
 	for (uint32_t i = 0; i < e->n; i++)
 		forget_alerts(&e->v[i]);
 }
@@ -218,6 +255,7 @@ struct engines *engines_new(const struct engines_opts *opts)
 	e->opts = *opts;
 	e->engine = *opts->engine;
 	e->opts.engine = &e->engine;
+	pthread_mutex_init(&e->emitting, NULL);
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_cond_init(&e->go, NULL);
 	pthread_cond_init(&e->done, NULL);
@@ -243,6 +281,7 @@ void engines_free(struct engines *e)
 	engines_plan_free(e->plan);
 	pthread_cond_destroy(&e->go);
 	pthread_cond_destroy(&e->done);
+	pthread_mutex_destroy(&e->emitting);
 	pthread_mutex_destroy(&e->lock);
 	free(e->answers);
 	free(e);
@@ -378,8 +417,11 @@ int engines_poll(struct engines *e, int timeout_ms, source_event_fn fn, void *ct
 	const struct source_ops *ops = e->source->ops;
 	int r;
 
-	if (e->n == 1)
-		return ops->poll(e->source, timeout_ms, fn, ctx);
+	if (e->n == 1) {
+		r = ops->poll(e->source, timeout_ms, fn, ctx);
+		settle(e);
+		return r;
+	}
 	r = ops->begin(e->source, timeout_ms, BATCH_EVENTS);
 	if (r <= 0)
 		return r;

@@ -16,14 +16,15 @@
 
 #define ENGINES_MAX 64
 
-typedef void (*engines_alert_fn)(void *ctx, struct message *m);
+/* In the order of their events; keeps no references. Never two at a time. */
+typedef void (*engines_alert_fn)(void *ctx, struct message *const *v, uint32_t n);
 
 struct engines_opts {
 	const struct tiercel_opts *engine;	/* without what it does with alerts */
 	struct limits *limits;			/* of the first engine; maxima of all */
 	uint32_t n;
 	struct str hostname;
-	engines_alert_fn on_alert;		/* keeps no reference; see engines_poll() */
+	engines_alert_fn on_alerts;		/* of a batch, or when there are many: engines_poll() */
 	void *ctx;
 };
 

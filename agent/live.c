@@ -46,12 +46,12 @@ static void catch_signals(void)
 	}
 }
 
-/* From any thread of the engines. */
-static void on_alert(void *ctx, struct message *m)
+/* From any thread of the engines, one at a time. */
+static void on_alerts(void *ctx, struct message *const *v, uint32_t n)
 {
 	struct live *l = ctx;
 
-	outputs_emit(&l->outputs, m);
+	outputs_emit_many(&l->outputs, v, n);
 }
 
 static void on_event(void *ctx, struct event_ctx *ev)
@@ -79,7 +79,7 @@ static int start_engine(struct live *l)
 	struct tiercel_opts opts = { .match_all = l->opts->rules.match_all, .ctx = l,
 				     .count_exceptions = TIERCEL_COUNT_FILES };
 	struct engines_opts all = { .engine = &opts, .limits = &l->limits, .n = l->opts->threads,
-				    .on_alert = on_alert, .ctx = l };
+				    .on_alerts = on_alerts, .ctx = l };
 	int r;
 
 	l->limits.max[LIMIT_THREADS] = c->falco_libs.thread_table_size;

@@ -27,8 +27,10 @@ typedef void output_counter_fn(void *ctx, const char *name, uint64_t value);
 
 struct output_ops {
 	const char *name;
-	/* Never blocks. Takes a reference of its own to what it keeps. Engine's thread only. */
+	/* Never blocks. Takes a reference of its own to what it keeps. One thread at a time. */
 	void (*emit)(struct output *o, struct message *m);
+	/* The same for several at once. NULL: one by one. */
+	void (*emit_many)(struct output *o, struct message *const *v, uint32_t n);
 	void (*stats)(const struct output *o, struct output_stats *ret);
 	/* Counters of its own, by name: bounds that were hit. May be NULL. */
 	void (*counters)(const struct output *o, output_counter_fn *fn, void *ctx);

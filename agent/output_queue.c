@@ -71,16 +71,12 @@ static bool is_full(const struct output_queue *q, const struct message *m)
 	return q->n == q->capacity || (q->n && q->bytes + m->bytes > q->max_bytes);
 }
 
-static void emit(struct output *o, struct message *m)
+/* With the lock. */
+static void take(struct output_queue *q, struct message *m)
 {
-	struct output_queue *q = container_of(o, struct output_queue, output);
-	bool wake;
-
-	lock_queue(q);
 	q->stats.taken++;
 	if (q->stopping || q->stats.closed || (is_full(q, m) && !q->drop_oldest)) {
 		q->stats.discarded++;
-		unlock_queue(q);
 		return;
 	}
 	while (is_full(q, m)) {
@@ -89,11 +85,27 @@ static void emit(struct output *o, struct message *m)
 	}
 	q->ring[(q->head + q->n++) % q->capacity] = message_get(m);
 	q->bytes += m->bytes;
-	wake = q->waiting;
-	q->waiting = false;
+}
+
+static void emit_many(struct output *o, struct message *const *v, uint32_t n)
+{
+	struct output_queue *q = container_of(o, struct output_queue, output);
+	bool wake;
+
+	lock_queue(q);
+	for (uint32_t i = 0; i < n; i++)
+		take(q, v[i]);
+	wake = q->waiting && q->n;
+	if (wake)
+		q->waiting = false;
 	unlock_queue(q);
 	if (wake)
 		pthread_cond_signal(&q->wake);
+}
+
+static void emit(struct output *o, struct message *m)
+{
+	emit_many(o, &m, 1);
 }
 
 static void stats(const struct output *o, struct output_stats *ret)
@@ -318,7 +330,7 @@ static int start_worker(struct output_queue *q)
 }
 
 static const struct output_ops ops_of_all = {
-	.emit = emit, .stats = stats, .reopen = reopen, .drain = drain, .close = close_output,
+	.emit = emit, .emit_many = emit_many, .stats = stats, .reopen = reopen, .drain = drain, .close = close_output,
 };
 
 /* The queue and the table of functions with the sink's name. */

@@ -267,11 +267,16 @@ static struct output_spool *of(const struct output *output)
 	return container_of((struct output *)output, struct output_spool, output);
 }
 
-static void emit(struct output *output, struct message *m)
+static void emit_many(struct output *output, struct message *const *v, uint32_t n)
 {
 	struct output *queue = of(output)->queue;
 
-	queue->ops->emit(queue, m);
+	queue->ops->emit_many(queue, v, n);
+}
+
+static void emit(struct output *output, struct message *m)
+{
+	emit_many(output, &m, 1);
 }
 
 /* What an earlier run left in the spool counts as taken. */
@@ -340,7 +345,8 @@ static void close_output(struct output *output, uint32_t timeout_ms)
 }
 
 static const struct output_ops ops = {
-	.name = "http", .emit = emit, .stats = stats, .drain = drain, .close = close_output,
+	.name = "http", .emit = emit, .emit_many = emit_many, .stats = stats, .drain = drain,
+	.close = close_output,
 };
 
 static int open_spool(struct output_spool *o, const struct config *c)

@@ -61,12 +61,24 @@ int outputs_open(struct outputs *o, const struct config *c)
 	return 0;
 }
 
+void outputs_emit_many(struct outputs *o, struct message *const *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < o->n; i++) {
+		struct output *output = o->v[i];
+
+		if (output->ops->emit_many)
+			output->ops->emit_many(output, v, n);
+		else
+			for (uint32_t k = 0; k < n; k++)
+				output->ops->emit(output, v[k]);
+	}
+	for (uint32_t k = 0; o->tap && k < n; k++)
+		tap_emit(o->tap, v[k]);
+}
+
 void outputs_emit(struct outputs *o, struct message *m)
 {
-	for (uint32_t i = 0; i < o->n; i++)
-		o->v[i]->ops->emit(o->v[i], m);
-	if (o->tap)
-		tap_emit(o->tap, m);
+	outputs_emit_many(o, &m, 1);
 }
 
 void outputs_reopen(struct outputs *o)

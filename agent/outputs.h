@@ -23,6 +23,8 @@ struct outputs {
 int outputs_open(struct outputs *o, const struct config *c);
 /* To every output; the caller keeps its reference. Never blocks. */
 void outputs_emit(struct outputs *o, struct message *m);
+/* Several, in their order: an output wakes once for all. */
+void outputs_emit_many(struct outputs *o, struct message *const *v, uint32_t n);
 void outputs_reopen(struct outputs *o);
 /* All at once within the time; the counters stay readable until outputs_close(). */
 void outputs_drain(struct outputs *o, uint32_t timeout_ms);

@@ -8,7 +8,6 @@
 #include "agent/trace_file.h"
 #include "engine/tests/test.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 enum { READERS = 5, BATCH = 700, PATIENCE = 3, SWAP_EVERY = 7 };
@@ -98,20 +97,19 @@ struct session {
 	struct buf lines;
 	uint64_t alerts, events, hits[2];
 	struct tiercel_stats stats;
-	pthread_mutex_t lock;		/* of what alerts of other threads change */
 	bool waits;
 	unsigned asked, swaps;
 };
 
-static void on_alert(void *ctx, struct message *m)
+static void on_alerts(void *ctx, struct message *const *v, uint32_t n)
 {
 	struct session *s = ctx;
 
-	pthread_mutex_lock(&s->lock);
-	buf_add_str(&s->lines, m->json);
-	buf_add_char(&s->lines, '\n');
-	s->alerts++;
-	pthread_mutex_unlock(&s->lock);
+	for (uint32_t i = 0; i < n; i++) {
+		buf_add_str(&s->lines, v[i]->json);
+		buf_add_char(&s->lines, '\n');
+	}
+	s->alerts += n;
 }
 
 static void container_new(void *ctx, struct container *c)
@@ -212,12 +210,11 @@ static void run(struct session *s, uint32_t n, bool swaps, bool waits)
 	struct tiercel_opts opts = { .state.hooks = { .container_new = container_new, .ctx = s },
 				     .forms = ALERT_JSON };
 	struct engines_opts all = { .engine = &opts, .limits = &s->limits, .n = n,
-				    .hostname = STR("host"), .on_alert = on_alert, .ctx = s };
+				    .hostname = STR("host"), .on_alerts = on_alerts, .ctx = s };
 	unsigned patience = 0, turns = 0;
 	struct fake f;
 
 	*s = (struct session){ .lines = BUF_INIT, .waits = waits };
-	pthread_mutex_init(&s->lock, NULL);
 	limits_init(&s->limits);
 	opts.alert.hostname = all.hostname;
 	opts.alert.include_output = true;
@@ -240,7 +237,6 @@ static void run(struct session *s, uint32_t n, bool swaps, bool waits)
 		s->hits[i] = engines_rule_hits(s->engines, i);
 	engines_free(s->engines);
 	fake_close(&f);
-	pthread_mutex_destroy(&s->lock);
 }
 
 static void compare(bool swaps, bool waits)
