@@ -6,6 +6,9 @@
 
 #include <inttypes.h>
 
+/* Rules are compiled before the answer, perhaps those of another request first. */
+enum { COMPILE_WAIT_S = 120 };
+
 static const struct cli_option options[] = {
 	CONTROL_OPTIONS,
 	[CONTROL_OPTION_JSON] = { 0, "json", NULL, "the answer as a JSON object" },
@@ -27,8 +30,10 @@ const struct command cmd_reload = {
 static int ask(struct control_link *l, bool json)
 {
 	_cleanup_json_ json_t *answer = NULL;
-	int e = control_link_ask(l, json_pack("{s:s}", "request", "reload"), &answer);
+	int e;
 
+	l->wait_s = COMPILE_WAIT_S;
+	e = control_link_ask(l, json_pack("{s:s}", "request", "reload"), &answer);
 	if (answer && json) {
 		control_print(answer);
 	} else if (e == EXIT_OK) {

@@ -253,7 +253,7 @@ static int watch(struct top *t)
 			break;
 	}
 	json_decref(t->before);
-	return e;
+	return control_stopped() ? EXIT_OK : e;
 }
 
 /* "1", "0.5". EXIT_OK or an exit code. */

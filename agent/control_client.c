@@ -6,10 +6,12 @@
 
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 65536, LINE_MAX_BYTES = 64 << 20 };
+/* The sensor answers from a thread of its own, at once. */
+enum { READ_BYTES = 65536, LINE_MAX_BYTES = 64 << 20, ANSWER_WAIT_S = 10 };
 
 static volatile sig_atomic_t stopped;
 
@@ -78,6 +80,14 @@ static int find_socket(struct control_link *l)
 	return EXIT_OK;
 }
 
+/* How long the socket may block; 0: for ever. */
+static void set_wait(int fd, int what, unsigned seconds)
+{
+	const struct timeval tv = { .tv_sec = seconds };
+
+	setsockopt(fd, SOL_SOCKET, what, &tv, sizeof(tv));
+}
+
 static int connect_to(struct control_link *l)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -91,11 +101,14 @@ static int connect_to(struct control_link *l)
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->fd < 0)
 		return cli_fail("cannot make a socket: %s", strerror(errno));
+	set_wait(l->fd, SO_SNDTIMEO, ANSWER_WAIT_S);
 	do
 		r = connect(l->fd, (struct sockaddr *)&sa, sizeof(sa));
 	while (r < 0 && errno == EINTR);
 	if (r == 0)
 		return EXIT_OK;
+	if (errno == EAGAIN)
+		return cli_fail("the sensor at '%s' hangs: it takes no connection", l->socket);
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		return cli_fail("no sensor answers at '%s': is one running, with control.enabled?",
 				l->socket);
@@ -164,9 +177,16 @@ int control_link_ask(struct control_link *l, json_t *request, json_t **ret)
 	*ret = NULL;
 	if (control_link_send(l, request) != EXIT_OK)
 		return EXIT_FAILED;
+	set_wait(l->fd, SO_RCVTIMEO, l->wait_s ? l->wait_s : ANSWER_WAIT_S);
 	do
 		r = control_link_line(l, &line);
-	while (r == -EINTR);
+	while (r == -EINTR && !stopped);
+	set_wait(l->fd, SO_RCVTIMEO, 0);
+	if (stopped)
+		return EXIT_FAILED;
+	if (r == -EAGAIN)
+		return cli_fail("the sensor at '%s' hangs: no answer in %u s", l->socket,
+				l->wait_s ? l->wait_s : ANSWER_WAIT_S);
 	if (r <= 0)
 		return cli_fail("the sensor at '%s' gave no answer%s%s", l->socket, r < 0 ? ": " : "",
 				r < 0 ? strerror(-r) : "");

@@ -24,6 +24,7 @@ struct control_link {
 	struct config_opts config;
 	struct config *loaded;
 	int fd;
+	unsigned wait_s;		/* for an answer; 0: the default */
 	struct buf in;			/* read, and not taken yet */
 	size_t taken;
 };

@@ -50,6 +50,25 @@ static int unknown_command(const char *name)
 	return EXIT_USAGE;
 }
 
+/* What a command printed and could not be written must not look like success. */
+static int finish(int e)
+{
+	bool failed = fflush(stdout) != 0 || ferror(stdout);
+
+	return e == EXIT_OK && failed ? cli_fail("cannot write to standard output") : e;
+}
+
+static int print_help(const char *name)
+{
+	const struct command *cmd = name ? find_command(name) : NULL;
+
+	if (cmd)
+		cli_help(cmd);
+	else
+		print_overview(stdout);
+	return EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *cmd;
@@ -59,18 +78,12 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0) {
-		cmd = argc > 2 ? find_command(argv[2]) : NULL;
-		if (cmd)
-			cli_help(cmd);
-		else
-			print_overview(stdout);
-		return EXIT_OK;
-	}
+	    strcmp(argv[1], "help") == 0)
+		return finish(print_help(argc > 2 ? argv[2] : NULL));
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("tiercel %s (rule engine %s)\n", TIERCEL_VERSION, TIERCEL_ENGINE_VERSION);
-		return EXIT_OK;
+		return finish(EXIT_OK);
 	}
 	cmd = find_command(argv[1]);
-	return cmd ? cmd->run(cmd, argc - 1, argv + 1) : unknown_command(argv[1]);
+	return cmd ? finish(cmd->run(cmd, argc - 1, argv + 1)) : unknown_command(argv[1]);
 }

@@ -14,6 +14,21 @@ expect "unknown command" 2 "did you mean 'replay'" "$tiercel" replya
 expect "help" 0 'Commands:' "$tiercel" --help
 expect "help of a command" 0 '--rule-matching' "$tiercel" replay --help
 expect "version" 0 '^tiercel [0-9]' "$tiercel" --version
+for command in --version --help fields "config --schema" "check $tmp"; do
+	expect "what cannot be written is a failure: $command" 1 'cannot write to standard output' \
+		bash -c "'$tiercel' $command 3>&1 >/dev/full 2>&3"
+done
+# A sensor that hangs: it listens, and that is all.
+python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+time.sleep(60)' "$tmp/hangs" &
+hangs=$!
+while [ ! -S "$tmp/hangs" ] && kill -0 $hangs; do sleep 0.1; done
+expect "status of a sensor that hangs" 1 "the sensor at '$tmp/hangs' hangs: no answer in 10 s" \
+	"$tiercel" status --socket "$tmp/hangs"
+kill $hangs
 expect "unknown option" 2 "did you mean '--rules'" "$tiercel" replay --rule x y
 expect "option without argument" 2 'needs an argument' "$tiercel" replay -r
 expect "replay without trace" 2 'no TRACE' "$tiercel" replay -r rules/system
