@@ -83,6 +83,8 @@ if kustomize=$(../../kernel-tests/apttool.sh kustomize "$build/kustomize" 2>"$tm
 	"$kustomize" build kubernetes/base >"$out/base.yaml"
 	check "overlay for GKE renders" "$kustomize" build kubernetes/gke
 	cp "$tmp/log" "$out/gke.yaml"
+	cp -r kubernetes "$out/mycluster"
+	check "and from a copy, as the README has it" "$kustomize" build "$out/mycluster/gke"
 	check "chart and kustomize base are the same objects" ./manifests.py same "$out/helm.yaml" "$out/base.yaml"
 	mkdir -p "$out/crio"
 	printf 'resources: [../../../%s]\ncomponents: [../../../%s]\n' \

@@ -22,6 +22,7 @@ TYPES = {
     "ServiceAccount": ("core/v1", "ServiceAccount"),
     "ConfigMap": ("core/v1", "ConfigMap"),
     "Namespace": ("core/v1", "Namespace"),
+    "ResourceQuota": ("core/v1", "ResourceQuota"),
 }
 TAG = re.compile(r"\{\{(-?)\s*(.*?)\s*\}\}")
 
