@@ -128,6 +128,17 @@ static uint32_t shorter(struct str text, uint32_t n, bool transformer, unsigned 
 	return 0;
 }
 
+/* A plain field that was met before, as nearly all are: nothing to parse. Its length, or 0. */
+static uint32_t known_field(const struct compiler *c, const struct scan *s, struct operand **ret_op)
+{
+	uint32_t n = c->scope->known ? scan_field(s) : 0;
+
+	if (!n || (n < s->text.len && strchr("[(", s->text.p[n])))
+		return 0;
+	*ret_op = strmap_get(c->scope->known, str_sub(s->text, 0, n));
+	return *ret_op ? n : 0;
+}
+
 /*
  * The operand at the start of `text`: the longest that there is. Its length; 0: none, with the
  * reason why the longest text of all is none in *ret_msg.
@@ -144,6 +155,9 @@ static uint32_t longest_operand(struct compiler *c, struct str text, struct oper
 	uint32_t n;
 
 	scan_init(&s, text, c->arena);
+	n = known_field(c, &s, ret_op);
+	if (n)
+		return n;
 	e = expr_parse_left(&s);
 	if (e && operand_resolve(e, c->scope, ret_op, ret_msg, &pos) == 0)
 		return s.at;
