@@ -8,6 +8,7 @@
 #include "agent/harden.h"
 #include "agent/host.h"
 #include "agent/live_priv.h"
+#include "agent/memory.h"
 #include "agent/print_event.h"
 
 #include <signal.h>
@@ -247,6 +248,7 @@ static int start_source(struct live *l)
 	start_control(l);
 	harden_seal(l->opts->config, starts_programs(l));
 	live_health_start(l);
+	memory_forget_code();
 	return EXIT_OK;
 }
 
@@ -342,19 +344,6 @@ static int run(struct live *l)
 	return e == EXIT_OK ? lost : e;
 }
 
-/* Of jemalloc; builds with sanitizers have another allocator. */
-extern int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len)
-	__attribute__((weak));
-
-/* The thread that gives memory back. It has the capabilities that are there when it starts. */
-static void start_memory_thread(void)
-{
-	bool on = true;
-
-	if (mallctl)
-		mallctl("background_thread", NULL, NULL, &on, sizeof(on));
-}
-
 int live_run(const struct live_opts *opts)
 {
 	struct live l = { .opts = opts };
@@ -364,7 +353,7 @@ int live_run(const struct live_opts *opts)
 	arena_init(&l.arena, 4096, 0);
 	catch_signals();
 	harden_start(opts->config, opts->record_path != NULL);
-	start_memory_thread();
+	memory_thread_start();
 	e = activity_init(&l.activity) < 0 ? cli_fail("out of memory") : run(&l);
 	stop_control(&l);
 	webserver_stop(l.webserver);

@@ -5,6 +5,7 @@
  */
 #include "agent/reload.h"
 #include "agent/clock.h"
+#include "agent/memory.h"
 #include "agent/thread.h"
 #include "agent/watch.h"
 
@@ -164,6 +165,16 @@ static int sleep_ms(const struct reload *r, uint64_t due_ns)
 	return due_ns > now ? (int)((due_ns - now) / NS_PER_MS) + 1 : 0;
 }
 
+static void free_old(struct reload *r)
+{
+	struct live_rules *old = atomic_exchange(&r->trash, NULL);
+
+	if (!old)
+		return;
+	live_rules_free(old);
+	memory_forget_code();	/* of the loader */
+}
+
 static void *work(void *arg)
 {
 	struct reload *r = arg;
@@ -180,7 +191,7 @@ static void *work(void *arg)
 		now = clock_mono_ns();
 		if (read(r->event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 			return NULL;
-		live_rules_free(atomic_exchange(&r->trash, NULL));
+		free_old(r);
 		if (r->watch && (watch_changed(r->watch) || watch_retry(r->watch) || r->stale)) {
 			r->stale = false;
 			last_ns = due_ns ? last_ns : now + LONGEST_QUIET_MS * NS_PER_MS;
