@@ -126,6 +126,18 @@ static int grow(struct intern *in)
 	return 0;
 }
 
+/* Most texts are paths of some dozens of bytes: blocks, the last one over the one before. */
+static inline void copy_text(char *to, const char *from, uint32_t n)
+{
+	if (unlikely(n < 16 || n > 128)) {
+		memcpy(to, from, n);
+		return;
+	}
+	for (uint32_t i = 0; i + 16 <= n; i += 16)
+		memcpy(to + i, from + i, 16);
+	memcpy(to + n - 16, from + n - 16, 16);
+}
+
 static inline struct istr *make(struct intern *in, struct str s)
 {
 	unsigned class = class_of(s.len);
@@ -141,7 +153,7 @@ static inline struct istr *make(struct intern *in, struct str s)
 	n->serial = in->next_serial++;
 	n->owner = in;
 	if (s.len)
-		memcpy(n->p, s.p, s.len);
+		copy_text(n->p, s.p, s.len);
 	n->p[s.len] = '\0';
 	in->bytes += sizeof(*n) + s.len + 1;
 	return n;

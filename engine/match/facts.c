@@ -6,7 +6,6 @@
  */
 #include "engine/match/facts.h"
 
-#define CHUNK 64
 #define CHAIN_MAX 256	/* longer chains (loops of damaged captures) are not cached */
 
 void facts_init(struct facts_table *f, struct limits *limits)
@@ -23,11 +22,6 @@ void facts_done(struct facts_table *f)
 	*f = (struct facts_table){ 0 };
 }
 
-static struct facts *block(const struct facts_table *f, uint32_t i)
-{
-	return &f->chunks[i / CHUNK][i % CHUNK];
-}
-
 static bool add_chunk(struct facts_table *f)
 {
 	struct facts **chunks;
@@ -40,11 +34,11 @@ static bool add_chunk(struct facts_table *f)
 	if (!chunks)
 		return false;
 	f->chunks = chunks;
-	list = realloc(f->free, (f->nchunks + 1) * CHUNK * sizeof(*list));
+	list = realloc(f->free, (f->nchunks + 1) * FACTS_CHUNK * sizeof(*list));
 	if (!list)
 		return false;
 	f->free = list;
-	c = calloc(CHUNK, sizeof(*c));
+	c = calloc(FACTS_CHUNK, sizeof(*c));
 	if (!c)
 		return false;
 	f->chunks[f->nchunks++] = c;
@@ -59,27 +53,16 @@ static struct facts *take(struct facts_table *f, struct thread *t)
 	if (f->nfree) {
 		i = f->free[--f->nfree];
 	} else {
-		if (f->used == f->nchunks * CHUNK && !add_chunk(f))
+		if (f->used == f->nchunks * FACTS_CHUNK && !add_chunk(f))
 			return NULL;
 		i = f->used++;
 	}
-	b = block(f, i);
+	b = facts_block(f, i);
 	b->owner = t;
 	b->seen = b->own = b->stamp = 0;
 	b->class = 0;
 	t->match = (void *)(uintptr_t)(i + 1ULL);
 	return b;
-}
-
-static struct facts *find(const struct facts_table *f, const struct thread *t)
-{
-	uintptr_t i = (uintptr_t)t->match - 1;
-	struct facts *b;
-
-	if (i >= f->used)
-		return NULL;
-	b = block(f, (uint32_t)i);
-	return b->owner == t ? b : NULL;
 }
 
 /*
@@ -111,13 +94,11 @@ static uint64_t chain_stamp(struct thread *t)
 	return newest;
 }
 
-struct facts *facts_get(struct facts_table *f, const struct state *s, struct thread *t)
+struct facts *facts_renew(struct facts_table *f, uint64_t shared, struct thread *t)
 {
-	uint64_t shared = state_shared_version(s), stamp;
-	struct facts *b = find(f, t);
+	struct facts *b = facts_find(f, t);
+	uint64_t stamp;
 
-	if (likely(b && b->own == t->version && b->seen == shared))
-		return b;
 	stamp = chain_stamp(t);
 	if (!stamp || (!b && !(b = take(f, t))))
 		return NULL;
@@ -131,7 +112,7 @@ struct facts *facts_get(struct facts_table *f, const struct state *s, struct thr
 
 void facts_drop(struct facts_table *f, struct thread *t)
 {
-	struct facts *b = find(f, t);
+	struct facts *b = facts_find(f, t);
 
 	if (!b)
 		return;
