@@ -133,7 +133,7 @@ docs: all ## regenerate engine/reference-*.md
 EVENTS ?= 2000000
 RUNS   ?= 5
 bench: deps ## replay a generated trace: events per CPU-second, ns per event, memory
-	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/gen_trace
+	$(Q)$(MAKE) --no-print-directory all $(BUILD)/bench/gen_trace $(BUILD)/bench/measure
 	$(Q)bench/run.py --build $(BUILD) --events $(EVENTS) --runs $(RUNS) --json $(BUILD)/bench.json
 
 check-deps: $(BUILD)/libtiercel.a ## check who includes whom, and sizes of files and functions

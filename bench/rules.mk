@@ -4,6 +4,11 @@ $(BUILD)/bench/gen_trace: $(BUILD)/bench/gen_trace.o $(BUILD)/bench/gen_ops.o $(
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(ENGINE_LIBS)
 
+$(BUILD)/bench/measure: bench/measure.c
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -o $@ $<
+
 # agent/tests/test_bench.sh makes its trace with it.
 unit: $(BUILD)/bench/gen_trace
 

@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 COMMUNITY = ("falco_rules.yaml", "falco-incubating_rules.yaml", "falco-sandbox_rules.yaml")
 CAPTURED = "corpus/bench/mixed-300k.scap.gz"
@@ -25,16 +24,12 @@ CAPTURED = "corpus/bench/mixed-300k.scap.gz"
 
 def measure(argv):
     """One run: CPU seconds, peak KiB, wall seconds."""
-    start = time.monotonic()
-    with tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=err,
-                                   stdin=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        err.seek(0)
-        text = err.read()
-    if status != 0:
-        sys.exit("%s failed:\n%s" % (" ".join(argv), text))
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss, time.monotonic() - start
+    done = subprocess.run([measure.program] + argv, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True)
+    if done.returncode != 0:
+        sys.exit("%s failed:\n%s" % (" ".join(argv), done.stderr))
+    cpu, peak, wall = done.stdout.split()
+    return float(cpu), int(peak), float(wall)
 
 
 def measure_load(argv):
@@ -127,6 +122,7 @@ def main():
     shared = os.environ.get("TIERCEL_SHARED", "../shared")
     rules = [os.path.join(shared, "corpus/falco-rules", f) for f in COMMUNITY]
     tiercel = os.path.join(args.build, "tiercel")
+    measure.program = os.path.join(args.build, "bench/measure")
     rows = []
     with tempfile.TemporaryDirectory(prefix="tiercel-bench-") as tmp:
         many = os.path.join(tmp, "many.yaml")
