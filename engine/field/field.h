@@ -59,8 +59,8 @@ struct field_info {
 	/* What outputs show, when that is not what conditions compare; NULL: the same. */
 	bool (*get_printed)(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);
 	/*
-	 * A text of the state tables that alone decides the value, or NULL: the value is that of
-	 * the text itself. For fields that are asked often.
+	 * A text of the state tables that alone decides the value, or NULL: it has to be computed.
+	 * Outside of proc.* it is the value. For fields that are asked often.
 	 */
 	const struct istr *(*stored)(const struct field_ref *f, struct event_ctx *ctx);
 	/* All values into ctx->scratch; false = no value (a list may also be empty). */

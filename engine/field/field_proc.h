@@ -33,6 +33,8 @@ struct str proc_env_var(const struct thread *t, struct str name);
 PROC_STORED(proc_stored_cmdline)
 PROC_STORED(proc_stored_pcmdline)
 PROC_STORED(proc_stored_cwd)
+PROC_STORED(proc_stored_args)
+PROC_STORED(proc_stored_env)
 PROC_STORED(proc_stored_ancestor)
 PROC_GETTER(proc_get_args)
 PROC_GETTER(proc_get_cmdline)

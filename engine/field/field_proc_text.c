@@ -124,6 +124,18 @@ const struct istr *proc_stored_cwd(const struct field_ref *f, struct event_ctx *
 	return g && g->leader ? g->cwd : NULL;
 }
 
+/* One of the arguments, or all of them. */
+const struct istr *proc_stored_args(const struct field_ref *f, struct event_ctx *ctx)
+{
+	return ctx->thread ? ctx->thread->args : NULL;
+}
+
+/* The whole environment, or a variable. */
+const struct istr *proc_stored_env(const struct field_ref *f, struct event_ctx *ctx)
+{
+	return ctx->thread && ctx->thread->group ? ctx->thread->group->env : NULL;
+}
+
 /* The blank after the first argument is there even when nothing follows. */
 bool proc_get_exeline(const struct field_ref *f, struct event_ctx *ctx, struct value *ret)
 {
