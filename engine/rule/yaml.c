@@ -284,13 +284,12 @@ static int run_parser(struct builder *b, yaml_parser_t *p)
 int yaml_parse(struct str text, struct arena *nodes, struct arena *values, struct limits *limits,
 	       struct yaml_node **ret_docs, struct yaml_error *ret_err)
 {
-	struct builder b = {
-		.text = text, .nodes = nodes, .values = values, .limits = limits, .err = ret_err,
-	};
+	struct builder b = { .nodes = nodes, .values = values, .limits = limits, .err = ret_err };
 	yaml_parser_t parser;
-	int err;
+	int err = yaml_tidy(text, nodes, &b.text);
 
-	err = builder_index(&b);
+	if (!err)
+		err = builder_index(&b);
 	if (err)
 		return err;
 	if (!yaml_parser_initialize(&parser))

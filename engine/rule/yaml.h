@@ -47,6 +47,9 @@ static inline struct str yaml_text(struct str file)
 int yaml_parse(struct str text, struct arena *nodes, struct arena *values, struct limits *limits,
 	       struct yaml_node **ret_docs, struct yaml_error *ret_err);
 
+/* The text as libyaml takes it, of the same length: itself or a copy. 0 or -ENOMEM. */
+int yaml_tidy(struct str text, struct arena *a, struct str *ret);
+
 /* What to do about it, or NULL. */
 const char *yaml_hint(struct str text, const struct yaml_error *err);
 

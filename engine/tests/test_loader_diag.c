@@ -57,6 +57,45 @@ START_TEST(positions)
 }
 END_TEST
 
+/* Tabs on lines that say nothing and odd bytes in comments are no matter; places stay right. */
+START_TEST(lines_that_say_nothing)
+{
+	static const char *const good[] = {
+		"\t# tab\n" RULE("r", "evt.type=open") "\t\n  \t \n\t# x\n" RULE("s", "evt.type=open")
+		"\t",
+		"# caf\xe9 \x07 \xef\xbb\xbf \x7f \xc3\xa9\n" RULE("r", "evt.type=open"),
+		"\t\r\n- list: l\r\n  items: [a]\r\n\t\r\n" RULE("r", "evt.type in (open)"),
+		RULE("r", ">\n    evt.type=open\n\t\n    and proc.name=x"),
+	};
+	static const char *const bad[] = {
+		"- rule: r\n\tdesc: d\n", "- list: l\n  items: [caf\xe9]\n", "- list: l # \xe9\n",
+		"- list: l\n  items: [a\x07]\n",
+	};
+	struct bed b;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		bed_init(&b);
+		bed_load(&b, good[i]);
+		ck_assert_msg(b.result == 0, "%s", good[i]);
+		ck_assert_ptr_nonnull(ruleset_find(b.rs, STR("r")));
+		bed_done(&b);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		bed_init(&b);
+		bed_load(&b, bad[i]);
+		ck_assert_msg(b.result == -EINVAL, "%s", bad[i]);
+		bed_done(&b);
+	}
+	bed_init(&b);
+	bed_load(&b, "# \xe9\xe9\xc3\xa9\n\t\n" RULE("r", "proc.name=\xc3\xa9 and no.such=1"));
+	ck_assert_uint_eq(b.diags.items[0].pos.line, 5);
+	ck_assert_uint_eq(b.diags.items[0].pos.col, 31);
+	ck_assert_str_view(b.diags.items[0].source_line,
+			   "  condition: proc.name=\xc3\xa9 and no.such=1");
+	bed_done(&b);
+}
+END_TEST
+
 /* All problems of all files come in one run. */
 START_TEST(everything_is_reported)
 {
@@ -305,6 +344,7 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, positions);
+	tcase_add_test(c, lines_that_say_nothing);
 	tcase_add_test(c, everything_is_reported);
 	tcase_add_test(c, deprecated_fields);
 	tcase_add_test(c, broken_rules);
