@@ -9,7 +9,7 @@
 
 #include "engine/base/map.h"
 
-enum { CHARS_PER_MARK = 64 };
+enum { CHARS_PER_MARK = 64, COLONS_MAX = 32 };
 
 struct builder {
 	struct str text;
@@ -21,6 +21,8 @@ struct builder {
 	struct yaml_node *open;		/* innermost unfinished collection */
 	uint64_t count;			/* nodes, aliases expanded */
 	uint32_t depth;
+	uint32_t colons[COLONS_MAX];	/* that begin plain scalars and are hidden from libyaml */
+	uint32_t ncolons;
 	/* libyaml counts characters: byte offset of every CHARS_PER_MARK-th; NULL for ASCII. */
 	uint32_t *marks;
 	uint32_t nmarks;
@@ -153,6 +155,14 @@ static int builder_anchor(struct builder *b, struct yaml_node *n, const yaml_cha
 	return name.p ? strmap_put(&b->anchors, name, n) : -ENOMEM;
 }
 
+static bool is_hidden(const struct builder *b, uint32_t offset)
+{
+	for (uint32_t i = 0; i < b->ncolons; i++)
+		if (b->colons[i] == offset)
+			return true;
+	return false;
+}
+
 static int on_scalar(struct builder *b, const yaml_event_t *ev)
 {
 	struct yaml_node *n = builder_node(b, YNODE_SCALAR, ev), *up = b->open;
@@ -168,6 +178,8 @@ static int on_scalar(struct builder *b, const yaml_event_t *ev)
 	n->s = arena_str(is_key && !ev->data.scalar.anchor ? b->nodes : b->values, raw);
 	if (!n->s.p || builder_anchor(b, n, ev->data.scalar.anchor))
 		return -ENOMEM;
+	if (is_hidden(b, n->offset))
+		*(char *)n->s.p = ':';
 	return builder_attach(b, n);
 }
 
@@ -281,22 +293,58 @@ static int run_parser(struct builder *b, yaml_parser_t *p)
 	return err;
 }
 
+static int parse_once(struct builder *b)
+{
+	yaml_parser_t parser;
+	int err;
+
+	b->docs = b->last_doc = b->open = NULL;
+	b->count = b->depth = 0;
+	if (!yaml_parser_initialize(&parser))
+		return -ENOMEM;
+	err = run_parser(b, &parser);
+	yaml_parser_delete(&parser);
+	strmap_done(&b->anchors);
+	return err;
+}
+
+/*
+ * "[127.0.0.1, ::1]": for libyaml a colon in front of a value is always that of a map. Put another
+ * character in its place and try again. 0: there is none, or too many.
+ */
+static int hide_colon(struct builder *b)
+{
+	uint32_t at = b->err->offset;
+	char *copy;
+
+	if (!strstr(b->err->message, "node content") || b->ncolons == COLONS_MAX ||
+	    !str_starts(str_sub(b->text, at, b->text.len), STR("::")))
+		return 0;
+	copy = arena_strdup(b->nodes, b->text);
+	if (!copy)
+		return -ENOMEM;
+	copy[at] = 'x';
+	b->text.p = copy;
+	b->colons[b->ncolons++] = at;
+	return 1;
+}
+
 int yaml_parse(struct str text, struct arena *nodes, struct arena *values, struct limits *limits,
 	       struct yaml_node **ret_docs, struct yaml_error *ret_err)
 {
 	struct builder b = { .nodes = nodes, .values = values, .limits = limits, .err = ret_err };
-	yaml_parser_t parser;
-	int err = yaml_tidy(text, nodes, &b.text);
+	int err = yaml_tidy(text, nodes, &b.text), again = 1;
 
 	if (!err)
 		err = builder_index(&b);
 	if (err)
 		return err;
-	if (!yaml_parser_initialize(&parser))
-		return -ENOMEM;
-	err = run_parser(&b, &parser);
-	yaml_parser_delete(&parser);
-	strmap_done(&b.anchors);
+	while (again > 0) {
+		err = parse_once(&b);
+		again = err == -EINVAL ? hide_colon(&b) : 0;
+	}
+	if (again < 0)
+		return again;
 	if (!err)
 		*ret_docs = b.docs;
 	return err;

@@ -48,6 +48,8 @@ const char *yaml_hint(struct str text, const struct yaml_error *err)
 		{ "flow mapping", "a '{' is not closed, or a ',' is missing" },
 		{ "block collection", "every item begins with '- ', and all of them in one column" },
 		{ "block mapping", "all keys of an item stand in one column" },
+		{ "node content", "a ',' is too many, or a value that begins with ':' needs quotes" },
+		{ "unexpected ':'", "a value that ends with ':' needs quotes" },
 		{ "simple key", "a blank must follow the ':' of each key; look at the line before" },
 	};
 	bool encoding = strstr(err->message, "UTF-8") != NULL;

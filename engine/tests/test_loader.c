@@ -186,6 +186,9 @@ START_TEST(exceptions)
 		{ EXC("fields: [proc.name, fd.name]\n      values: [[a, b], [c, d]]"),
 		  "(evt.type = open and not ((proc.name = a and fd.name = b) or "
 		  "(proc.name = c and fd.name = d)))" },
+		{ "- list: l\n  items: [::1, \"::\", ::ffff:1]\n"
+		  EXC("fields: fd.sip\n      values: [127.0.0.1, ::1, l]"),
+		  "(evt.type = open and not fd.sip in (127.0.0.1, ::1, ::1, ::, ::ffff:1))" },
 		{ EXC("fields: proc.name\n      values: [a, b c]"),
 		  "(evt.type = open and not proc.name in (a, \"b c\"))" },
 		{ EXC("fields: [proc.name, fd.name]\n      comps: [in, startswith]\n"

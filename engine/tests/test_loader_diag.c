@@ -68,6 +68,7 @@ START_TEST(lines_that_say_nothing)
 		RULE("r", ">\n    evt.type=open\n\t\n    and proc.name=x"),
 	};
 	static const char *const bad[] = {
+		"- list: l\n  items: [a,, ::1]\n", "- list: l\n  items: {a: b, ::, c: ::}\n",
 		"- rule: r\n\tdesc: d\n", "- list: l\n  items: [caf\xe9]\n", "- list: l # \xe9\n",
 		"- list: l\n  items: [a\x07]\n",
 	};
@@ -197,6 +198,9 @@ START_TEST(yaml_hints)
 		{ "- list: l\n  items: [a\n- list: m\n", "a '[' is not closed, or a ',' is missing",
 		  3, 7 },
 		{ "- list: l\n  items: [*.x]\n", "a value that begins with '*' needs quotes", 2, 12 },
+		{ "- list: l\n  items: [a,, b]\n",
+		  "a ',' is too many, or a value that begins with ':' needs quotes", 2, 13 },
+		{ "- list: l\n  items: [a:, b]\n", "a value that ends with ':' needs quotes", 2, 12 },
 		{ "- rule: r\n desc: d\n", "every item begins with '- ', and all of them in one column",
 		  2, 2 },
 		{ "- rule: r\n  desc:d\n  x: y\n",
