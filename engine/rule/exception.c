@@ -37,7 +37,7 @@ bool exception_takes_list(struct str comp)
 	       (modifier != MOD_NONE || op_infos[op].right == OP_RIGHT_LIST);
 }
 
-static bool field_is_valid(struct loader *l, struct str text)
+bool exception_field_is_valid(struct loader *l, struct str text)
 {
 	const struct field_scope scope = { &l->arena, l->rs->opts.statics, NULL };
 	const char *message;
@@ -95,7 +95,7 @@ static bool judge_field(struct loader *l, const struct load_exception *e,
 	const char *near;
 	struct diag *g;
 
-	if (field_is_valid(l, field))
+	if (exception_field_is_valid(l, field))
 		return true;
 	if (l->oom)
 		return false;

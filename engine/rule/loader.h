@@ -285,6 +285,8 @@ struct finding *cond_find(struct loader *l, struct cond *c, enum diag_code code,
 			  const char *message);
 /* Values of this operator are written in parentheses. */
 bool exception_takes_list(struct str comp);
+/* A field, or an expression that may stand for one. */
+bool exception_field_is_valid(struct loader *l, struct str text);
 bool exception_any_values(const struct load_rule *r);
 void exception_text(struct gen *g, const struct load_rule *r);
 /* Hang the trees of the exceptions to them once the rule's condition is resolved. */

@@ -186,8 +186,21 @@ static void add_suggested(const struct loader *l, struct buf *out)
 	}
 }
 
+/* NULL: the field is fine. */
+static const char *judge_extra_field(struct loader *l, const struct located_extra_field *f)
+{
+	struct pos pos = { 0 };
+
+	if (f->format.len)
+		return judge(l, f->format, &pos);
+	if (exception_field_is_valid(l, f->name) || l->oom)
+		return NULL;
+	return arena_printf(&l->arena, "nonexistent field %.*s in extra_fields of append_output",
+			    STR_ARG(f->name));
+}
+
 static bool add_extra_fields(struct loader *l, struct rule *r, const struct output_append *a,
-			     uint32_t *cap)
+			     uint32_t *cap, const char **ret_message)
 {
 	for (uint32_t i = 0; i < a->nextra_fields; i++) {
 		struct located_extra_field *v = arena_grow(&l->rs->arena, r->extra_fields, cap,
@@ -202,8 +215,10 @@ static bool add_extra_fields(struct loader *l, struct rule *r, const struct outp
 			return oom(l);
 		r->extra_fields = v;
 		v[r->nextra_fields++] = f;
+		if (!*ret_message)
+			*ret_message = judge_extra_field(l, &f);
 	}
-	return true;
+	return !l->oom;
 }
 
 /* Own output and what is appended to it; *ret_message when the appended part is wrong. */
@@ -225,13 +240,14 @@ static bool append_output(struct loader *l, struct rule *r, struct str own,
 		}
 		if (a->suggested)
 			add_suggested(l, &l->full);
-		if (!add_extra_fields(l, r, a, &cap))
+		if (!add_extra_fields(l, r, a, &cap, ret_message))
 			return false;
 	}
 	r->output_full = arena_str(&l->rs->arena, buf_str(&l->full));
 	if (!r->output_full.p)
 		return oom(l);
-	return judge_appended(l, str_sub(r->output_full, own.len, r->output_full.len), ret_message,
+	return *ret_message ||
+	       judge_appended(l, str_sub(r->output_full, own.len, r->output_full.len), ret_message,
 			      ret_pos);
 }
 

@@ -520,6 +520,38 @@ START_TEST(outputs)
 }
 END_TEST
 
+/* Extra fields that there are not are told when the rules load, not when they are compiled. */
+START_TEST(wrong_extra_fields)
+{
+	static const struct {
+		struct located_extra_field field;
+		const char *message;
+	} cases[] = {
+		{ { STR("no.such"), STR("") }, "nonexistent field no.such in extra_fields" },
+		{ { STR("proc.pidx"), STR("") }, "nonexistent field proc.pidx in extra_fields" },
+		{ { STR("k"), STR("%no.such") }, "nonexistent field no.such" },
+		{ { STR("proc.aname[2]"), STR("") }, NULL },
+		{ { STR("k"), STR("text") }, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct output_append append = { .extra_fields = &cases[i].field,
+						      .nextra_fields = 1 };
+		struct bed b;
+
+		bed_init(&b);
+		b.opts.appends = &append;
+		b.opts.nappends = 1;
+		bed_load(&b, RULE("r", "evt.type=open"));
+		ck_assert_int_eq(b.rs->ok, !cases[i].message);
+		if (cases[i].message)
+			ck_assert_msg(strstr(b.diags.items[0].message, cases[i].message) != NULL, "%s",
+				      b.diags.items[0].message);
+		bed_done(&b);
+	}
+}
+END_TEST
+
 /* Values are put in as text: what closes the parentheses of its exception makes another condition. */
 START_TEST(reshaped_by_exception)
 {
@@ -566,6 +598,7 @@ static Suite *make_suite(void)
 	tcase_add_test(c, selections);
 	tcase_add_test(c, patterns);
 	tcase_add_test(c, outputs);
+	tcase_add_test(c, wrong_extra_fields);
 	tcase_add_test(c, anchored_key);
 	tcase_add_test(c, reshaped_by_exception);
 	suite_add_tcase(s, c);
