@@ -169,20 +169,12 @@ static int read_rules(struct config *c, struct config_tree *t, const struct conf
 	return 0;
 }
 
-/* A text that every YAML reader takes as it is. */
-static void print_text(struct buf *out, struct str s)
-{
-	buf_add_char(out, '"');
-	json_escape(out, s);
-	buf_add_char(out, '"');
-}
-
 static void print_member(struct buf *out, const char *key, struct str value, bool *need_comma)
 {
 	if (!value.len)
 		return;
 	buf_printf(out, "%s%s: ", *need_comma ? ", " : "", key);
-	print_text(out, value);
+	config_print_text(out, value);
 	*need_comma = true;
 }
 
@@ -332,7 +324,7 @@ static void print_tags(struct str list, struct buf *out)
 	for (uint32_t at = 0; at <= list.len; at++)
 		if (at == list.len || list.p[at] == ',') {
 			buf_add_c(out, from ? ", " : "");
-			print_text(out, str_sub(list, from, at));
+			config_print_text(out, str_sub(list, from, at));
 			from = at + 1;
 		}
 }
@@ -372,10 +364,13 @@ static void print_append(const struct output_append *a, struct buf *out)
 		buf_add_c(out, i ? ", " : comma ? ", extra_fields: [" : "extra_fields: [");
 		if (f->format.len)
 			buf_add_char(out, '{');
-		print_text(out, f->name);
+		if (f->format.len)
+			config_print_key(out, f->name);
+		else
+			config_print_text(out, f->name);
 		if (f->format.len) {
 			buf_add_c(out, ": ");
-			print_text(out, f->format);
+			config_print_text(out, f->format);
 			buf_add_char(out, '}');
 		}
 	}
@@ -417,9 +412,9 @@ static void print_static_fields(const struct config *c, struct buf *out)
 	buf_add_c(out, c->static_fields.n ? "\n" : " {}\n");
 	for (uint32_t i = 0; i + 1 < c->static_fields.n; i += 2) {
 		buf_add_c(out, "  ");
-		print_text(out, str_from(c->static_fields.v[i]));
+		config_print_key(out, str_from(c->static_fields.v[i]));
 		buf_add_c(out, ": ");
-		print_text(out, str_from(c->static_fields.v[i + 1]));
+		config_print_text(out, str_from(c->static_fields.v[i + 1]));
 		buf_add_char(out, '\n');
 	}
 }

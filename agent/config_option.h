@@ -35,6 +35,10 @@ struct config_item_kind {
 
 const struct config_item_kind *config_item_kind(const char *name);
 
+/* A key or a value as every YAML reader takes it. */
+void config_print_key(struct buf *out, struct str s);
+void config_print_text(struct buf *out, struct str s);
+
 /* Index of the text in "a|b:alias|c", ignoring case, or -1. */
 int config_choice(const char *choices, struct str s);
 /* The name with this index. */

@@ -190,10 +190,26 @@ void config_schema(struct buf *out)
 
 /* ---- values in force -------------------------------------------------------------------------- */
 
-static void print_quoted(struct buf *out, struct str s)
+void config_print_key(struct buf *out, struct str s)
 {
 	buf_add_char(out, '"');
 	json_escape(out, s);
+	buf_add_char(out, '"');
+}
+
+/* The environment is not looked at again when it is read. */
+void config_print_text(struct buf *out, struct str s)
+{
+	uint32_t from = 0;
+
+	buf_add_char(out, '"');
+	for (uint32_t at = 0; at < s.len; at++)
+		if (str_starts(str_sub(s, at, s.len), STR("${"))) {
+			json_escape(out, str_sub(s, from, at));
+			buf_add_char(out, '$');
+			from = at;
+		}
+	json_escape(out, str_sub(s, from, s.len));
 	buf_add_char(out, '"');
 }
 
@@ -202,7 +218,7 @@ static void print_texts(const struct config_texts *l, struct buf *out)
 	buf_add_char(out, '[');
 	for (uint32_t i = 0; i < l->n; i++) {
 		buf_add_c(out, i ? ", " : "");
-		print_quoted(out, str_from(l->v[i]));
+		config_print_text(out, str_from(l->v[i]));
 	}
 	buf_add_char(out, ']');
 }
@@ -223,7 +239,7 @@ static void print_value(const struct config *c, const struct config_option *o, s
 		buf_add_c(out, "ms");
 		break;
 	case CONFIG_TEXT:
-		print_quoted(out, str_from(*(const char *const *)member));
+		config_print_text(out, str_from(*(const char *const *)member));
 		break;
 	case CONFIG_ENUM:
 		buf_add_str(out, config_choice_name(o->choices, *(const unsigned *)member));

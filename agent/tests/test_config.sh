@@ -66,9 +66,11 @@ static_fields: {cluster: c1}
 metrics: {interval: 1h30m}
 http_output: {headers: ["X-A: b"]}
 END
+echo 'identity: {node: "$${HOME} $$${HOME} $$$$${ \\u0007 é", labels: ["$${A}=b"]}' >>"$tmp/c.yaml"
 "$tiercel" config -c "$tmp/c.yaml" --effective >"$tmp/e1.yaml"
 "$tiercel" config -c "$tmp/e1.yaml" --effective >"$tmp/e2.yaml"
 expect "effective is a fixed point" 0 '!.' diff "$tmp/e1.yaml" "$tmp/e2.yaml"
+expect "effective has what stands for itself" 0 'labels: \["\$\$\{A\}=b"\]' cat "$tmp/e2.yaml"
 expect "effective has the structured options" 0 'tags: \["a", "b"\]' cat "$tmp/e2.yaml"
 expect "effective has times" 0 'interval: 5400000ms' cat "$tmp/e2.yaml"
 
@@ -106,7 +108,7 @@ config 'http_output: {url: "${TC_URL}/x", user_agent: "$${TC_URL} ${open"}\njson
 export TC_URL=http://sink TC_JSON=no
 effective "environment in a text" 'url: "http://sink/x"'
 effective "environment in a value of another type" '^json_output: false'
-effective "escaped and unfinished references" 'user_agent: "\$\{TC_URL\} \$\{open"'
+effective "escaped and unfinished references" 'user_agent: "\$\$\{TC_URL\} \$\$\{open"'
 effective "unset variable counts as empty" 'node: "<>"'
 effective "unset variable is a warning" 'c.yaml:3:18: warning: environment variable TC_NONE is not set'
 
