@@ -7,6 +7,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -46,6 +48,36 @@ static const char *kernel_release(struct utsname *u)
 	return uname(u) ? "unknown" : u->release;
 }
 
+/* Names of capabilities that loading needs and that are not there. */
+static void add_missing(struct buf *out)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} needed[] = { { CAP_BPF, "BPF" }, { CAP_PERFMON, "PERFMON" } };
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	size_t start = out->len;
+	bool all;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return;
+	all = data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		if (!all && !(data[CAP_TO_INDEX(needed[i].bit)].effective & CAP_TO_MASK(needed[i].bit)))
+			buf_printf(out, "%s%s", out->len > start ? ", " : "; missing: ",
+				   needed[i].name);
+	if (out->len == start)
+		buf_add_c(out, "; none is missing: seccomp, lockdown or a security module forbids bpf(2)");
+}
+
+void source_ring_not_allowed(struct buf *error)
+{
+	buf_add_c(error, "not allowed to load eBPF programs: run as root, or with the "
+			 "capabilities BPF, PERFMON and SYS_RESOURCE");
+	add_missing(error);
+}
+
 /* The usual reasons why nothing can work, with what to do about them. */
 int source_ring_check_machine(struct buf *error)
 {
@@ -65,8 +97,7 @@ int source_ring_check_machine(struct buf *error)
 		return 0;
 	}
 	if (fd == -EPERM || errno == EPERM) {
-		buf_printf(error, "not allowed to load eBPF programs: run as root, or with the "
-				  "capabilities BPF, PERFMON and SYS_RESOURCE");
+		source_ring_not_allowed(error);
 		return -EPERM;
 	}
 	buf_printf(error, "kernel %s has no BPF ring buffer: 5.10 or newer is needed",

@@ -12,6 +12,8 @@
 
 /* 0, or -errno with the usual reasons why nothing can work, and what to do about them. */
 int source_ring_check_machine(struct buf *error);
+/* The words for EPERM of bpf(2), with the capabilities that are missing. */
+void source_ring_not_allowed(struct buf *error);
 /* From now on messages are kept, those of before are forgotten. */
 void source_ring_listen(void);
 uint32_t source_ring_refusals(void);

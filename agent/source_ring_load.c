@@ -354,12 +354,13 @@ int source_ring_load(struct source_ring_load *l, const struct evtset *wanted, st
 	source_ring_btf_open(&l->btf);
 	r = load_programs(l, wanted, &skel);
 	forget_object();
-	if (r == -EPERM)
-		buf_printf(error, "not allowed to load eBPF programs: run as root (%s)",
-			   source_ring_said());
-	else if (r)
+	if (r == -EPERM) {
+		source_ring_not_allowed(error);
+		buf_printf(error, " (%s)", source_ring_said());
+	} else if (r) {
 		buf_printf(error, "kernel refuses the sensor: %s (%s)", strerror(-r),
 			   source_ring_said());
+	}
 	if (r)
 		return r;
 	r = keep(l, skel);

@@ -29,6 +29,16 @@ while [ ! -S "$tmp/hangs" ] && kill -0 $hangs; do sleep 0.1; done
 expect "status of a sensor that hangs" 1 "the sensor at '$tmp/hangs' hangs: no answer in 10 s" \
 	"$tiercel" status --socket "$tmp/hangs"
 kill $hangs
+if [ -r /sys/kernel/btf/vmlinux ]; then
+	rule 'evt.type = open' >"$tmp/open.yaml"
+	less=()
+	[ "$(id -u)" = 0 ] && less=(setpriv --bounding-set -sys_admin,-bpf,-perfmon --inh-caps -all)
+	expect "a sensor that may not load programs says what is missing" 1 'missing: BPF, PERFMON' \
+		"${less[@]}" "$tiercel" run -r "$tmp/open.yaml" -o state_directory= -o control.enabled=false
+else
+	n=$((n + 1))
+	echo "ok $n - missing capabilities # SKIP no BTF"
+fi
 expect "unknown option" 2 "did you mean '--rules'" "$tiercel" replay --rule x y
 expect "option without argument" 2 'needs an argument' "$tiercel" replay -r
 expect "replay without trace" 2 'no TRACE' "$tiercel" replay -r rules/system
