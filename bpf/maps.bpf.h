@@ -71,6 +71,7 @@ struct scratch {
 	struct task_struct *task;	/* of the system call, with its native number and arguments */
 	__u64 nr;
 	__u64 args[6];
+	__s64 ret;	/* of one of its messages */
 	struct ring_head head;
 	__u8 data[DATA_MAX + DATA_SLACK - 64];
 };

@@ -42,6 +42,119 @@ int on_uring(__u64 *ctx)
 	return 0;
 }
 
+/* The parameters of one row, without the others: `want` is a constant. */
+#define SYSCALL(num, id, name, category, flags)
+#define P(ev, name, type, fmt, ref, source)                                                 \
+	if (want == EV_##ev) {                                                              \
+		enum { idx = ev##_##name, ptype = PT_##type };                              \
+		SRC_##source                                                                \
+	}
+#define END(id)
+static __always_inline void put_row(struct call *c, const __u32 want)
+{
+#include "engine/event/syscalls.def"
+}
+#undef SYSCALL
+#undef P
+#undef END
+
+#define MESSAGES_MAX 16
+#define MESSAGE_FIRST 1		/* its record has been begun */
+#define MESSAGE_CUT 2		/* more follow that are not reported */
+
+struct user_mmsghdr {
+	struct user_msghdr msg;
+	__u32 flags, pad, len, pad2;
+};
+
+/* A global function: what came before it does not matter to the verifier. */
+__noinline int end_message(void)
+{
+	struct call call = { .s = scratch_get() }, *c = &call;
+
+	if (!call.s)
+		return 0;
+	call.file = call.s->file;
+	call_finish_fd(c);
+	return 1;
+}
+
+/* One message of a call that takes several is an event of its own, with its own length as result. */
+static __always_inline int put_message(const __u32 type, __u32 nparams, __u64 msg, __u64 fd, long ret,
+				       __u32 marks)
+{
+	const struct user_mmsghdr *m = (void *)msg;
+	struct scratch *s = scratch_get();
+	struct call call = { .is_syscall = true }, *c = &call;
+	__u32 len = 0;
+
+	if (s && !(marks & MESSAGE_FIRST))
+		s = record_begin(type, nparams, LANE_DATA, 0);
+	if (!s)
+		return 0;
+	c->s = s;
+	c->task = s->task = (void *)bpf_get_current_task();
+	s->args[0] = fd;
+	s->args[1] = msg;
+	if (marks & MESSAGE_CUT)
+		s->head.flags |= RING_TRUNCATED;
+	if (ret > 0 && !call_is_compat(c)) {
+		if (bpf_probe_read_user(&len, sizeof(len), &m->len))
+			count_site(RING_SITE_USER_STRUCT);
+		ret = len;
+	}
+	/* Verifier: through the map, so that it looks at what follows once. */
+	s->ret = ret;
+	c->ret = *(volatile __s64 *)&s->ret;
+	put_row(c, type);
+	s->file = c->file;
+	return end_message();
+}
+
+__noinline int send_message(__u64 msg, __u64 fd, __u64 ret, __u32 marks)
+{
+	return put_message(EV_SENDMMSG_X, SENDMMSG_X_NPARAMS, msg, fd, ret, marks);
+}
+
+__noinline int receive_message(__u64 msg, __u64 fd, __u64 ret, __u32 marks)
+{
+	return put_message(EV_RECVMMSG_X, RECVMMSG_X_NPARAMS, msg, fd, ret, marks);
+}
+
+static __always_inline bool has_messages(__u32 type)
+{
+	/* Not by ||, which the compiler for BPF does not evaluate by itself. */
+	switch (type) {
+	case EV_SENDMMSG_X:
+	case EV_RECVMMSG_X: return true;
+	default: return false;
+	}
+}
+
+/* Of 32-bit calls, whose messages look different, there is one event for all. */
+static __always_inline void put_messages(struct call *c, const __u32 type)
+{
+	__u64 msg = call_arg(c, 1), fd = call_arg(c, 0), n = call_is_compat(c) ? 1 : c->ret;
+
+	if (c->ret <= 0)
+		n = 1;
+	_Pragma("unroll") for (int k = 0; k < MESSAGES_MAX; k++) {
+		__u32 marks = k ? 0 : MESSAGE_FIRST;
+
+		if (k >= n)
+			break;
+		if (k == MESSAGES_MAX - 1 && n > MESSAGES_MAX)
+			marks |= MESSAGE_CUT;
+		if (type == EV_SENDMMSG_X)
+			send_message(msg, fd, c->ret, marks);
+		else
+			receive_message(msg, fd, c->ret, marks);
+		msg += sizeof(struct user_mmsghdr);
+		/* Else the compiler works out all addresses before, and has no stack for them. */
+		HIDE(msg);
+	}
+}
+
 /*
  * Last of the programs of a system call: hands the record over. Before the others, so that these find
  * it loaded, see source_ring_load.c.
@@ -84,11 +197,17 @@ static __always_inline bool has_no_program(__u32 type)
 
 /*
  * 5.10 on arm64 refuses programs that have functions, as the walks are, and end in a tail call. Those
- * of the exec and clone families have no fd and end by themselves.
+ * without an fd end by themselves.
  */
 static __always_inline bool ends_itself(__u32 type)
 {
-	return type == EV_EXECVE_19_X || type == EV_CLONE_20_X;
+	switch (type) {
+	case EV_EXECVE_19_X:
+	case EV_CLONE_20_X:
+	case EV_POLL_X:
+	case EV_PPOLL_X: return true;
+	default: return false;
+	}
 }
 
 static __always_inline bool ends_itself_fd(__u32 type)
@@ -114,7 +233,11 @@ static __always_inline bool ends_itself_fd(__u32 type)
 		}, *c = &call;                                                              \
 		if (!call.s || has_no_program(type))                                        \
 			return 0;                                                           \
-		call.task = call.s->task;
+		call.task = call.s->task;                                                   \
+		if (has_messages(type)) {                                                   \
+			put_messages(c, type);                                              \
+			return 0;                                                           \
+		}
 #define P(ev, name, type, fmt, ref, source)                                                 \
 	{                                                                                   \
 		enum { idx = ev##_##name, ptype = PT_##type };                              \
@@ -176,22 +299,6 @@ int on_sys_exit(__u64 *ctx)
 	s->busy = 0;
 	return 0;
 }
-
-/* The parameters of one row, without the others: `want` is a constant. */
-#define SYSCALL(num, id, name, category, flags)
-#define P(ev, name, type, fmt, ref, source)                                                 \
-	if (want == EV_##ev) {                                                              \
-		enum { idx = ev##_##name, ptype = PT_##type };                              \
-		SRC_##source                                                                \
-	}
-#define END(id)
-static __always_inline void put_row(struct call *c, const __u32 want)
-{
-#include "engine/event/syscalls.def"
-}
-#undef SYSCALL
-#undef P
-#undef END
 
 SEC("tp_btf/sched_process_exec")
 int on_exec(__u64 *ctx)

@@ -32,7 +32,6 @@
 #define SRC_IOV_ARG(n, cnt) NATIVE(put_iov(c, idx, ARG_OF(n), ARG_OF(cnt), ~0ULL);)
 #define SRC_IOV_SIZE(n, cnt) NATIVE(put_num(c, idx, ptype, iov_size(ARG_OF(n), ARG_OF(cnt)));)
 #define SRC_MSG_DATA(n) NATIVE(put_msg_data(c, idx, ARG_OF(n), c->ret);)
-#define SRC_MSG_DATA1(n) NATIVE(put_msg_data(c, idx, ARG_OF(n), c->ret > 0 ? SNAPLEN_MAX : 0);)
 #define SRC_MSG_SIZE(n) NATIVE(put_num(c, idx, ptype, msg_size(ARG_OF(n)));)
 #define SRC_MSG_CONTROL(n) NATIVE(put_msg_control(c, idx, ARG_OF(n));)
 #define SRC_MSG_TUPLE(n, dir) call_use_fd(c, ARG_OF(0)); put_msg_tuple(c, idx, call_is_compat(c) ? 0 : ARG_OF(n), DIR_##dir);
@@ -70,6 +69,15 @@
 #define SRC_URING_FLAGS put_num(c, idx, ptype, conv_io_uring_setup(user_u64(ARG_OF(1), 1) & 0xffffffff));
 #define SRC_PRCTL_STR put_prctl_str(c, idx);
 #define SRC_PRCTL_INT put_prctl_int(c, idx);
+/* Lists and structures chosen by a command, source_user.bpf.h. */
+#define SRC_POLL_FDS(n, count) put_poll_fds(c, idx, ARG_OF(n), ARG_OF(count));
+#define SRC_SEMBUF(k, member) put_num(c, idx, ptype, sembuf_member(c, k, SEMBUF_##member));
+#define SRC_SEMBUF_FLG(k) put_num(c, idx, ptype, conv_semop(sembuf_member(c, k, SEMBUF_FLG)));
+#define SRC_QUOTA(what) put_num(c, idx, ptype, quota_##what(c));
+#define SRC_QUOTA_PATH put_quota_path(c, idx);
+#define SRC_QUOTA_BLOCK(member, bit) put_num(c, idx, ptype, QUOTA_BLOCK(c, member, bit));
+#define SRC_QUOTA_INFO(member, bit) put_num(c, idx, ptype, QUOTA_INFO(c, member, bit));
+#define SRC_QUOTA_INFO_FLAGS put_num(c, idx, ptype, QUOTA_INFO_FLAGS(c));
 /* The process of the event. */
 #define SRC_EXEC_EXE put_exec_exe(c, idx);
 #define SRC_EXEC_ARGS put_exec_args(c, idx);
@@ -114,5 +122,6 @@ enum exe_inode_value { EXE_INO, EXE_CTIME, EXE_MTIME };
 
 #include "bpf/source_task.bpf.h"
 #include "bpf/source_io.bpf.h"
+#include "bpf/source_user.bpf.h"
 
 #endif

@@ -18,12 +18,57 @@ static void run_epoll_wait(struct want *w)
 	want_num(w, EPOLLWAIT_X_maxevents, 3);
 }
 
+#define LIST_MAX 17
+
+/* The end of a pipe that can be written to, in each of the n entries wanted. */
+static void want_pollout(struct want *w, unsigned param, int fd, uint16_t n)
+{
+	uint16_t flags = case_flag(FLAG_TABLE_poll_flags, "POLLOUT");
+	uint8_t list[2 + LIST_MAX * 10];
+	int64_t wide = fd;
+
+	memcpy(list, &n, 2);
+	for (int i = 0; i < n; i++) {
+		memcpy(list + 2 + 10 * i, &wide, 8);
+		memcpy(list + 10 + 10 * i, &flags, 2);
+	}
+	want_bytes(w, param, list, 2 + 10 * (size_t)n);
+}
+
+/* Fds without an event are not in the list. */
 static void run_poll(struct want *w)
 {
-	struct pollfd p = { .fd = 0, .events = POLLIN };
+	int ends[2] = { -1, -1 };
+	struct pollfd p[2];
 
-	call(w, &p, 1, 0);
+	if (pipe(ends))
+		return want_skip(w, "no pipe: %s", strerror(errno));
+	p[0] = (struct pollfd){ .fd = ends[0], .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = ends[1], .events = POLLOUT };
+	call(w, p, 2, 0);
 	want_num(w, POLL_X_timeout, 0);
+	want_pollout(w, POLL_X_fds, ends[1], 1);
+}
+
+static void run_poll_nothing(struct want *w)
+{
+	call(w, NULL, 0, 0);
+	want_pollout(w, POLL_X_fds, -1, 0);
+}
+
+static void run_ppoll_many(struct want *w)
+{
+	struct timespec t = { .tv_nsec = 1000 };
+	struct pollfd p[LIST_MAX];
+	int ends[2] = { -1, -1 };
+
+	if (pipe(ends))
+		return want_skip(w, "no pipe: %s", strerror(errno));
+	for (int i = 0; i < LIST_MAX; i++)
+		p[i] = (struct pollfd){ .fd = ends[1], .events = POLLOUT };
+	call(w, p, LIST_MAX, &t, NULL, 0);
+	want_pollout(w, PPOLL_X_fds, ends[1], LIST_MAX - 1);
+	w->flags |= EVENT_TRUNCATED;
 }
 
 static void run_ppoll(struct want *w)
@@ -99,6 +144,12 @@ static void run_semop(struct want *w)
 
 	call(w, id, ops, 2);
 	want_num(w, SEMOP_X_nsops, 2);
+	want_num(w, SEMOP_X_sem_num_0, 0);
+	want_num(w, SEMOP_X_sem_op_0, 1);
+	want_num(w, SEMOP_X_sem_flg_0, 0);
+	want_num(w, SEMOP_X_sem_num_1, 1);
+	want_num(w, SEMOP_X_sem_op_1, 2);
+	want_num(w, SEMOP_X_sem_flg_1, case_flag(FLAG_TABLE_semop_flags, "SEM_UNDO"));
 	want_num(w, SEMOP_X_semid, id);
 	semctl(id, 0, IPC_RMID);
 }
@@ -118,7 +169,9 @@ static void run_semctl(struct want *w)
 static const struct kcase rows[] = {
 	{ EV_EPOLLWAIT_X, __NR_epoll_wait, run_epoll_wait },
 	{ EV_POLL_X, __NR_poll, run_poll },
+	{ EV_POLL_X, __NR_poll, run_poll_nothing, "poll (nothing)" },
 	{ EV_PPOLL_X, __NR_ppoll, run_ppoll },
+	{ EV_PPOLL_X, __NR_ppoll, run_ppoll_many, "ppoll (many)" },
 	{ EV_SELECT_X, __NR_select, run_select },
 	{ EV_FUTEX_X, __NR_futex, run_futex },
 	{ EV_NANOSLEEP_X, __NR_nanosleep, run_nanosleep },

@@ -209,22 +209,67 @@ static void run_sendmsg(struct want *w)
 	close(peer);
 }
 
-static void run_sendmmsg(struct want *w)
+#define MESSAGES 20		/* more than the sensor reports */
+#define MESSAGES_SEEN 16
+
+/* Message number i is i + 1 bytes long. */
+struct messages {
+	struct mmsghdr m[MESSAGES];
+	struct iovec iov[MESSAGES];
+	struct sockaddr_in addr;
+	char text[MESSAGES][MESSAGES + 1];
+};
+
+static void make_messages(struct messages *s, uint32_t n, bool receive)
 {
+	for (uint32_t i = 0; i < n; i++) {
+		memset(s->text[i], receive ? 0 : 'a' + (int)i, sizeof(s->text[i]));
+		s->iov[i] = (struct iovec){ s->text[i], receive ? sizeof(s->text[i]) : i + 1 };
+		s->m[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &s->iov[i], .msg_iovlen = 1,
+							 .msg_name = receive ? NULL : &s->addr,
+							 .msg_namelen = receive ? 0 : sizeof(s->addr) } };
+	}
+}
+
+/* Each message is an event; the one looked for has its own length as result. */
+static void want_message(struct want *w, uint32_t number)
+{
+	w->params[0].num = number + 1;
+}
+
+static void send_messages(struct want *w, uint32_t n, uint32_t looked_for)
+{
+	char text[MESSAGES + 1];
+	struct messages s;
 	uint16_t to, from;
 	int fd = bound(SOCK_DGRAM, &from), peer = bound(SOCK_DGRAM, &to);
-	struct sockaddr_in a = loopback(to);
-	char text[] = TEXT;
-	struct iovec iov = { text, strlen(text) };
-	struct mmsghdr m = { .msg_hdr = { .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov,
-					  .msg_iovlen = 1 } };
 
-	call(w, fd, &m, 1, 0);
+	s.addr = loopback(to);
+	make_messages(&s, n, false);
+	call(w, fd, s.m, n, 0);
+	want_message(w, looked_for);
+	memset(text, 'a' + (int)looked_for, sizeof(text));
 	want_num(w, SENDMMSG_X_fd, fd);
-	want_num(w, SENDMMSG_X_size, strlen(TEXT));
-	want_bytes(w, SENDMMSG_X_data, TEXT, strlen(TEXT));
+	want_num(w, SENDMMSG_X_size, looked_for + 1);
+	want_bytes(w, SENDMMSG_X_data, text, looked_for + 1);
 	want_tuple(w, SENDMMSG_X_tuple, from, to);
 	close(peer);
+}
+
+static void run_sendmmsg(struct want *w)
+{
+	send_messages(w, 1, 0);
+}
+
+static void run_sendmmsg_third(struct want *w)
+{
+	send_messages(w, 3, 2);
+}
+
+static void run_sendmmsg_last(struct want *w)
+{
+	send_messages(w, MESSAGES, MESSAGES_SEEN - 1);
+	w->flags |= EVENT_TRUNCATED;
 }
 
 static void run_recvmsg(struct want *w)
@@ -256,9 +301,38 @@ static void run_recvmmsg(struct want *w)
 
 	send_text(peer, to);
 	call(w, fd, &m, 1, 0, NULL);
+	want_message(w, strlen(TEXT) - 1);
 	want_num(w, RECVMMSG_X_fd, fd);
-	want_prefix(w, RECVMMSG_X_data, TEXT, strlen(TEXT));
+	want_num(w, RECVMMSG_X_size, strlen(TEXT));
+	want_bytes(w, RECVMMSG_X_data, TEXT, strlen(TEXT));
 	want_tuple(w, RECVMMSG_X_tuple, from, to);
+}
+
+static void run_recvmmsg_third(struct want *w)
+{
+	struct messages out, in;
+	uint16_t to, from;
+	int peer = bound(SOCK_DGRAM, &from), fd = bound(SOCK_DGRAM, &to);
+
+	out.addr = loopback(to);
+	make_messages(&out, 4, false);
+	make_messages(&in, 4, true);
+	if (sendmmsg(peer, out.m, 4, 0) != 4)
+		return want_skip(w, "no loopback datagrams: %s", strerror(errno));
+	call(w, fd, in.m, 4, 0, NULL);
+	want_message(w, 2);
+	want_num(w, RECVMMSG_X_size, 3);
+	want_bytes(w, RECVMMSG_X_data, "ccc", 3);
+}
+
+static void run_recvmmsg_fails(struct want *w)
+{
+	struct messages in;
+	uint16_t port;
+
+	make_messages(&in, 2, true);
+	call(w, bound(SOCK_DGRAM, &port), in.m, 2, MSG_DONTWAIT, NULL);
+	want_empty(w, RECVMMSG_X_data);
 }
 
 static void run_shutdown(struct want *w)
@@ -356,8 +430,12 @@ static const struct kcase rows[] = {
 	{ EV_RECVFROM_X, __NR_recvfrom, run_recvfrom },
 	{ EV_SENDMSG_X, __NR_sendmsg, run_sendmsg },
 	{ EV_SENDMMSG_X, __NR_sendmmsg, run_sendmmsg },
+	{ EV_SENDMMSG_X, __NR_sendmmsg, run_sendmmsg_third, "sendmmsg (third message)" },
+	{ EV_SENDMMSG_X, __NR_sendmmsg, run_sendmmsg_last, "sendmmsg (last of 16)" },
 	{ EV_RECVMSG_X, __NR_recvmsg, run_recvmsg },
 	{ EV_RECVMMSG_X, __NR_recvmmsg, run_recvmmsg },
+	{ EV_RECVMMSG_X, __NR_recvmmsg, run_recvmmsg_third, "recvmmsg (third message)" },
+	{ EV_RECVMMSG_X, __NR_recvmmsg, run_recvmmsg_fails, "recvmmsg (fails)" },
 	{ EV_SHUTDOWN_X, __NR_shutdown, run_shutdown },
 	{ EV_GETSOCKNAME_X, __NR_getsockname, run_getsockname },
 	{ EV_GETPEERNAME_X, __NR_getpeername, run_getpeername },

@@ -72,11 +72,62 @@ static void run_seccomp(struct want *w)
 
 static void run_quotactl(struct want *w)
 {
-	struct dqblk block;
+	struct dqblk block = { .dqb_bhardlimit = 7 };	/* not set by a call that fails */
 
 	call(w, QCMD(Q_GETQUOTA, USRQUOTA), "/missing", 12, &block);
 	want_text(w, QUOTACTL_X_special, "/missing");
 	want_num(w, QUOTACTL_X_id, 12);
+	want_num(w, QUOTACTL_X_cmd, case_flag(FLAG_TABLE_quotactl_cmds, "Q_GETQUOTA"));
+	want_num(w, QUOTACTL_X_type, case_flag(FLAG_TABLE_quotactl_types, "USRQUOTA"));
+	want_num(w, QUOTACTL_X_dqb_bhardlimit, 0);
+	want_text(w, QUOTACTL_X_quotafilepath, "");
+}
+
+static void run_quotactl_set(struct want *w)
+{
+	struct dqblk block = {
+		.dqb_bhardlimit = 1, .dqb_bsoftlimit = 2, .dqb_curspace = 3, .dqb_ihardlimit = 4,
+		.dqb_isoftlimit = 5, .dqb_btime = 6, .dqb_itime = 7,
+		.dqb_valid = QIF_ALL & ~QIF_SPACE,
+	};
+
+	call(w, QCMD(Q_SETQUOTA, GRPQUOTA), "/missing", 13, &block);
+	want_num(w, QUOTACTL_X_cmd, case_flag(FLAG_TABLE_quotactl_cmds, "Q_SETQUOTA"));
+	want_num(w, QUOTACTL_X_type, case_flag(FLAG_TABLE_quotactl_types, "GRPQUOTA"));
+	want_num(w, QUOTACTL_X_id, 13);
+	want_num(w, QUOTACTL_X_dqb_bhardlimit, 1);
+	want_num(w, QUOTACTL_X_dqb_bsoftlimit, 2);
+	want_num(w, QUOTACTL_X_dqb_curspace, 0);	/* said not to be valid */
+	want_num(w, QUOTACTL_X_dqb_ihardlimit, 4);
+	want_num(w, QUOTACTL_X_dqb_isoftlimit, 5);
+	want_num(w, QUOTACTL_X_dqb_btime, 6);
+	want_num(w, QUOTACTL_X_dqb_itime, 7);
+	want_num(w, QUOTACTL_X_dqi_bgrace, 0);
+}
+
+static void run_quotactl_info(struct want *w)
+{
+	struct dqinfo info = { .dqi_bgrace = 8, .dqi_igrace = 9, .dqi_flags = 1, .dqi_valid = IIF_ALL };
+
+	call(w, QCMD(Q_SETINFO, USRQUOTA), "/missing", 14, &info);
+	want_num(w, QUOTACTL_X_cmd, case_flag(FLAG_TABLE_quotactl_cmds, "Q_SETINFO"));
+	want_num(w, QUOTACTL_X_id, 0);
+	want_num(w, QUOTACTL_X_dqi_bgrace, 8);
+	want_num(w, QUOTACTL_X_dqi_igrace, 9);
+	want_num(w, QUOTACTL_X_dqi_flags,
+		 case_flag(FLAG_TABLE_quotactl_dqi_flags, "V1_DQF_RSQUASH"));
+	want_num(w, QUOTACTL_X_dqb_bhardlimit, 0);
+}
+
+static void run_quotactl_on(struct want *w)
+{
+	char path[] = "/missing/aquota.user";
+
+	call(w, QCMD(Q_QUOTAON, USRQUOTA), "/missing", 2, path);
+	want_num(w, QUOTACTL_X_cmd, case_flag(FLAG_TABLE_quotactl_cmds, "Q_QUOTAON"));
+	want_text(w, QUOTACTL_X_quotafilepath, path);
+	want_num(w, QUOTACTL_X_quota_fmt, case_flag(FLAG_TABLE_quotactl_quota_fmts, "QFMT_VFS_V0"));
+	want_num(w, QUOTACTL_X_id, 0);
 }
 
 static void run_io_uring_setup(struct want *w)
@@ -134,6 +185,9 @@ static const struct kcase rows[] = {
 	{ EV_KEYCTL_X, __NR_keyctl, run_keyctl },
 	{ EV_SECCOMP_X, __NR_seccomp, run_seccomp },
 	{ EV_QUOTACTL_X, __NR_quotactl, run_quotactl },
+	{ EV_QUOTACTL_X, __NR_quotactl, run_quotactl_set, "quotactl (limits)" },
+	{ EV_QUOTACTL_X, __NR_quotactl, run_quotactl_info, "quotactl (times)" },
+	{ EV_QUOTACTL_X, __NR_quotactl, run_quotactl_on, "quotactl (on)" },
 	{ EV_IO_URING_SETUP_X, __NR_io_uring_setup, run_io_uring_setup },
 	{ EV_IO_URING_ENTER_X, __NR_io_uring_enter, run_io_uring_enter },
 	{ EV_IO_URING_REGISTER_X, __NR_io_uring_register, run_io_uring_register },
