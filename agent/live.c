@@ -225,6 +225,7 @@ static int start_source(struct live *l)
 	_cleanup_buf_ struct buf error = BUF_INIT;
 	struct source_ring_opts opts = l->opts->source;
 	struct evtset events = interest(l);
+	uint64_t begin = clock_mono_ns();
 	int r;
 
 	opts.events = &events;
@@ -233,6 +234,7 @@ static int start_source(struct live *l)
 	r = source_ring_open(&opts, &error, &l->source);
 	if (r < 0)
 		return cli_fail("%.*s", STR_ARG(buf_str(&error)));
+	l->load_ns = clock_mono_ns() - begin;
 	/* Until the snapshot is complete only the life of processes is reported: no event of somebody
 	 * who ended before the snapshot came to him. */
 	r = l->source->ops->snapshot(l->source, feed_snapshot, l);
@@ -241,6 +243,7 @@ static int start_source(struct live *l)
 	if (r < 0)
 		return cli_fail("cannot read the start state below '%s/proc': %s", host_root(),
 				strerror(-r));
+	l->snapshot_ns = clock_mono_ns() - begin - l->load_ns;
 	r = engines_start(l->engines, l->source);
 	if (r < 0)
 		return cli_fail("cannot start threads: %s", strerror(-r));

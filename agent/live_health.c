@@ -122,6 +122,17 @@ static void warn_refused(void *ctx, const struct source_part *part)
 		cli_warn("%s is not seen: %s; see 'tiercel doctor'", part->name, part->why);
 }
 
+/* How long nothing was seen, and what took it. */
+static void say_start(const struct live *l)
+{
+	uint64_t all = clock_mono_ns() - l->stats.start_mono_ns;
+	uint64_t rest = all - MIN(all, l->load_ns + l->snapshot_ns);
+
+	cli_say("started in %llu ms: %llu to load and attach the kernel side, %llu for what runs "
+		"already, %llu for rules and outputs", all / NS_PER_MS, l->load_ns / NS_PER_MS,
+		l->snapshot_ns / NS_PER_MS, rest / NS_PER_MS);
+}
+
 void live_health_start(struct live *l)
 {
 	_cleanup_buf_ struct buf coverage = BUF_INIT;
@@ -134,6 +145,7 @@ void live_health_start(struct live *l)
 	cli_say("sensor running: %u rules, %u system calls watched, %u rings of %" PRIu64
 		" KiB together", l->stats.rules_active, l->stats.source.syscalls,
 		l->stats.source.rings, l->stats.source.ring_bytes >> 10);
+	say_start(l);
 	cli_say("coverage: %.*s", STR_ARG(buf_str(&coverage)));
 	cli_never_wait();
 	heartbeat_start(&l->heartbeat, &l->stats, coverage.len ? coverage.p : "", &l->internal);

@@ -48,6 +48,7 @@ struct live {
 	struct agent_stats stats;	/* what is published; rules and hits are ours */
 	uint64_t last_event_ts;
 	uint64_t next_publish_ns, next_check_ns;
+	uint64_t load_ns, snapshot_ns;	/* of the start */
 	uint32_t unwatched;		/* events since somebody looked at the clock */
 	bool draining;			/* the end: only events count */
 };

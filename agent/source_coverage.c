@@ -38,8 +38,8 @@ void source_coverage(struct source *s, source_gap_fn fn, void *ctx)
 
 	s->ops->parts(s, on_part, &g);
 	if (has_io_uring())
-		fn(ctx, g.uring ? "operations of io_uring other than opening files and accepting "
-				  "connections"
+		fn(ctx, g.uring ? "operations of io_uring other than opening files, connecting and "
+				  "accepting connections"
 				: "operations submitted through io_uring: only setup, enter and "
 				  "register are seen");
 	fn(ctx, "reads and writes of mapped memory (mmap): only the mapping is seen");

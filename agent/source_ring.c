@@ -265,6 +265,7 @@ static void set_interest(struct source_ring *s, const struct evtset *needed)
 		{ IORING_OP_OPENAT, EV_OPENAT_2_X },
 		{ IORING_OP_OPENAT2, EV_OPENAT_2_X },
 		{ IORING_OP_ACCEPT, EV_ACCEPT4_6_X },
+		{ IORING_OP_CONNECT, EV_CONNECT_X },
 	};
 	struct sensor_config *config = s->load.config;
 	uint8_t interest[SYSCALL_SLOTS] = { 0 };

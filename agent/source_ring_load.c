@@ -51,7 +51,8 @@ bool source_ring_load_uring_refused(void)
 
 static bool misses_uring(const struct source_ring_load *l, const struct evtset *wanted)
 {
-	return (evtset_has(wanted, EV_OPENAT_2_X) || evtset_has(wanted, EV_ACCEPT4_6_X)) &&
+	return (evtset_has(wanted, EV_OPENAT_2_X) || evtset_has(wanted, EV_ACCEPT4_6_X) ||
+		evtset_has(wanted, EV_CONNECT_X)) &&
 	       l->hooks[HOOK_URING] < 0 && !source_ring_load_uring_refused();
 }
 

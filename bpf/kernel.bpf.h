@@ -126,6 +126,7 @@ struct io_uring_cqe {
 };
 
 struct io_kiocb {
+	struct file *file;
 	__u8 opcode;
 };
 

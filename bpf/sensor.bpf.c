@@ -35,6 +35,11 @@ int on_uring(__u64 *ctx)
 			return 0;
 		uring_identity(c);
 		put_uring_accept(c);
+	} else if (type == EV_CONNECT_X) {
+		if (call_begin(c, EV_CONNECT_X, CONNECT_X_NPARAMS, LANE_DATA))
+			return 0;
+		uring_identity(c);
+		put_uring_connect(c, req);
 	} else {
 		return 0;
 	}

@@ -95,9 +95,57 @@ static void run_accept(struct want *w)
 	w->kind = FD_IPV4;
 }
 
+/* The kernel's socket tells where it went to. */
+static void run_connect(struct want *w)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_CONNECT };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint8_t tuple[13] = { AF_INET };
+	uint16_t port;
+
+	if (bind(listener, (struct sockaddr *)&a, sizeof(a)) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&a, &len))
+		return want_skip(w, "no loopback: %s", strerror(errno));
+	sqe.fd = fd;
+	sqe.addr = (uintptr_t)&a;
+	sqe.off = sizeof(a);
+	want_num(w, CONNECT_X_res, submit(w, &sqe));
+	want_num(w, CONNECT_X_fd, fd);
+	for (int i = 0; i < 2; i++) {
+		if (i ? getpeername(fd, (struct sockaddr *)&a, &len)
+		      : getsockname(fd, (struct sockaddr *)&a, &len))
+			return want_skip(w, "not connected: %s", strerror(errno));
+		port = ntohs(a.sin_port);
+		memcpy(tuple + 1 + 6 * i, &a.sin_addr, 4);
+		memcpy(tuple + 5 + 6 * i, &port, 2);
+	}
+	want_bytes(w, CONNECT_X_tuple, tuple, sizeof(tuple));
+	w->kind = FD_IPV4;
+}
+
+static void run_connect_refused(struct want *w)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_CONNECT };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(1),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	sqe.fd = fd;
+	sqe.addr = (uintptr_t)&a;
+	sqe.off = sizeof(a);
+	want_num(w, CONNECT_X_res, submit(w, &sqe));
+	want_num(w, CONNECT_X_fd, fd);
+	want_empty(w, CONNECT_X_addr);
+}
+
 static const struct kcase rows[] = {
 	{ EV_OPENAT_2_X, __NR_io_uring_setup, run_open, "openat (io_uring)", SOURCE_HOOK_URING },
 	{ EV_ACCEPT4_6_X, __NR_io_uring_setup, run_accept, "accept4 (io_uring)", SOURCE_HOOK_URING },
+	{ EV_CONNECT_X, __NR_io_uring_setup, run_connect, "connect (io_uring)", SOURCE_HOOK_URING },
+	{ EV_CONNECT_X, __NR_io_uring_setup, run_connect_refused, "connect (io_uring, refused)",
+	  SOURCE_HOOK_URING },
 };
 
 const struct kcase_table case_uring = { "uring", rows, ARRAY_SIZE(rows) };

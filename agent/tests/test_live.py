@@ -8,6 +8,7 @@ of its own.
 """
 import json
 import os
+import re
 import shutil
 
 from livelib import (COMMUNITY, CONTAINER, Box, Sensor, Stage, report, require, run,
@@ -201,6 +202,10 @@ def main():
     results.append(("the summary names events, losses and alerts by rule",
                     None if all(w in log for w in ("events:", "lost:", "alerts:",
                                                    "Read sensitive file untrusted")) else log))
+    took = re.search(r"started in (\d+) ms: (\d+) to load .*, (\d+) for what runs .*, (\d+) for", log)
+    took = [int(ms) for ms in took.groups()] if took else [0, 1]
+    results.append(("the start says how long it took",
+                    None if sum(took[1:]) <= took[0] <= sum(took[1:]) + 3 else log))
     report(results)
 
 
