@@ -164,11 +164,12 @@ void cri_take(struct cri *c, cri_answer_fn *fn, void *ctx)
 	struct answer *a, *next;
 	eventfd_t count;
 
-	eventfd_read(c->answers_fd, &count);
 	pthread_mutex_lock(&c->lock);
 	a = c->answers;
 	c->answers = NULL;
 	c->answers_end = &c->answers;
+	if (a)			/* most looks find none and need no system call */
+		eventfd_read(c->answers_fd, &count);
 	pthread_mutex_unlock(&c->lock);
 	for (; a; a = next) {
 		next = a->next;

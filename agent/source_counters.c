@@ -5,16 +5,68 @@
 #include "agent/source_counters.h"
 #include "engine/event/ring.h"
 
-/* Sum of one per-cpu counter record, member by member. */
-static void read_counters(const struct source_counters *s, int fd, uint32_t key, uint64_t *sum, size_t n)
-{
-	_cleanup_free_ uint64_t *values = calloc((size_t)s->cpus * n, sizeof(*values));
+#define BATCH 64	/* records per system call */
 
-	memset(sum, 0, n * sizeof(*sum));
-	if (!values || bpf_map_lookup_elem(fd, &key, values))
-		return;
-	for (size_t i = 0; i < s->cpus * n; i++)
-		sum[i % n] += values[i];
+/* The records of one per-cpu map: `n` numbers for each of `keys`, and their sums over all cpus. */
+struct table {
+	int fd;
+	uint32_t keys, n;
+	uint64_t *sums;
+};
+
+static void add_record(const struct source_counters *s, const struct table *t, uint32_t key,
+		       const uint64_t *values)
+{
+	for (size_t i = 0; key < t->keys && i < (size_t)s->cpus * t->n; i++)
+		t->sums[key * (size_t)t->n + i % t->n] += values[i];
+}
+
+/* Kernels before 5.13 give one at a time. */
+static void read_singly(const struct source_counters *s, const struct table *t, uint64_t *values)
+{
+	for (uint32_t key = 0; key < t->keys; key++)
+		if (bpf_map_lookup_elem(t->fd, &key, values) == 0)
+			add_record(s, t, key, values);
+}
+
+static void read_table(const struct source_counters *s, const struct table *t)
+{
+	_cleanup_free_ uint64_t *values = calloc((size_t)BATCH * s->cpus * t->n, sizeof(*values));
+	uint32_t keys[BATCH], at, *from = NULL, count;
+	int r = 0;
+
+	while (values && r == 0) {
+		count = BATCH;
+		r = bpf_map_lookup_batch(t->fd, from, &at, keys, values, &count, NULL);
+		if (r < 0 && errno != ENOENT) {
+			memset(t->sums, 0, t->keys * (size_t)t->n * sizeof(*t->sums));
+			read_singly(s, t, values);
+			return;
+		}
+		for (uint32_t i = 0; i < count; i++)
+			add_record(s, t, keys[i], values + (size_t)i * s->cpus * t->n);
+		from = &at;
+	}
+}
+
+/* The counters of all kinds of events; NULL: no memory. */
+static struct ring_kind_counters *read_kinds(const struct source_counters *s)
+{
+	struct ring_kind_counters *kinds = calloc(EVENT_TYPE_COUNT, sizeof(*kinds));
+	const struct table t = { s->kinds, EVENT_TYPE_COUNT, sizeof(*kinds) / sizeof(uint64_t),
+				 (uint64_t *)kinds };
+
+	if (kinds)
+		read_table(s, &t);
+	return kinds;
+}
+
+static void read_sites(const struct source_counters *s, uint64_t *sums)
+{
+	const struct table t = { s->sites, RING_SITE_COUNT, 1, sums };
+
+	memset(sums, 0, RING_SITE_COUNT * sizeof(*sums));
+	read_table(s, &t);
 }
 
 static bool is_life(unsigned type)
@@ -26,18 +78,14 @@ static bool is_life(unsigned type)
 		info->flags & EF_MODIFIES_STATE);
 }
 
-static void kind_read(const struct source_counters *s, uint32_t type, struct ring_kind_counters *ret)
-{
-	read_counters(s, s->kinds, type, (uint64_t *)ret,
-		      sizeof(*ret) / sizeof(uint64_t));
-}
-
 void source_counters_sum(const struct source_counters *s, struct source_stats *ret)
 {
-	for (uint32_t type = 0; type < EVENT_TYPE_COUNT; type++) {
-		struct ring_kind_counters k;
+	_cleanup_free_ struct ring_kind_counters *kinds = read_kinds(s);
+	uint64_t sites[RING_SITE_COUNT];
 
-		kind_read(s, type, &k);
+	for (uint32_t type = 0; kinds && type < EVENT_TYPE_COUNT; type++) {
+		const struct ring_kind_counters k = kinds[type];
+
 		ret->produced += k.produced;
 		ret->delivered += k.delivered;
 		ret->truncated += k.truncated;
@@ -46,12 +94,9 @@ void source_counters_sum(const struct source_counters *s, struct source_stats *r
 			ret->lost_life += is_life(type) ? k.lost[i] : 0;
 		}
 	}
-	for (uint32_t i = 0; i < RING_SITE_COUNT; i++) {
-		uint64_t n;
-
-		read_counters(s, s->sites, i, &n, 1);
-		ret->failures += n;
-	}
+	read_sites(s, sites);
+	for (uint32_t i = 0; i < RING_SITE_COUNT; i++)
+		ret->failures += sites[i];
 }
 
 void source_counters_each(const struct source_counters *s, source_counter_fn fn, void *ctx)
@@ -61,18 +106,20 @@ void source_counters_each(const struct source_counters *s, source_counter_fn fn,
 		RING_LOST_REASONS(LOST)
 #undef LOST
 	};
-	static const char *const sites[] = {
+	static const char *const places[] = {
 #define SITE(id, name, helper) helper ": " name,
 		RING_SITES(SITE)
 #undef SITE
 	};
 
-	for (uint32_t type = 0; type < EVENT_TYPE_COUNT; type++) {
+	_cleanup_free_ struct ring_kind_counters *kinds = read_kinds(s);
+	uint64_t sites[RING_SITE_COUNT];
+
+	for (uint32_t type = 0; kinds && type < EVENT_TYPE_COUNT; type++) {
 		struct source_counter c = { .lane = is_life(type) ? "life" : "data",
 					    .kind = event_infos[type].name };
-		struct ring_kind_counters k;
+		const struct ring_kind_counters k = kinds[type];
 
-		kind_read(s, type, &k);
 		for (int i = 0; i < RING_LOST_COUNT; i++) {
 			c.reason = reasons[i];
 			c.count = k.lost[i];
@@ -84,10 +131,10 @@ void source_counters_each(const struct source_counters *s, source_counter_fn fn,
 		if (c.count)
 			fn(ctx, &c);
 	}
+	read_sites(s, sites);
 	for (uint32_t i = 0; i < RING_SITE_COUNT; i++) {
-		struct source_counter c = { .reason = sites[i] };
+		struct source_counter c = { .reason = places[i], .count = sites[i] };
 
-		read_counters(s, s->sites, i, &c.count, 1);
 		if (c.count)
 			fn(ctx, &c);
 	}
