@@ -29,7 +29,7 @@ struct cut {
 	const char *strings;
 	uint32_t *at;		/* by type number: where it begins */
 	uint32_t n, last;	/* numbers are 1 to n; the last one that stays */
-	uint32_t names_len;	/* of the strings that these use */
+	uint8_t *kept;		/* by type number */
 	const char *slots[NAME_SLOTS];
 };
 
@@ -109,7 +109,8 @@ static int index_types(struct cut *c)
 	uint32_t at = 0, size, max = c->h->type_len / sizeof(struct btf_type) + 2;
 
 	c->at = malloc(max * sizeof(*c->at));
-	if (!c->at)
+	c->kept = calloc(max, 1);
+	if (!c->at || !c->kept)
 		return -ENOMEM;
 	while (at < c->h->type_len) {
 		if (c->h->type_len - at < sizeof(struct btf_type))
@@ -131,10 +132,11 @@ static int keep(struct cut *c, uint32_t id, unsigned depth)
 	const struct btf_member *m;
 	int r = 0;
 
-	if (!id)
+	if (!id || (id <= c->n && c->kept[id]))
 		return 0;
 	if (id > c->n || depth > 64)
 		return -EBADMSG;
+	c->kept[id] = 1;
 	c->last = MAX(c->last, id);
 	t = type_at(c, id);
 	switch (BTF_INFO_KIND(t->info)) {
@@ -185,99 +187,106 @@ static int keep_named(struct cut *c)
 	return r;
 }
 
-static void use_name(struct cut *c, uint32_t at)
+/* Where its parts with a name are, behind the type: bytes of each; 0: there are none. */
+static uint32_t part_size(const struct btf_type *t)
 {
-	if (at >= c->names_len && at < c->h->str_len)
-		c->names_len = at + strlen(c->strings + at) + 1;
-}
-
-/* Names that the types from 1 to the last one have. */
-static void use_names(struct cut *c)
-{
-	use_name(c, 0);
-	for (uint32_t id = 1; id <= c->last; id++) {
-		const struct btf_type *t = type_at(c, id);
-		const uint32_t *name = (const uint32_t *)(t + 1);
-		uint32_t step = 0;
-
-		use_name(c, t->name_off);
-		switch (BTF_INFO_KIND(t->info)) {
-		case BTF_KIND_STRUCT:
-		case BTF_KIND_UNION: step = sizeof(struct btf_member); break;
-		case BTF_KIND_ENUM: step = sizeof(struct btf_enum); break;
-		case BTF_KIND_ENUM64: step = sizeof(struct btf_enum64); break;
-		case BTF_KIND_FUNC_PROTO: step = sizeof(struct btf_param); break;
-		}
-		for (uint32_t i = 0; step && i < BTF_INFO_VLEN(t->info); i++)
-			use_name(c, name[i * (step / sizeof(*name))]);
+	switch (BTF_INFO_KIND(t->info)) {
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION: return sizeof(struct btf_member);
+	case BTF_KIND_ENUM: return sizeof(struct btf_enum);
+	case BTF_KIND_ENUM64: return sizeof(struct btf_enum64);
+	case BTF_KIND_FUNC_PROTO: return sizeof(struct btf_param);
+	default: return 0;
 	}
 }
 
-/* References to what is gone lead to void; a function without its prototype is a mere name. */
-static void cut_references(const struct cut *c, uint8_t *types)
+/* The name goes to the strings that are kept; where it is there. */
+static uint32_t move_name(const struct cut *c, uint32_t at, struct buf *strings)
 {
-	for (uint32_t id = 1; id <= c->last; id++) {
-		struct btf_type *t = (struct btf_type *)(types + c->at[id]);
-		uint32_t n = BTF_INFO_VLEN(t->info);
-		struct btf_array *a = (struct btf_array *)(t + 1);
-		struct btf_member *m = (struct btf_member *)(t + 1);
-		struct btf_param *p = (struct btf_param *)(t + 1);
-		struct btf_var_secinfo *v = (struct btf_var_secinfo *)(t + 1);
+	uint32_t to = strings->len;
+
+	if (!at || at >= c->h->str_len)
+		return 0;
+	buf_add(strings, c->strings + at, strlen(c->strings + at) + 1);
+	return to;
+}
+
+/* What it refers to is kept, or behind the end. */
+static void cut_references(const struct cut *c, struct btf_type *t)
+{
+	struct btf_array *a = (struct btf_array *)(t + 1);
+	struct btf_member *m = (struct btf_member *)(t + 1);
+	struct btf_param *p = (struct btf_param *)(t + 1);
 
 #define CUT(ref) if ((ref) > c->last) { (ref) = 0; }
-		switch (BTF_INFO_KIND(t->info)) {
-		case BTF_KIND_INT:
-		case BTF_KIND_ENUM:
-		case BTF_KIND_ENUM64:
-		case BTF_KIND_FLOAT:
-		case BTF_KIND_FWD:
-			break;
-		case BTF_KIND_STRUCT:
-		case BTF_KIND_UNION:
-			for (uint32_t i = 0; i < n; i++)
-				CUT(m[i].type)
-			break;
-		case BTF_KIND_DATASEC:
-			for (uint32_t i = 0; i < n; i++)
-				CUT(v[i].type)
-			break;
-		case BTF_KIND_ARRAY:
-			CUT(a->type)
-			CUT(a->index_type)
-			break;
-		case BTF_KIND_FUNC_PROTO:
-			for (uint32_t i = 0; i < n; i++)
-				CUT(p[i].type)
-			CUT(t->type)
-			break;
-		case BTF_KIND_FUNC:
-			if (t->type > c->last)
-				t->info = BTF_KIND_FWD << 24;
-			CUT(t->type)
-			break;
-		default:
-			CUT(t->type)
-		}
-#undef CUT
+	switch (BTF_INFO_KIND(t->info)) {
+	case BTF_KIND_INT:
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64:
+	case BTF_KIND_FLOAT:
+	case BTF_KIND_FWD:
+		break;
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++)
+			CUT(m[i].type)
+		break;
+	case BTF_KIND_ARRAY:
+		CUT(a->type)
+		CUT(a->index_type)
+		break;
+	case BTF_KIND_FUNC_PROTO:
+		for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++)
+			CUT(p[i].type)
+		CUT(t->type)
+		break;
+	default:
+		CUT(t->type)
 	}
+#undef CUT
 }
 
-static int write_cut(struct cut *c, struct buf *ret)
+/* Others keep their number as `const void`, which nobody looks for. */
+static void write_type(const struct cut *c, uint32_t id, struct buf *types, struct buf *strings)
 {
+	static const struct btf_type filler = { .info = BTF_KIND_CONST << 24 };
+	uint32_t at = types->len, part, *name;
+	struct btf_type *t;
+
+	if (!c->kept[id]) {
+		buf_add(types, &filler, sizeof(filler));
+		return;
+	}
+	buf_add(types, type_at(c, id), c->at[id + 1] - c->at[id]);
+	if (types->err)
+		return;
+	t = (struct btf_type *)(types->p + at);
+	t->name_off = move_name(c, t->name_off, strings);
+	part = part_size(t);
+	name = (uint32_t *)(t + 1);
+	for (uint32_t i = 0; part && i < BTF_INFO_VLEN(t->info); i++, name += part / sizeof(*name))
+		*name = move_name(c, *name, strings);
+	cut_references(c, t);
+}
+
+static int write_cut(const struct cut *c, struct buf *ret)
+{
+	_cleanup_buf_ struct buf types = BUF_INIT, strings = BUF_INIT;
 	struct btf_header h = *c->h;
 
-	use_names(c);
+	buf_add_char(&strings, '\0');
+	for (uint32_t id = 1; id <= c->last; id++)
+		write_type(c, id, &types, &strings);
+	if (types.err || strings.err)
+		return -ENOMEM;
 	h.hdr_len = sizeof(h);
 	h.type_off = 0;
-	h.type_len = c->at[c->last + 1];
-	h.str_off = h.type_len;
-	h.str_len = c->names_len;
-	if (!buf_reserve(ret, sizeof(h) + h.type_len + h.str_len + 1))
-		return -ENOMEM;
+	h.type_len = types.len;
+	h.str_off = types.len;
+	h.str_len = strings.len;
 	buf_add(ret, &h, sizeof(h));
-	buf_add(ret, c->types, h.type_len);
-	buf_add(ret, c->strings, h.str_len);
-	cut_references(c, (uint8_t *)ret->p + sizeof(h));
+	buf_add(ret, types.p, types.len);
+	buf_add(ret, strings.p, strings.len);
 	return ret->err;
 }
 
@@ -308,6 +317,7 @@ int source_ring_btf_cut(const void *btf, size_t len, const char *const *names, s
 	if (!r)
 		r = write_cut(&c, ret);
 	free(c.at);
+	free(c.kept);
 	return r;
 }
 

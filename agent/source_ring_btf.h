@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Private to the ring source: the part of the kernel's type information that the objects of bpf/ need.
- * libbpf looks through all of it, 130,000 types, for each structure that they read; the types needed
- * are among the first 20,000 or 30,000.
+ * libbpf compares the names of all types, some 130,000, with that of each structure that they read.
  */
 #ifndef TIERCEL_SOURCE_RING_BTF_H
 #define TIERCEL_SOURCE_RING_BTF_H
@@ -13,8 +12,8 @@
 #include "engine/tiercel.h"
 
 /*
- * `len` bytes of raw BTF without the types behind the last one that has one of these names or is part
- * of such a type. Numbers of types stay what they are. 0, or -errno: not understood.
+ * `len` bytes of raw BTF with nothing but the types that have one of these names or are part of such a
+ * type. Their numbers stay what they are. 0, or -errno: not understood.
  */
 int source_ring_btf_cut(const void *btf, size_t len, const char *const *names, size_t n,
 			struct buf *ret);
