@@ -34,6 +34,12 @@ static __always_inline bool snap_begin(struct call *c, __u32 type, __u32 ntexts,
 	c->s = s;
 	if (!s)
 		return false;
+	/* An iterator may wait for a page, or be preempted, while a thread ends on its cpu. */
+	if (s->busy) {
+		count_site(RING_SITE_SNAP_BUSY);
+		return false;
+	}
+	s->busy = 1;
 	s->off = 2 * ntexts + fixed;
 	s->path_of = NULL;
 	s->head = (struct ring_head){ .type = type, .nparams = ntexts };
@@ -165,6 +171,7 @@ int snap_tasks_memory(__u64 *ctx)
 				BPF_CORE_READ(mm, env_end), RING_SITE_MM_ENV);
 	}
 	bpf_seq_write(meta->seq, &c->s->head, snap_len(c->s));
+	c->s->busy = 0;
 	return 0;
 }
 
@@ -177,6 +184,7 @@ int snap_tasks(__u64 *ctx)
 	if (!call.task || !put_task(c))
 		return 0;
 	bpf_seq_write(meta->seq, &c->s->head, snap_len(c->s));
+	c->s->busy = 0;
 	return 0;
 }
 
@@ -186,9 +194,11 @@ int snap_late(__u64 *ctx)
 {
 	struct call call = { .task = (void *)ctx[0] }, *c = &call;
 
-	if (put_task(c) &&
-	    bpf_ringbuf_output(&late_ring, &c->s->head, snap_len(c->s), BPF_RB_NO_WAKEUP))
+	if (!put_task(c))
+		return 0;
+	if (bpf_ringbuf_output(&late_ring, &c->s->head, snap_len(c->s), BPF_RB_NO_WAKEUP))
 		count_site(RING_SITE_LATE_TASK);
+	c->s->busy = 0;
 	return 0;
 }
 
@@ -237,5 +247,6 @@ int snap_fds(__u64 *ctx)
 	__builtin_memcpy(c->s->data, &part, sizeof(part));
 	put_kernel(c);
 	bpf_seq_write(meta->seq, &c->s->head, snap_len(c->s));
+	c->s->busy = 0;
 	return 0;
 }

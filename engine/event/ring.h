@@ -81,7 +81,8 @@ enum ring_lost {
 	SITE(PATH_LENGTH, "path longer than 4096 bytes", "walk")                            \
 	SITE(CGROUP_DEPTH, "cgroup deeper than the walk", "walk")                           \
 	SITE(COPY, "copy inside the scratch", "probe_read_kernel")                          \
-	SITE(LATE_TASK, "thread that ended during the snapshot", "ringbuf_output")
+	SITE(LATE_TASK, "thread that ended during the snapshot", "ringbuf_output")          \
+	SITE(SNAP_BUSY, "thread or fd of the snapshot while another one was read", "nested")
 
 enum ring_site {
 #define SITE(id, name, helper) RING_SITE_##id,
