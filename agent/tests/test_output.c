@@ -106,6 +106,7 @@ static void teardown(void)
 struct fake {
 	pthread_mutex_t lock;
 	bool hold;		/* block in write until released or aborted */
+	bool blocked;		/* a write does */
 	int fail;		/* this many writes fail */
 	int error;
 	unsigned seen[4096], n;
@@ -118,8 +119,10 @@ static int fake_write(struct output_queue *q, void *ctx, struct message *const *
 {
 	int r = 0;
 
-	while (__atomic_load_n(&fake.hold, __ATOMIC_SEQ_CST) && !output_queue_aborted(q))
+	while (__atomic_load_n(&fake.hold, __ATOMIC_SEQ_CST) && !output_queue_aborted(q)) {
+		__atomic_store_n(&fake.blocked, true, __ATOMIC_SEQ_CST);
 		usleep(1000);
+	}
 	if (output_queue_aborted(q))
 		return -EINTR;
 	pthread_mutex_lock(&fake.lock);
@@ -159,7 +162,8 @@ static void block_worker(void)
 {
 	hold(true);
 	emit(0, 1);
-	usleep(1000);
+	while (!__atomic_load_n(&fake.blocked, __ATOMIC_SEQ_CST))
+		usleep(1000);
 }
 
 START_TEST(in_order)
