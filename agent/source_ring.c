@@ -50,20 +50,39 @@ static uint32_t ring_size(uint32_t wanted, uint32_t def)
 	return size;
 }
 
-static int add_ring(struct source_ring *s, int outer, uint32_t slot, uint32_t bytes,
-		    enum ring_lane lane)
+/*
+ * All rings of a lane into its table at once: after every update of a table of maps the kernel waits
+ * until no program can see the old entry, some 15 ms, which for the rings of 64 CPUs one by one are two
+ * seconds without a sensor. Kernels before 5.19 know no batches of these tables.
+ */
+static int publish_rings(int outer, const int *fds, uint32_t n)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, lane == LANE_LIFE ? "life" : "data", 0, 0,
-				bytes, NULL);
-	int r;
+	uint32_t slots[RINGS_MAX] = { 0 }, done = n;
 
-	if (fd < 0)
-		return -errno;
-	s->ring_fds[s->nring_fds++] = fd;
-	if (bpf_map_update_elem(outer, &slot, &fd, BPF_ANY))
-		return -errno;
-	r = source_reader_add(s->reader, fd, bytes, lane);
-	return r;
+	for (uint32_t i = 0; i < n; i++)
+		slots[i] = i;
+	if (bpf_map_update_batch(outer, slots, fds, &done, NULL) == 0)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (bpf_map_update_elem(outer, &slots[i], &fds[i], BPF_ANY))
+			return -errno;
+	return 0;
+}
+
+static int make_lane(struct source_ring *s, enum ring_lane lane, uint32_t n, uint32_t bytes)
+{
+	bool life = lane == LANE_LIFE;
+	int *fds = s->ring_fds + s->nring_fds, r = 0;
+
+	for (uint32_t i = 0; i < n && !r; i++) {
+		fds[i] = bpf_map_create(BPF_MAP_TYPE_RINGBUF, life ? "life" : "data", 0, 0, bytes,
+					NULL);
+		if (fds[i] < 0)
+			return -errno;
+		s->nring_fds++;
+		r = source_reader_add(s->reader, fds[i], bytes, lane);
+	}
+	return r ? r : publish_rings(life ? s->load.life_rings : s->load.data_rings, fds, n);
 }
 
 static int make_rings(struct source_ring *s, const struct source_ring_opts *opts,
@@ -72,18 +91,16 @@ static int make_rings(struct source_ring *s, const struct source_ring_opts *opts
 	uint32_t data = ring_size(opts->data_ring_bytes, DATA_RING_DEFAULT);
 	uint32_t life = ring_size(opts->life_ring_bytes, LIFE_RING_DEFAULT);
 	uint32_t rings = MIN(s->cpus, (uint32_t)RINGS_MAX);
-	int r = 0;
+	int r;
 
 	s->reader = source_reader_new(2 * rings, s->cpus, opts->readers);
 	if (!s->reader) {
 		buf_printf(error, "out of memory");
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < rings && !r; i++) {
-		r = add_ring(s, s->load.life_rings, i, life, LANE_LIFE);
-		if (!r)
-			r = add_ring(s, s->load.data_rings, i, data, LANE_DATA);
-	}
+	r = make_lane(s, LANE_LIFE, rings, life);
+	if (!r)
+		r = make_lane(s, LANE_DATA, rings, data);
 	if (r)
 		buf_printf(error, "cannot make ring buffers of %u and %u bytes: %s", life, data,
 			   strerror(-r));
