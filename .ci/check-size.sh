@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Hard limits of size: 1000 lines per file, 100 lines per function, 100 columns of code.
+# Hard limits of size: 1000 lines per file, 100 lines per function.
 # Exceptions: "file" or "file:function" lines in .ci/check-size.allow.
 set -u
 cd "$(dirname "$0")/.."
