@@ -137,12 +137,10 @@ static int write_record(const char *dir, const char *name, const char *key,
 	char config[DIGEST_TEXT], layer[DIGEST_TEXT];
 	json_t *root;
 	char *text;
-	int r = digest_of(a->config.p ? a->config.p : "", a->config.len, config);
+	int r;
 
-	if (r == 0)
-		r = digest_of(a->layer.p ? a->layer.p : "", a->layer.len, layer);
-	if (r < 0)
-		return r;
+	digest_of(a->config.p ? a->config.p : "", a->config.len, config);
+	digest_of(a->layer.p ? a->layer.p : "", a->layer.len, layer);
 	root = json_pack("{s:s, s:s, s:s, s:s, s:s}", "reference", name, "digest", a->digest, "key",
 			 key, "config", config, "layer", layer);
 	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
@@ -202,8 +200,8 @@ static bool is_intact(const json_t *record, const char *key, const struct buf *d
 {
 	char digest[DIGEST_TEXT];
 
-	return digest_of(data->p ? data->p : "", data->len, digest) == 0 &&
-	       has(record, key, digest);
+	digest_of(data->p ? data->p : "", data->len, digest);
+	return has(record, key, digest);
 }
 
 static int read_parts(const char *dir, const json_t *record, struct oci_artifact *a)

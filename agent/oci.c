@@ -301,10 +301,9 @@ int oci_fetch_blob(struct oci *o, const struct oci_ref *ref, const struct oci_de
 				(unsigned long long)d->size, what);
 	if (r == 0)
 		r = oci_status(o, ref);
-	if (r == 0)
-		r = digest_of(out->p, out->len, digest);
 	if (r < 0)
 		return r;
+	digest_of(out->p, out->len, digest);
 	if (out->len != d->size || strcmp(digest, d->digest) != 0)
 		return oci_fail(o, -EBADMSG, "the %s is not what its digest says (%s, %llu bytes)",
 				what, d->digest, (unsigned long long)d->size);

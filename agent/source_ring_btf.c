@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Called by source_ring.c before anything is loaded; keeps nothing. */
+/* Called by source_ring_load.c before anything is loaded; keeps nothing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btf.h>
@@ -15,7 +15,6 @@
 
 #define VMLINUX "/sys/kernel/btf/vmlinux"
 #define READ_BYTES (256 * 1024)
-#define NAME_SLOTS 1024		/* of the table of names, a power of two */
 #define FLAVOUR "___"
 
 /* Names that bpf/ has for types of the kernel. */
@@ -30,42 +29,18 @@ struct cut {
 	uint32_t *at;		/* by type number: where it begins */
 	uint32_t n, last;	/* numbers are 1 to n; the last one that stays */
 	uint8_t *kept;		/* by type number */
-	const char *slots[NAME_SLOTS];
+	struct strmap names;	/* that bpf/ has, without flavours */
 };
 
-static uint32_t name_hash(const char *s, size_t len)
-{
-	uint32_t h = 5381;
-
-	for (size_t i = 0; i < len; i++)
-		h = h * 33 + (uint8_t)s[i];
-	return h;
-}
-
-static bool knows_name(const struct cut *c, const char *name, size_t len)
-{
-	for (uint32_t i = name_hash(name, len);; i++) {
-		const char *have = c->slots[i % NAME_SLOTS];
-
-		if (!have)
-			return false;
-		if (!strncmp(have, name, len) && !have[len])
-			return true;
-	}
-}
-
 /* Spellings of a structure in other kernels have a flavour behind their name. */
-static void add_name(struct cut *c, const char *name)
+static int add_names(struct cut *c, const char *const *names, size_t n)
 {
-	const char *flavour = strstr(name, FLAVOUR);
-	size_t len = strlen(name);
-	uint32_t i = name_hash(name, len);
+	int r = 0;
 
-	if (flavour || knows_name(c, name, len))
-		return;
-	while (c->slots[i % NAME_SLOTS])
-		i++;
-	c->slots[i % NAME_SLOTS] = name;
+	for (size_t i = 0; i < n && !r; i++)
+		if (!strstr(names[i], FLAVOUR))
+			r = strmap_put(&c->names, str_from(names[i]), (void *)names[i]);
+	return r;
 }
 
 /* Bytes of a type; 0: a kind that did not exist when this was written. */
@@ -165,7 +140,8 @@ static int keep_named(struct cut *c)
 
 	for (uint32_t id = 1; !r && id <= c->n; id++) {
 		const struct btf_type *t = type_at(c, id);
-		const char *name, *flavour;
+		const char *text, *flavour;
+		struct str name;
 
 		switch (BTF_INFO_KIND(t->info)) {
 		case BTF_KIND_STRUCT:
@@ -179,9 +155,10 @@ static int keep_named(struct cut *c)
 		}
 		if (t->name_off >= c->h->str_len)
 			return -EBADMSG;
-		name = c->strings + t->name_off;
-		flavour = strstr(name, FLAVOUR);
-		if (*name && knows_name(c, name, flavour ? (size_t)(flavour - name) : strlen(name)))
+		text = c->strings + t->name_off;
+		flavour = strstr(text, FLAVOUR);
+		name = flavour ? (struct str){ text, (uint32_t)(flavour - text) } : str_from(text);
+		if (name.len && strmap_get(&c->names, name))
 			r = keep(c, id, 0);
 	}
 	return r;
@@ -299,7 +276,7 @@ int source_ring_btf_cut(const void *btf, size_t len, const char *const *names, s
 	int r;
 
 	if (len < sizeof(*h) || h->magic != BTF_MAGIC || h->version != BTF_VERSION ||
-	    h->hdr_len < sizeof(*h) || h->hdr_len > len || n > NAME_SLOTS / 2)
+	    h->hdr_len < sizeof(*h) || h->hdr_len > len)
 		return -EBADMSG;
 	body = len - h->hdr_len;
 	if ((uint64_t)h->type_off + h->type_len > body || (uint64_t)h->str_off + h->str_len > body ||
@@ -309,15 +286,16 @@ int source_ring_btf_cut(const void *btf, size_t len, const char *const *names, s
 	c.strings = (const char *)btf + h->hdr_len + h->str_off;
 	if (c.strings[h->str_len - 1])
 		return -EBADMSG;
-	for (size_t i = 0; i < n; i++)
-		add_name(&c, names[i]);
-	r = index_types(&c);
+	r = add_names(&c, names, n);
+	if (!r)
+		r = index_types(&c);
 	if (!r)
 		r = keep_named(&c);
 	if (!r)
 		r = write_cut(&c, ret);
 	free(c.at);
 	free(c.kept);
+	strmap_done(&c.names);
 	return r;
 }
 

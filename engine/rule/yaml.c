@@ -315,16 +315,15 @@ static int parse_once(struct builder *b)
 static int hide_colon(struct builder *b)
 {
 	uint32_t at = b->err->offset;
-	char *copy;
 
 	if (!strstr(b->err->message, "node content") || b->ncolons == COLONS_MAX ||
 	    !str_starts(str_sub(b->text, at, b->text.len), STR("::")))
 		return 0;
-	copy = arena_strdup(b->nodes, b->text);
-	if (!copy)
+	if (!b->ncolons)
+		b->text.p = arena_strdup(b->nodes, b->text);
+	if (!b->text.p)
 		return -ENOMEM;
-	copy[at] = 'x';
-	b->text.p = copy;
+	((char *)b->text.p)[at] = 'x';		/* of our copy */
 	b->colons[b->ncolons++] = at;
 	return 1;
 }

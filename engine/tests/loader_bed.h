@@ -52,6 +52,48 @@ static inline void bed_text(const struct bed *b, struct buf *out)
 		diag_render(&b->diags.items[i], out);
 }
 
+/* The compiled condition of rule r, in normal form. */
+static inline void check_condition(const char *yaml, const char *expected)
+{
+	_cleanup_buf_ struct buf got = BUF_INIT, why = BUF_INIT;
+	struct rule *r;
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, yaml);
+	bed_text(&b, &why);
+	ck_assert_msg(b.result == 0, "%s\n%s", yaml, why.p ? why.p : "");
+	r = ruleset_find(b.rs, STR("r"));
+	ck_assert_ptr_nonnull(r);
+	filter_print(&got, r->ast);
+	ck_assert_msg(str_is(buf_str(&got), expected), "%s\ngot %s\nnot %s", yaml, got.p, expected);
+	bed_done(&b);
+}
+
+static inline void check_fails(const char *yaml, enum diag_code code)
+{
+	bool found = false;
+	struct bed b;
+
+	bed_init(&b);
+	bed_load(&b, yaml);
+	ck_assert_msg(b.result == -EINVAL, "%s", yaml);
+	ck_assert(!b.rs->ok);
+	for (uint32_t i = 0; i < b.diags.count; i++)
+		found |= b.diags.items[i].code == code;
+	ck_assert_msg(found, "%s: no %s", yaml, diag_infos[code].name);
+	bed_done(&b);
+}
+
+static inline uint32_t count_code(const struct bed *b, enum diag_code code)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->diags.count; i++)
+		n += b->diags.items[i].code == code;
+	return n;
+}
+
 #define RULE(name, condition)                                                                   \
 	"- rule: " name "\n  desc: d\n  condition: " condition "\n  output: o\n  priority: INFO\n"
 
