@@ -8,8 +8,8 @@
 #include "agent/control_limits.h"
 
 /*
- * Above MANY_EVENTS a second only one of STRIDE is counted: a prime, so that the rhythm of a program
- * does not hide its events.
+ * Above MANY_EVENTS a second only one of STRIDE is counted: a prime, so that the rhythm of a
+ * program does not hide its events.
  */
 enum { WANTED_S = 15, FORGET_S = 10, MANY_EVENTS = 20000, STRIDE = 17 };
 enum { PROCESSES, CONTAINERS };
@@ -42,7 +42,8 @@ void activity_done(struct activity *a)
 
 static void copy_text(char *to, const struct istr *from)
 {
-	snprintf(to, ACTIVITY_TEXT, "%.*s", from ? (int)from->len : 0, from ? istr_str(from).p : "");
+	snprintf(to, ACTIVITY_TEXT, "%.*s", from ? (int)from->len : 0,
+		 from ? istr_str(from).p : "");
 }
 
 /* The row of a key, new ones are empty; NULL: no room. */
@@ -64,7 +65,8 @@ static void count_container(struct activity *a, const struct container *c, uint6
 {
 	static const struct str host = STR("host");
 	struct str id = c ? istr_str(c->id) : host;
-	struct activity_row *row = row_of(&a->containers, &a->index[CONTAINERS], hash_str(id), now_ns);
+	struct activity_row *row = row_of(&a->containers, &a->index[CONTAINERS], hash_str(id),
+					  now_ns);
 
 	if (!row) {
 		a->containers.unfit += a->stride;

@@ -51,8 +51,8 @@ static inline void activity_event(struct activity *a, const struct state *s, int
 	if (unlikely(a->active) && --a->skip == 0)
 		activity_count(a, s, tid);
 }
-/* Live thread, some times a second: start and stop counting, choose how many events to count. `events`:
- * evaluated so far. */
+/* Live thread, some times a second: start and stop counting, choose how many events to count.
+ * `events`: evaluated so far. */
 void activity_turn(struct activity *a, uint64_t events, uint64_t now_ns);
 
 /*

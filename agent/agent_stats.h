@@ -53,7 +53,7 @@ struct agent_output {
 
 struct agent_reloads {
 	uint64_t done, failed;
-	uint64_t last_ns;		/* wall clock of the last one that worked, or of the start */
+	uint64_t last_ns; /* wall clock of the last one that worked, or of the start */
 	uint64_t last_swap_ns;		/* how long the engine's thread was held up by it */
 	uint64_t last_compile_ns;
 	bool last_failed;
@@ -62,7 +62,7 @@ struct agent_reloads {
 /* A bundle from a registry. */
 struct agent_bundle {
 	char artifact[DIGEST_TEXT];	/* in force; "": none */
-	uint64_t last_ok_ns;		/* CLOCK_MONOTONIC of the last look at the registry that worked */
+	uint64_t last_ok_ns; /* CLOCK_MONOTONIC of the last look at the registry that worked */
 	uint64_t failures;		/* looks that did not */
 };
 
@@ -86,7 +86,7 @@ struct agent_stats {
 
 	struct agent_output outputs[OUTPUTS_MAX];
 	uint32_t noutputs;
-	struct agent_counter output_counters[AGENT_OUTPUT_COUNTERS_MAX];	/* their own, of all */
+	struct agent_counter output_counters[AGENT_OUTPUT_COUNTERS_MAX]; /* their own, of all */
 	uint32_t noutput_counters;
 	struct agent_reloads reloads;
 	bool metadata_asked;		/* container metadata are looked up */
@@ -125,8 +125,8 @@ void agent_stats_done(struct agent_stats *s);
 
 /* The live thread: publish `s`; copies. */
 void agent_stats_publish(const struct agent_stats *s);
-/* A table of the rules of a set, and of the files that they and the configuration are from, with one
- * reference, or NULL. */
+/* A table of the rules of a set, and of the files that they and the configuration are from, with
+ * one reference, or NULL. */
 struct agent_rules *agent_rules_new(const struct ruleset *rs, const struct digest_files *files,
 				    const struct digest_files *config_files);
 

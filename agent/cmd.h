@@ -69,8 +69,8 @@ void cli_warn(const char *fmt, ...) _printf_(1, 2);
 /* "tiercel: ..." on stderr. */
 void cli_say(const char *fmt, ...) _printf_(1, 2);
 /*
- * From now on a message that stderr has no room for is dropped and counted: whoever reads the log of a
- * sensor must not be able to stop it.
+ * From now on a message that stderr has no room for is dropped and counted: whoever reads the log
+ * of a sensor must not be able to stop it.
  */
 void cli_never_wait(void);
 uint64_t cli_unsaid(void);

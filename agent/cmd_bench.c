@@ -29,7 +29,8 @@ enum { OPT_TRACE = RULE_OPTION_COUNT, OPT_RUNS, OPT_JSON };
 static const struct cli_option options[] = {
 	RULE_OPTIONS,
 	[OPT_TRACE] = { 0, "trace", "TRACE", "the trace to read, a file" },
-	[OPT_RUNS] = { 'n', "runs", "N", "how often each pass is made (default 3), the best counts" },
+	[OPT_RUNS] = { 'n', "runs", "N",
+		       "how often each pass is made (default 3), the best counts" },
 	[OPT_JSON] = { 0, "json", NULL, "figures as one JSON object" },
 	{ 0 },
 };
@@ -449,8 +450,10 @@ static int parse_options(struct bench *b, struct cli *cli)
 			b->trace = arg;
 			break;
 		case OPT_RUNS:
-			if (str_to_u64(str_from(arg), &b->runs) < 0 || !b->runs || b->runs > RUNS_MAX)
-				e = cli_usage(cli->cmd, "--runs takes a number from 1 to %d, not '%s'",
+			if (str_to_u64(str_from(arg), &b->runs) < 0 || !b->runs ||
+			    b->runs > RUNS_MAX)
+				e = cli_usage(cli->cmd,
+					      "--runs takes a number from 1 to %d, not '%s'",
 					      RUNS_MAX, arg);
 			break;
 		case OPT_JSON:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tiercel doctor: starts the sensor for a moment and says what this kernel offers, what attached and
- * what will not be seen. One report, built as JSON and printed from it as text.
+ * tiercel doctor: starts the sensor for a moment and says what this kernel offers, what attached
+ * and what will not be seen. One report, built as JSON and printed from it as text.
  */
 #include "agent/cmd.h"
 #include "agent/source_coverage.h"
@@ -77,13 +77,13 @@ static void add_part(void *ctx, const struct source_part *part)
 	struct parts *p = ctx;
 
 	if (part->is_hook)
-		json_array_append_new(p->hooks, json_pack("{s:s, s:b}", "name", part->name, "attached",
-							  part->active));
+		json_array_append_new(p->hooks, json_pack("{s:s, s:b}", "name", part->name,
+							  "attached", part->active));
 	else if (part->active)
 		p->events++;
 	else
-		json_array_append_new(p->refused, json_pack("{s:s, s:s}", "event", part->name, "why",
-							    part->why));
+		json_array_append_new(p->refused, json_pack("{s:s, s:s}", "event", part->name,
+							    "why", part->why));
 }
 
 /* Numbers of calls that have parameters of their own, and names of those that are only counted. */
@@ -100,9 +100,9 @@ static json_t *describe_syscalls(uint32_t watched)
 		else
 			own++;
 	}
-	return json_pack("{s:i, s:i, s:i, s:o, s:i}", "known", (int)source_syscalls_count, "reported",
-			 (int)watched, "with_parameters", (int)own, "name_only", bare, "of_32_bit",
-			 (int)source_syscalls32_count);
+	return json_pack("{s:i, s:i, s:i, s:o, s:i}", "known", (int)source_syscalls_count,
+			 "reported", (int)watched, "with_parameters", (int)own, "name_only", bare,
+			 "of_32_bit", (int)source_syscalls32_count);
 }
 
 static json_t *describe_sensor(struct source *s)
@@ -167,8 +167,10 @@ static void print_sensor(json_t *sensor)
 
 	json_array_foreach(json_object_get(sensor, "hooks"), i, item)
 		printf("hook          %s: %s\n", text_of(item, "name"),
-		       json_is_true(json_object_get(item, "attached")) ? "attached" : "NOT ATTACHED");
-	printf("events        %d with a program of their own\n", number_of(sensor, "event_programs"));
+		       json_is_true(json_object_get(item, "attached")) ? "attached"
+								       : "NOT ATTACHED");
+	printf("events        %d with a program of their own\n",
+	       number_of(sensor, "event_programs"));
 	json_array_foreach(json_object_get(sensor, "not_loaded"), i, item)
 		printf("not loaded    %s: %s\n", text_of(item, "event"), text_of(item, "why"));
 	printf("system calls  %d of %d reported, %d with parameters, %zu by name only\n",
@@ -181,7 +183,8 @@ static void print_sensor(json_t *sensor)
 
 static void print_text(json_t *report)
 {
-	json_t *kernel = json_object_get(report, "kernel"), *sensor = json_object_get(report, "sensor");
+	json_t *kernel = json_object_get(report, "kernel"),
+	       *sensor = json_object_get(report, "sensor");
 	json_t *item;
 	const char *name;
 	size_t i;

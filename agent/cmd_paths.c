@@ -64,7 +64,8 @@ static bool get_bytes(const json_t *row, const char *key, const char *hex_key, s
 
 static int answer(const char *line)
 {
-	_cleanup_buf_ struct buf base = BUF_INIT, path = BUF_INIT, joined = BUF_INIT, hex = BUF_INIT;
+	_cleanup_buf_ struct buf base = BUF_INIT, path = BUF_INIT, joined = BUF_INIT,
+				 hex = BUF_INIT;
 	json_error_t error;
 	json_t *row = json_loads(line, JSON_ALLOW_NUL, &error), *reply;
 	bool ok = row && get_bytes(row, "base", "base_hex", &base) &&

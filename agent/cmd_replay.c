@@ -23,11 +23,14 @@ static const struct cli_option options[] = {
 	[OPT_FIELDS] = { 0, "fields", "all|F1,F2", "with --json: fields to show" },
 	[OPT_FORMAT] = { 'p', "format", "TEMPLATE", "with --print: output template" },
 	[OPT_FILTER] = { 0, "filter", "CONDITION", "only events for which CONDITION is true" },
-	[OPT_WRITE] = { 'w', "write", "FILE", "write the events (those of --filter, and what keeps the "
-					      "state right) to a trace" },
-	[OPT_REDACT] = { 0, "redact", "KIND[=GLOB]", "with -w: mask env, args or paths, repeatable" },
-	[OPT_THREADS] = { 0, "threads", "N", "match on N threads; alerts are the same, in the same "
-					     "order" },
+	[OPT_WRITE] = { 'w', "write", "FILE",
+			"write the events (those of --filter, and what keeps the "
+			"state right) to a trace" },
+	[OPT_REDACT] = { 0, "redact", "KIND[=GLOB]",
+			 "with -w: mask env, args or paths, repeatable" },
+	[OPT_THREADS] = { 0, "threads", "N",
+			  "match on N threads; alerts are the same, in the same "
+			  "order" },
 	[OPT_QUIET] = { 'q', "quiet", NULL, "no summary on stderr" },
 	{ 0 },
 };

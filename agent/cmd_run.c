@@ -7,8 +7,15 @@
 #include "agent/live.h"
 
 /* Options of both commands, then those of each. */
-enum { OPT_CONFIG = RULE_OPTION_COUNT, OPT_OVERRIDE, OPT_HEARTBEAT, OPT_FOLLOW, OPT_SECONDS, OPT_RING,
-       OPT_OWN };
+enum {
+	OPT_CONFIG = RULE_OPTION_COUNT,
+	OPT_OVERRIDE,
+	OPT_HEARTBEAT,
+	OPT_FOLLOW,
+	OPT_SECONDS,
+	OPT_RING,
+	OPT_OWN
+};
 enum { OPT_THREADS = OPT_OWN };
 enum { OPT_WRITE = OPT_OWN, OPT_FILTER, OPT_EVENTS, OPT_SIZE, OPT_FILES, OPT_REDACT };
 
@@ -270,7 +277,10 @@ static int apply_config(const struct command *cmd, struct live_args *a)
 	if (!o->source.data_ring_bytes)
 		o->source.data_ring_bytes = (uint32_t)ring_kb << 10;
 	o->source.snaplen = (uint32_t)a->config->falco_libs.snaplen;
-	/* A recording replays to the same alerts, also to those that count their own events (util.cnt). */
+	/*
+	 * A recording replays to the same alerts, also to those that count their own events
+	 * (util.cnt).
+	 */
 	o->threads = cmd == &cmd_run ? (uint32_t)a->config->sensor.threads : 1;
 	o->config = a->config;
 	o->rules_spec.cmd = cmd;

@@ -69,12 +69,14 @@ static void print_rules(const json_t *a)
 {
 	line("rules");
 	printf("%" PRIu64 " active of %" PRIu64 ", digest %.19s, %" PRIu64 " reloads, %" PRIu64
-	       " refused%s%s\n", control_number(a, "rules.active"), control_number(a, "rules.loaded"),
+	       " refused%s%s\n",
+	       control_number(a, "rules.active"), control_number(a, "rules.loaded"),
 	       control_text(a, "rules.digest"), control_number(a, "rules.reloads"),
 	       control_number(a, "rules.reloads_failed"),
 	       control_number(a, "rules.last_reload_failed") ? ", the LAST RELOAD FAILED" : "",
-	       control_number(a, "rules.last_good") ? ", LAST GOOD rules, the configured ones do not load"
-						    : "");
+	       control_number(a, "rules.last_good")
+		       ? ", LAST GOOD rules, the configured ones do not load"
+		       : "");
 }
 
 static void print_bundle(const json_t *a)
@@ -103,7 +105,8 @@ static void print_events(json_t *a)
 	       " system calls watched\n", control_number(a, "events.evaluated"), age / MS_PER_S,
 	       age % MS_PER_S / 100, control_number(a, "events.system_calls_watched"));
 	line("losses");
-	printf("%" PRIu64 " events lost of %" PRIu64 ", %" PRIu64 " refused, %" PRIu64 " truncated\n",
+	printf("%" PRIu64 " events lost of %" PRIu64 ", %" PRIu64 " refused, %" PRIu64
+	       " truncated\n",
 	       control_number(a, "events.lost"), control_number(a, "events.produced"),
 	       control_number(a, "events.refused"), control_number(a, "events.truncated"));
 	json_array_foreach(json_object_get(a, "losses"), i, v)
@@ -120,10 +123,12 @@ static void print_outputs(json_t *a)
 	printf("%" PRIu64 " of rules, %" PRIu64 " of the sensor itself\n",
 	       control_number(a, "alerts.rules"), control_number(a, "alerts.internal"));
 	json_array_foreach(json_object_get(a, "outputs"), i, v)
-		printf("  %-10s%s, %" PRIu64 " taken, %" PRIu64 " delivered, %" PRIu64 " discarded, %"
-		       PRIu64 " of %" PRIu64 " queued\n", control_text(v, "name"),
+		printf("  %-10s%s, %" PRIu64 " taken, %" PRIu64 " delivered, %" PRIu64
+		       " discarded, %" PRIu64 " of %" PRIu64 " queued\n",
+		       control_text(v, "name"),
 		       control_number(v, "closed")    ? "CLOSED"
-		       : control_number(v, "failing") ? "FAILING" : "ok",
+		       : control_number(v, "failing") ? "FAILING"
+						      : "ok",
 		       control_number(v, "taken"), control_number(v, "delivered"),
 		       control_number(v, "discarded"), control_number(v, "queued"),
 		       control_number(v, "queue_size"));

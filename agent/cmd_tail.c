@@ -39,8 +39,8 @@ struct tail {
 	bool text;
 };
 
-/* As the text form of alerts has it: time, priority and message, which "output" has already unless the
- * alert is one of the sensor itself. */
+/* As the text form of alerts has it: time, priority and message, which "output" has already unless
+ * the alert is one of the sensor itself. */
 static void print_text(const json_t *alert)
 {
 	const char *output = control_text(alert, "output");
@@ -85,8 +85,8 @@ static bool take_line(const struct tail *t, struct str line)
 static int follow(struct tail *t)
 {
 	_cleanup_json_ json_t *answer = NULL;
-	json_t *request = json_pack("{s:s, s:s*, s:s*}", "request", "tail", "rule", t->rule, "priority",
-				    t->priority);
+	json_t *request = json_pack("{s:s, s:s*, s:s*}", "request", "tail", "rule", t->rule,
+				    "priority", t->priority);
 	uint64_t seen = 0;
 	struct str line;
 	int e = control_link_ask(&t->link, request, &answer), r = 1;
@@ -116,8 +116,11 @@ static int take_option(const struct command *cmd, void *ctx, int opt, const char
 		return EXIT_OK;
 	case OPT_PRIORITY:
 		if (priority_parse(str_from(arg), &priority) < 0)
-			return cli_usage(cmd, "--priority takes emergency, alert, critical, error, warning, "
-					      "notice, informational or debug, not '%s'", arg);
+			return cli_usage(
+				cmd,
+				"--priority takes emergency, alert, critical, error, warning, "
+				"notice, informational or debug, not '%s'",
+				arg);
 		t->priority = arg;
 		return EXIT_OK;
 	case OPT_COUNT:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tiercel top: who makes the events of a running sensor, and which rules the alerts. The sensor has
- * counters; rates are the differences between two readings, made here. One report, built as JSON and
- * printed from it as a table.
+ * counters; rates are the differences between two readings, made here. One report, built as JSON
+ * and printed from it as a table.
  */
 #include "agent/clock.h"
 #include "agent/control_client.h"
@@ -17,7 +17,8 @@ enum { INTERVAL_MIN_MS = 250, INTERVAL_MAX_MS = 10000, DEFAULT_INTERVAL_MS = 100
 static const struct cli_option options[] = {
 	CONTROL_OPTIONS,
 	[CONTROL_OPTION_JSON] = { 0, "json", NULL, "reports as JSON lines" },
-	[OPT_INTERVAL] = { 'd', "interval", "SECONDS", "time between two readings, 0.25 to 10; default 1" },
+	[OPT_INTERVAL] = { 'd', "interval", "SECONDS",
+			   "time between two readings, 0.25 to 10; default 1" },
 	[OPT_ROWS] = { 'n', "rows", "N", "rows of each table; default 10" },
 	[OPT_ONCE] = { 0, "once", NULL, "one report, then end" },
 	{ 0 },
@@ -77,8 +78,8 @@ static int by_rate(const void *a, const void *b)
 }
 
 /* Rows with their rates, the fastest first; those that stand still only where `all`. */
-static json_t *rank(json_t *now, json_t *before, const char *key, const char *counter, double seconds,
-		    bool all)
+static json_t *rank(json_t *now, json_t *before, const char *key, const char *counter,
+		    double seconds, bool all)
 {
 	size_t n = json_array_size(now), used = 0, i;
 	json_t **v = calloc(n + 1, sizeof(*v)), *row, *result = json_array();
@@ -118,12 +119,14 @@ static json_t *report(json_t *now, json_t *before, double seconds)
 		rate_of(now, before, "alerts", seconds), "cpu_percent",
 		rate_of(now, before, "cpu_ms", seconds) / 10, "rss_bytes",
 		(json_int_t)control_number(now, "rss_bytes"), "rules",
-		rank(json_object_get(now, "rules"), json_object_get(before, "rules"), "name", "alerts",
-		     seconds, true),
-		"containers", rank(rows_of(now, "containers"), rows_of(before, "containers"),
-				   "container", "events", seconds, false),
-		"processes", rank(rows_of(now, "processes"), rows_of(before, "processes"), "pid",
-				  "events", seconds, false),
+		rank(json_object_get(now, "rules"), json_object_get(before, "rules"), "name",
+		     "alerts", seconds, true),
+		"containers",
+		rank(rows_of(now, "containers"), rows_of(before, "containers"), "container",
+		     "events", seconds, false),
+		"processes",
+		rank(rows_of(now, "processes"), rows_of(before, "processes"), "pid", "events",
+		     seconds, false),
 		"not_counted_per_second", "processes",
 		rate_of(now, before, "processes.not_counted", seconds), "containers",
 		rate_of(now, before, "containers.not_counted", seconds));
@@ -201,9 +204,11 @@ static void print_report(const struct top *t, const json_t *r)
 	print_events(t, json_object_get(r, "containers"), "NAME", false);
 	print_events(t, json_object_get(r, "processes"), "PROCESS", true);
 	if (real_of(unfit, "processes") > 0)
-		printf("%10.1f  events of processes beyond the table\n", real_of(unfit, "processes"));
+		printf("%10.1f  events of processes beyond the table\n",
+		       real_of(unfit, "processes"));
 	if (real_of(unfit, "containers") > 0)
-		printf("%10.1f  events of containers beyond the table\n", real_of(unfit, "containers"));
+		printf("%10.1f  events of containers beyond the table\n",
+		       real_of(unfit, "containers"));
 	fflush(stdout);
 }
 
@@ -278,8 +283,8 @@ static int take_option(const struct command *cmd, void *ctx, int opt, const char
 		return take_interval(cmd, t, arg);
 	case OPT_ROWS:
 		if (str_to_u64(str_from(arg), &rows) < 0 || !rows || rows > ROWS_MAX)
-			return cli_usage(cmd, "--rows takes a number from 1 to %d, not '%s'", ROWS_MAX,
-					 arg);
+			return cli_usage(cmd, "--rows takes a number from 1 to %d, not '%s'",
+					 ROWS_MAX, arg);
 		t->rows = (uint32_t)rows;
 		return EXIT_OK;
 	case OPT_ONCE:

@@ -230,8 +230,8 @@ int config_expected(struct config_tree *t, const struct config_node *n, const ch
 		    const char *what)
 {
 	if (n->kind == CONFIG_SCALAR && !n->is_null)
-		config_report(t, DIAG_CONFIG_ERR_VALUE, &n->at, "%s takes %s, not '%.*s'", key, what,
-			      STR_ARG(n->s));
+		config_report(t, DIAG_CONFIG_ERR_VALUE, &n->at, "%s takes %s, not '%.*s'", key,
+			      what, STR_ARG(n->s));
 	else
 		config_report(t, DIAG_CONFIG_ERR_VALUE, &n->at, "%s takes %s, not %s", key, what,
 			      config_kind_name(n));
@@ -367,7 +367,8 @@ static int read_key(struct config *c, struct config_tree *t, const struct config
 	}
 	if (n->is_null)
 		return 0;
-	return n->kind == CONFIG_MAP ? read_map(c, t, n, path) : config_expected(t, n, path, "a map");
+	return n->kind == CONFIG_MAP ? read_map(c, t, n, path)
+				     : config_expected(t, n, path, "a map");
 }
 
 /* All keys, also behind one with an error. */

@@ -140,8 +140,8 @@ struct config_opts {
 };
 
 /*
- * 0, -ENOMEM, or -EINVAL when there are errors in `diags` (all of them, not the first). Warnings are
- * there in both cases.
+ * 0, -ENOMEM, or -EINVAL when there are errors in `diags` (all of them, not the first). Warnings
+ * are there in both cases.
  */
 int config_load(const struct config_opts *opts, struct diags *diags, struct config **ret);
 void config_free(struct config *c);

@@ -80,7 +80,8 @@ static int include_entry(struct config *c, struct config_tree *t, const struct c
 		path = n->s;
 	}
 	if (!path.len)
-		return config_expected(t, n, "config_files", "paths, or maps with path and strategy");
+		return config_expected(t, n, "config_files",
+				       "paths, or maps with path and strategy");
 	choice = config_choice("append|override|add-only", strategy);
 	if (choice < 0)
 		return config_expected(t, config_get(n, "strategy"), "strategy",
@@ -192,7 +193,7 @@ static void print_rules(const struct config *c, struct buf *out)
 	}
 }
 
-/* ---- append_output ---------------------------------------------------------------------------- */
+/* ---- append_output --------------------------------------------------------------------------- */
 
 static int read_tags(struct config *c, struct config_tree *t, const struct config_node *n,
 		     struct str *ret)
@@ -388,7 +389,7 @@ static void print_appends(const struct config *c, struct buf *out)
 		print_append(&c->appends.v[i], out);
 }
 
-/* ---- static_fields ---------------------------------------------------------------------------- */
+/* ---- static_fields --------------------------------------------------------------------------- */
 
 static int read_static_fields(struct config *c, struct config_tree *t,
 			      const struct config_node *map)

@@ -24,7 +24,7 @@ static bool next_name(const struct section *s, uint32_t *i, struct str *ret_name
 		if (strncmp(o->path, s->prefix, s->len) != 0)
 			continue;
 		dot = strchr(name, '.');
-		*ret_name = (struct str){ name, (uint32_t)(dot ? (size_t)(dot - name) : strlen(name)) };
+		*ret_name = dot ? (struct str){ name, (uint32_t)(dot - name) } : str_from(name);
 		*ret_row = dot ? NULL : o;
 		for (uint32_t k = 0; k < *i && dot; k++)
 			seen |= strncmp(config_options[k].path, o->path,
@@ -188,7 +188,7 @@ void config_schema(struct buf *out)
 	buf_add_char(out, '\n');
 }
 
-/* ---- values in force -------------------------------------------------------------------------- */
+/* ---- values in force ------------------------------------------------------------------------- */
 
 void config_print_key(struct buf *out, struct str s)
 {

@@ -46,8 +46,8 @@ struct config_tree {
 int config_tree_init(struct config_tree *t, struct arena *a, struct limits *limits,
 		     struct diags *diags);
 /*
- * Read a file into the tree: its keys are merged into what is there. 0, -ENOMEM or -EINVAL after the
- * problem went to the diagnostics. `from`: where the file was named, NULL: by the command line.
+ * Read a file into the tree: its keys are merged into what is there. 0, -ENOMEM or -EINVAL after
+ * the problem went to the diagnostics. `from`: where the file was named, NULL: by the command line.
  */
 int config_tree_file(struct config_tree *t, const char *path, enum config_strategy strategy,
 		     const struct config_place *from);

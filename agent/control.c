@@ -172,8 +172,9 @@ static bool serve(struct control *c, struct control_client *client, short events
 	}
 	/* Its end is heard: nothing is left that could become a request or an answer. */
 	return has_output(client) ||
-	       !(client->closing || (client->eof && is_free(client) &&
-				     (!client->in.len || !memchr(client->in.p, '\n', client->in.len))));
+	       !(client->closing ||
+		 (client->eof && is_free(client) &&
+		  (!client->in.len || !memchr(client->in.p, '\n', client->in.len))));
 }
 
 /* ---- loop --------------------------------------------------------------------------------- */

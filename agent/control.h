@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control socket of a running sensor, for `tiercel status`, `top`, `tail` and `reload`. A thread of
- * its own on a unix socket that only root (and the user of the sensor) may use; it reads published
- * counters and never makes the live thread wait.
+ * The control socket of a running sensor, for `tiercel status`, `top`, `tail` and `reload`. A
+ * thread of its own on a unix socket that only root (and the user of the sensor) may use; it reads
+ * published counters and never makes the live thread wait.
  *
  * Protocol: lines of JSON. A request is an object with the member "request" and what else it needs;
  * unknown members are ignored, requests of one client are answered in order. Every answer is one
@@ -12,9 +12,10 @@
  *   {"request":"rates"}    counters by rule, process and container; who wants rates asks twice
  *   {"request":"reload"}   read the rules again; answered when they are in force ("digest",
  *                          "rules_active", ...) or refused ("problems")
- *   {"request":"tail","rule":GLOB,"priority":NAME}   both optional; after the answer every alert is a
- *                          line {"alert":{...}} until the client closes. {"lost":N,"lost_total":M}
- *                          stands where alerts are missing because the client is too slow
+ *   {"request":"tail","rule":GLOB,"priority":NAME}   both optional; after the answer every alert is
+ *                          a line {"alert":{...}} until the client closes.
+ *                          {"lost":N,"lost_total":M} stands where alerts are missing because the
+ *                          client is too slow
  *
  * Bounds: control_limits.def.
  */

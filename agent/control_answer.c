@@ -2,8 +2,8 @@
 /*
  * What clients of the control socket are told, one row per request. "status" has, besides "ok":
  * version, pid, uptime, identity, health with every check, rules, events, losses by lane, kind and
- * reason, alerts, outputs, state tables, resources, hits of limits, hardening. The members are those
- * that the functions below write.
+ * reason, alerts, outputs, state tables, resources, hits of limits, hardening. The members are
+ * those that the functions below write.
  */
 #include "agent/agent_limits.h"
 #include "agent/clock.h"
@@ -408,8 +408,9 @@ static void tail(struct control *c, struct control_client *client, json_t *reque
 		return;
 	}
 	if (priority && priority_parse(str_from(priority), &filter.priority) < 0) {
-		control_refuse(client, "priority is emergency, alert, critical, error, warning, notice, "
-				       "informational or debug");
+		control_refuse(client,
+			       "priority is emergency, alert, critical, error, warning, notice, "
+			       "informational or debug");
 		return;
 	}
 	filter.rule = rule ? strdup(rule) : NULL;

@@ -188,8 +188,8 @@ int control_link_ask(struct control_link *l, json_t *request, json_t **ret)
 		return cli_fail("the sensor at '%s' hangs: no answer in %u s", l->socket,
 				l->wait_s ? l->wait_s : ANSWER_WAIT_S);
 	if (r <= 0)
-		return cli_fail("the sensor at '%s' gave no answer%s%s", l->socket, r < 0 ? ": " : "",
-				r < 0 ? strerror(-r) : "");
+		return cli_fail("the sensor at '%s' gave no answer%s%s", l->socket,
+				r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
 	answer = json_loadb(line.p, line.len, 0, NULL);
 	if (!json_is_object(answer)) {
 		json_decref(answer);

@@ -12,7 +12,12 @@
 #include <jansson.h>
 
 /* First rows of the option tables of these commands; --json is a row of the command itself. */
-enum control_option_id { CONTROL_OPTION_CONFIG, CONTROL_OPTION_SOCKET, CONTROL_OPTION_JSON, CONTROL_OPTION_COUNT };
+enum control_option_id {
+	CONTROL_OPTION_CONFIG,
+	CONTROL_OPTION_SOCKET,
+	CONTROL_OPTION_JSON,
+	CONTROL_OPTION_COUNT
+};
 
 #define CONTROL_OPTIONS                                                                           \
 	[CONTROL_OPTION_CONFIG] = { 'c', "config", "FILE", "configuration that names the socket; "  \
@@ -32,8 +37,8 @@ struct control_link {
 #define CONTROL_LINK_INIT { .fd = -1 }
 
 /*
- * The whole command line; options beyond --config and --socket are given to `take`, which returns EXIT_OK
- * or an exit code. EXIT_OK, CLI_HELP (all is said) or an exit code.
+ * The whole command line; options beyond --config and --socket are given to `take`, which returns
+ * EXIT_OK or an exit code. EXIT_OK, CLI_HELP (all is said) or an exit code.
  */
 typedef int (*control_option_fn)(const struct command *cmd, void *ctx, int opt, const char *arg);
 int control_parse(const struct command *cmd, int argc, char **argv, struct control_link *l,

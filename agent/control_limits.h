@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bounds of the control socket and how often each was hit. Constants and counters of the process:
- * there is one socket. Any thread.
+ * The bounds of the control socket and how often each was hit. Constants and counters of the
+ * process: there is one socket. Any thread.
  */
 #ifndef TIERCEL_CONTROL_LIMITS_H
 #define TIERCEL_CONTROL_LIMITS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the control socket: control.c has the thread and its clients, control_answer.c what they
- * are told, control_socket.c the socket. All in the thread of the socket.
+ * Inside of the control socket: control.c has the thread and its clients, control_answer.c what
+ * they are told, control_socket.c the socket. All in the thread of the socket.
  */
 #ifndef TIERCEL_CONTROL_PRIV_H
 #define TIERCEL_CONTROL_PRIV_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The socket file. A lock beside it says whose it is, so that a sensor that starts neither takes the
- * socket of a running one nor is kept from its place by the file of a dead one.
+ * The socket file. A lock beside it says whose it is, so that a sensor that starts neither takes
+ * the socket of a running one nor is kept from its place by the file of a dead one.
  */
 #include "agent/control_priv.h"
 

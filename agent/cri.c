@@ -250,7 +250,8 @@ static int try_socket(struct cri *c, const char *path)
 
 	buf_add_c(&full, c->opts.root);
 	buf_add_c(&full, path);
-	r = full.err ? full.err : cri_client_open(full.p, c->max[CRI_LIMIT_ANSWER_BYTES], &c->client);
+	r = full.err ? full.err
+		     : cri_client_open(full.p, c->max[CRI_LIMIT_ANSWER_BYTES], &c->client);
 	if (r < 0)
 		return r;
 	r = cri_lookup_runtime(c->client, call_ns(c), &c->runtime);
@@ -338,7 +339,8 @@ static void settle(struct cri *c, const char *id, int r, struct str json)
 			add_answer(c, id, CRI_FOUND, json);
 		drop_question(c, q);
 	} else {
-		retry(c, q);	/* also after an error: the same container must not be in the way for ever */
+		retry(c, q); /* also after an error: the same container must not be in the way for
+				ever */
 	}
 	c->stats.known = c->memory.count;
 	c->stats.known_bytes = c->memory.bytes;

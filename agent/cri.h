@@ -2,8 +2,8 @@
 /*
  * Metadata of containers from the runtime (containerd, CRI-O), by a thread of its own: the engine's
  * thread asks, goes on, and takes the answers when they are there. Answers are the JSON documents
- * that container events carry. What was found is kept, also when the container is gone; what was not
- * is tried again.
+ * that container events carry. What was found is kept, also when the container is gone; what was
+ * not is tried again.
  */
 #ifndef TIERCEL_CRI_H
 #define TIERCEL_CRI_H

@@ -20,7 +20,8 @@ int cri_client_open(const char *path, uint64_t max_bytes, struct cri_client **re
 void cri_client_free(struct cri_client *c);
 
 /*
- * One call. 0: *ret_body is the answer, valid until the next call, and *ret_status is GRPC_OK; or the
+ * One call. 0: *ret_body is the answer, valid until the next call, and *ret_status is GRPC_OK; or
+ * the
  * runtime refused: *ret_status says how. -ETIMEDOUT, -EPIPE, -EPROTO, -EMSGSIZE, -ENOMEM: the
  * connection is of no use any more.
  */

@@ -134,7 +134,9 @@ static void put_image_facts(struct json *j, const Runtime__V1__ContainerStatus *
 	const char *at = strchr(ref, '@');
 	const char *id = is_digest(s->image_id) ? s->image_id : is_digest(ref) ? ref : "";
 
-	/* Images of some builds have no name but their id: then the reference is the better name. */
+	/*
+	 * Images of some builds have no name but their id: then the reference is the better name.
+	 */
 	if (is_digest(image) && s->image->user_specified_image[0])
 		image = s->image->user_specified_image;
 	else if (is_digest(image) && at)
@@ -162,7 +164,8 @@ static void put_mounts(struct json *j, const Runtime__V1__ContainerStatus *s)
 		put(j, "Mode", STR(""));
 		json_key(j, "RW");
 		json_bool(j, !m->readonly);
-		put(j, "Propagation", str_from(kind < ARRAY_SIZE(propagation) ? propagation[kind] : ""));
+		put(j, "Propagation",
+		    str_from(kind < ARRAY_SIZE(propagation) ? propagation[kind] : ""));
 		json_obj_end(j);
 	}
 	json_arr_end(j);

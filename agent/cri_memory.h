@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Documents of containers, kept for those that come back and for those that are gone while their
- * events are still on the way. Bounded; the one not used last is forgotten first. Used by the thread
- * of cri.c alone.
+ * events are still on the way. Bounded; the one not used last is forgotten first. Used by the
+ * thread of cri.c alone.
  */
 #ifndef TIERCEL_CRI_MEMORY_H
 #define TIERCEL_CRI_MEMORY_H

@@ -140,7 +140,8 @@ static struct engine_worker *earliest(struct engines *e)
 		struct engine_worker *w = &e->v[i];
 
 		if (w->next_alert < w->nalerts &&
-		    (!best || w->alerts[w->next_alert].event < best->alerts[best->next_alert].event))
+		    (!best ||
+		     w->alerts[w->next_alert].event < best->alerts[best->next_alert].event))
 			best = w;
 	}
 	return best;

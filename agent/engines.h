@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engines of a live session: one in the live thread, or with sensor.threads as many more, each in
- * a thread of its own. All of them get the same events and keep the whole state, so that ancestors,
- * forks and inherited fds are what they are with one; each matches the events of its share of the
- * process groups. Events come in batches: the threads walk along the same records in the rings, and
- * between two batches only the live thread runs. There rules are exchanged, metadata arrive, counters
- * are read, and alerts leave in the order of their events. Called by the live thread; what another
- * one may call says so.
+ * The engines of a live session: one in the live thread, or with sensor.threads as many more, each
+ * in a thread of its own. All of them get the same events and keep the whole state, so that
+ * ancestors, forks and inherited fds are what they are with one; each matches the events of its
+ * share of the process groups. Events come in batches: the threads walk along the same records in
+ * the rings, and between two batches only the live thread runs. There rules are exchanged, metadata
+ * arrive, counters are read, and alerts leave in the order of their events. Called by the live
+ * thread; what another one may call says so.
  */
 #ifndef TIERCEL_ENGINES_H
 #define TIERCEL_ENGINES_H
@@ -24,7 +24,7 @@ struct engines_opts {
 	struct limits *limits;			/* of the first engine; maxima of all */
 	uint32_t n;
 	struct str hostname;
-	engines_alert_fn on_alerts;		/* of a batch, or when there are many: engines_poll() */
+	engines_alert_fn on_alerts; /* of a batch, or when there are many: engines_poll() */
 	void *ctx;
 };
 
@@ -40,7 +40,10 @@ struct tiercel *engines_first(const struct engines *e);
 /* Compile for all of them, in any thread. Takes over `rs` when it gives 0. Else -errno. */
 int engines_compile(const struct engines *e, struct ruleset *rs, struct engines_plan **ret);
 const struct evtset *engines_plan_events(const struct engines_plan *p);
-/* From the next event on. Returns the plan that was in force (NULL: none), which any thread may free. */
+/*
+ * From the next event on. Returns the plan that was in force (NULL: none), which any thread may
+ * free.
+ */
 struct engines_plan *engines_activate(struct engines *e, struct engines_plan *p);
 void engines_plan_free(struct engines_plan *p);
 
@@ -51,7 +54,8 @@ void engines_stop(struct engines *e);
 
 /*
  * As source_ops.poll. `fn` is called in the live thread for every event and gives it to
- * engines_first(); the others get it by themselves. What it returns ends the poll only where there is
+ * engines_first(); the others get it by themselves. What it returns ends the poll only where there
+ * is
  * one engine: batches of several are short. Alerts that are more than a thread can keep
  * (ENGINES_ALERT_BYTES) leave at once, from it and before those of others.
  */

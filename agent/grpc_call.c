@@ -21,7 +21,8 @@ static bool subscribe(struct grpc_stream *s)
 {
 	struct grpc_service *service = service_of(s);
 
-	if (grpc_limits_over(&service->limits, GRPC_LIMIT_SUBSCRIBERS, service->subscribers + 1ULL)) {
+	if (grpc_limits_over(&service->limits, GRPC_LIMIT_SUBSCRIBERS,
+			     service->subscribers + 1ULL)) {
 		grpc_stream_finish(s, GRPC_RESOURCE_EXHAUSTED, "too many subscribers");
 		return false;
 	}
@@ -43,8 +44,8 @@ static struct grpc_frame *lost_frame(struct grpc_stream *s, uint64_t lost)
 
 	snprintf(now, sizeof(now), "%" PRIu64, lost);
 	snprintf(all, sizeof(all), "%" PRIu64, s->cursor.lost);
-	snprintf(text, sizeof(text), "Subscriber too slow: %s alerts lost, %s in all on this stream",
-		 now, all);
+	snprintf(text, sizeof(text),
+		 "Subscriber too slow: %s alerts lost, %s in all on this stream", now, all);
 	const struct message_field fields[] = { { STR("lost"), str_from(now) },
 						{ STR("lost_total"), str_from(all) } };
 	const struct message m = {
@@ -227,19 +228,30 @@ static void reflect_wake(struct grpc_stream *s)
 }
 
 static const struct grpc_method methods[] = {
-	{ .path = "/falco.outputs.service/sub", .streams_requests = true, .start = sub_start,
-	  .request = sub_request, .next = sub_next, .wake = grpc_stream_kick, .closed = unsubscribe },
-	{ .path = "/falco.outputs.service/get", .request = get_request, .next = get_next,
+	{ .path = "/falco.outputs.service/sub",
+	  .streams_requests = true,
+	  .start = sub_start,
+	  .request = sub_request,
+	  .next = sub_next,
+	  .wake = grpc_stream_kick,
+	  .closed = unsubscribe },
+	{ .path = "/falco.outputs.service/get",
+	  .request = get_request,
+	  .next = get_next,
 	  .closed = unsubscribe },
 	{ .path = "/falco.version.service/version", .request = version_request },
 	{ .path = "/grpc.health.v1.Health/Check", .request = check_request },
 	{ .path = "/grpc.health.v1.Health/Watch", .request = watch_request, .wake = watch_wake },
 	{ .path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-	  .streams_requests = true, .request = grpc_reflect_request,
-	  .half_close = reflect_half_close, .wake = reflect_wake },
+	  .streams_requests = true,
+	  .request = grpc_reflect_request,
+	  .half_close = reflect_half_close,
+	  .wake = reflect_wake },
 	{ .path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-	  .streams_requests = true, .request = grpc_reflect_request,
-	  .half_close = reflect_half_close, .wake = reflect_wake },
+	  .streams_requests = true,
+	  .request = grpc_reflect_request,
+	  .half_close = reflect_half_close,
+	  .wake = reflect_wake },
 };
 
 const struct grpc_method *grpc_call_find(struct str path)

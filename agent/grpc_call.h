@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The methods that the gRPC server answers: alerts, version, health, reflection. One row each in the
- * table at the end of grpc_call.c.
+ * The methods that the gRPC server answers: alerts, version, health, reflection. One row each in
+ * the table at the end of grpc_call.c.
  */
 #ifndef TIERCEL_GRPC_CALL_H
 #define TIERCEL_GRPC_CALL_H

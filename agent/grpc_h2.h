@@ -26,8 +26,8 @@ int grpc_h2_init(struct grpc_h2 *h, int fd, SSL *ssl, nghttp2_session *session);
 void grpc_h2_done(struct grpc_h2 *h);
 
 /*
- * Read what is there, up to a share, and let the session work on it. 1: something was read; 0: there
- * is nothing; -EPIPE: the peer is gone; -EPROTO: he does not speak HTTP/2 or TLS with us.
+ * Read what is there, up to a share, and let the session work on it. 1: something was read; 0:
+ * there is nothing; -EPIPE: the peer is gone; -EPROTO: he does not speak HTTP/2 or TLS with us.
  */
 int grpc_h2_read(struct grpc_h2 *h);
 /* Write what the session has, up to a share. 0 or an error as above. */

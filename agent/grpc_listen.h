@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listening sockets from addresses as they stand in the configuration. Called by the gRPC server. */
+/*
+ * Listening sockets from addresses as they stand in the configuration. Called by the gRPC server.
+ */
 #ifndef TIERCEL_GRPC_LISTEN_H
 #define TIERCEL_GRPC_LISTEN_H
 

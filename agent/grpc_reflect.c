@@ -105,7 +105,8 @@ static bool file_defines(struct str file, struct str symbol)
 	if (!descend(&symbol, text_of(file, FILE_PACKAGE)) || symbol.len == 0)
 		return false;
 	while (next_entry(&file, &e))
-		if (e.number >= FILE_MESSAGE && e.number <= FILE_SERVICE && defines(e.bytes, symbol))
+		if (e.number >= FILE_MESSAGE && e.number <= FILE_SERVICE &&
+		    defines(e.bytes, symbol))
 			return true;
 	return false;
 }
@@ -184,7 +185,7 @@ static void answer_file(struct grpc_stream *s, Grpc__Reflection__V1__ServerRefle
 	f.n_file_descriptor_proto = files.n;
 	f.file_descriptor_proto = files.v;
 	r->message_response_case =
-	 GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
 	r->file_descriptor_response = &f;
 	grpc_stream_answer(s, &r->base);
 }
@@ -232,7 +233,7 @@ static void answer_services(struct grpc_stream *s,
 	list.n_service = n;
 	list.service = pointers;
 	r->message_response_case =
-	    GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
 	r->list_services_response = &list;
 	grpc_stream_answer(s, &r->base);
 }

@@ -5,7 +5,8 @@
  * and lets the cursors read. A full ring forgets its oldest alerts; a cursor that had not read them
  * is told how many it lost.
  *
- * grpc_ring_push() is for the engine's thread, grpc_ring_stats() for any, the rest for the server's.
+ * grpc_ring_push() is for the engine's thread, grpc_ring_stats() for any, the rest for the
+ * server's.
  */
 #ifndef TIERCEL_GRPC_RING_H
 #define TIERCEL_GRPC_RING_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread of the gRPC server: sockets, timers, and the output that the live loop sees. The thread
- * owns all connections; the engine's thread only pushes into the ring and rings the doorbell.
+ * The thread of the gRPC server: sockets, timers, and the output that the live loop sees. The
+ * thread owns all connections; the engine's thread only pushes into the ring and rings the
+ * doorbell.
  */
 #include "agent/grpc_server.h"
 #include "agent/clock.h"

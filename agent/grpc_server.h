@@ -26,7 +26,9 @@ struct grpc_opts {
  * outlive the output. The process ignores SIGPIPE.
  */
 int grpc_server_new(const struct grpc_opts *opts, struct buf *error, struct output **ret);
-/* Without opts.serving: what the health service says from now on. Any thread. It starts as serving. */
+/*
+ * Without opts.serving: what the health service says from now on. Any thread. It starts as serving.
+ */
 void grpc_server_set_serving(struct output *o, bool serving);
 
 #endif

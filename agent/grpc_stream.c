@@ -12,10 +12,11 @@
 #include <inttypes.h>
 
 enum {
-	RESET_REFILL = 10,		/* the burst of resets is allowed again after so many seconds */
-	HEADER_OVERHEAD = 32,		/* what HTTP/2 counts for each field */
-	WINDOW_BYTES = 256 << 10,	/* of requests on one connection */
-	STATUS_DIGITS = 4, COUNT_DIGITS = 24
+	RESET_REFILL = 10,        /* the burst of resets is allowed again after so many seconds */
+	HEADER_OVERHEAD = 32,     /* what HTTP/2 counts for each field */
+	WINDOW_BYTES = 256 << 10, /* of requests on one connection */
+	STATUS_DIGITS = 4,
+	COUNT_DIGITS = 24
 };
 #define GRACE_NS NS_PER_S	/* for the status of a call that is too late */
 #define NEVER UINT64_MAX
@@ -73,7 +74,8 @@ static size_t take_frame(struct grpc_stream *s, uint8_t *to, size_t room)
 	return n;
 }
 
-static uint32_t status_headers(const struct grpc_stream *s, nghttp2_nv *nv, char *status, char *lost)
+static uint32_t status_headers(const struct grpc_stream *s, nghttp2_nv *nv, char *status,
+			       char *lost)
 {
 	uint32_t n = 0;
 

@@ -47,7 +47,8 @@ static int complain(struct buf *error, const char *what, const char *path)
 {
 	unsigned long e = ERR_peek_last_error();
 
-	buf_printf(error, "%s '%s': %s", what, path, e ? ERR_reason_error_string(e) : "unknown error");
+	buf_printf(error, "%s '%s': %s", what, path,
+		   e ? ERR_reason_error_string(e) : "unknown error");
 	ERR_clear_error();
 	return -EINVAL;
 }

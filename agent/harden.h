@@ -3,20 +3,21 @@
  * A sensor gives up what it does not need, so that whoever takes it over gets little: capabilities,
  * system calls, core dumps. Facts of the process, any thread may ask for them.
  *
- * The output "program" starts programs of the operator's, who expects them to work as they did before:
- * with it the sensor itself still drops capabilities, but what children would inherit (filter of system
- * calls, no-new-privs, bounding set, umask) is left alone.
+ * The output "program" starts programs of the operator's, who expects them to work as they did
+ * before: with it the sensor itself still drops capabilities, but what children would inherit
+ * (filter of system calls, no-new-privs, bounding set, umask) is left alone.
  */
 #ifndef TIERCEL_HARDEN_H
 #define TIERCEL_HARDEN_H
 
 #include "agent/config.h"
 
-/* At the start of a live session, before there is a second thread: capabilities are of threads. What
- * does not work is a warning. */
+/* At the start of a live session, before there is a second thread: capabilities are of threads.
+ * What does not work is a warning. */
 void harden_start(const struct config *c, bool recording);
 /* When everything is attached and all threads run: from now on only the calls of harden_calls.def.
- * `programs`: why other programs will be started, a literal, then there is no filter; NULL: none. */
+ * `programs`: why other programs will be started, a literal, then there is no filter; NULL: none.
+ */
 void harden_seal(const struct config *c, const char *programs);
 /* Tell on stderr which calls were refused since the last time. */
 void harden_report(void);

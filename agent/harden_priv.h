@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the hardening: harden.c has the process, harden_seccomp.c the filter of system calls. */
+/*
+ * Inside of the hardening: harden.c has the process, harden_seccomp.c the filter of system calls.
+ */
 #ifndef TIERCEL_HARDEN_PRIV_H
 #define TIERCEL_HARDEN_PRIV_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The filter of system calls. A call that is not on the list fails with ENOSYS, as on a kernel that
- * does not have it: libraries know how to do without, and a call that we have forgotten does not end
- * the detection. Each is counted and said once, which is what the signal SIGSYS is for; threads must
- * not block it (thread.h).
+ * does not have it: libraries know how to do without, and a call that we have forgotten does not
+ * end the detection. Each is counted and said once, which is what the signal SIGSYS is for; threads
+ * must not block it (thread.h).
  */
 #include "agent/cmd.h"
 #include "agent/harden_priv.h"
@@ -53,8 +53,10 @@ void harden_report(void)
 		char *name = n ? seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, i) : NULL;
 
 		if (n)
-			cli_warn("the seccomp filter refused the system call %s (%d) %u times; please "
-				 "report it", name ? name : "?", i, n);
+			cli_warn(
+				"the seccomp filter refused the system call %s (%d) %u times; please "
+				"report it",
+				name ? name : "?", i, n);
 		free(name);
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Is the sensor alive, is it ready? Derived from what really progresses: the live thread's rounds,
- * the source, the rules, the outputs, the container runtime. Used by the web server, the gRPC health
- * service, the metrics and `tiercel status`.
+ * the source, the rules, the outputs, the container runtime. Used by the web server, the gRPC
+ * health service, the metrics and `tiercel status`.
  */
 #ifndef TIERCEL_HEALTH_H
 #define TIERCEL_HEALTH_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pushed health: a record when the sensor starts, one at every interval, one when it stops as it
- * should. They are numbered, so that whoever collects them notices a missing one; silence means that
- * the sensor, its node or the way of the alerts is gone. Used by the live thread.
+ * should. They are numbered, so that whoever collects them notices a missing one; silence means
+ * that the sensor, its node or the way of the alerts is gone. Used by the live thread.
  */
 #ifndef TIERCEL_HEARTBEAT_H
 #define TIERCEL_HEARTBEAT_H

@@ -11,7 +11,10 @@
 /* Falco's defaults, host name from FALCO_HOSTNAME or the system, offset of local time now. */
 void host_alert_opts(struct alert_opts *ret_opts);
 
-/* Prefix of the host's files in a container, from HOST_ROOT; "" on the host itself. Never ends in '/'. */
+/*
+ * Prefix of the host's files in a container, from HOST_ROOT; "" on the host itself. Never ends in
+ * '/'.
+ */
 const char *host_root(void);
 
 #endif

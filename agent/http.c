@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl behind agent/http.h, loaded with the first client. The easy handle is kept and reset between
- * requests, so connections, TLS sessions and name look-ups are reused.
+ * libcurl behind agent/http.h, loaded with the first client. The easy handle is kept and reset
+ * between requests, so connections, TLS sessions and name look-ups are reused.
  */
 #include "agent/http.h"
 #include "agent/lazy.h"
@@ -106,7 +106,7 @@ static size_t take_header(char *data, size_t size, size_t n, void *ctx)
 	struct buf *headers = &h->response->headers;
 
 	n *= size;
-	if (n > 5 && memcmp(data, "HTTP/", 5) == 0)	/* of a redirect, or "100 Continue", before */
+	if (n > 5 && memcmp(data, "HTTP/", 5) == 0) /* of a redirect, or "100 Continue", before */
 		buf_clear(headers);
 	if (headers->len + n > MAX_HEADERS) {
 		h->stopped = -EFBIG;
@@ -157,7 +157,8 @@ static void set_bounds(struct http *h, const char *url)
 	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR,
 			 str_starts(str_from(url), STR("https:")) ? "https" : "http,https");
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
-			 (long)(o->connect_timeout_ms ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS));
+			 (long)(o->connect_timeout_ms ? o->connect_timeout_ms
+						      : CONNECT_TIMEOUT_MS));
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS,
 			 (long)(o->timeout_ms ? o->timeout_ms : TIMEOUT_MS));
 	if (o->stall_s) {

@@ -54,7 +54,8 @@ void http_free(struct http *h);
 /*
  * Send a request and wait for the whole answer. 0 with any HTTP status, else -errno: -ETIMEDOUT,
  * -ECONNREFUSED, -EHOSTUNREACH (name or route), -EFBIG (body over max_body), -EACCES (TLS),
- * -ECANCELED, -ENOSYS (no libcurl), -EIO. http_error() has the words then. *ret is cleared first and reused.
+ * -ECANCELED, -ENOSYS (no libcurl), -EIO. http_error() has the words then. *ret is cleared first
+ * and reused.
  */
 int http_send(struct http *h, const struct http_request *rq, struct http_response *ret);
 const char *http_error(const struct http *h);

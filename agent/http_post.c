@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests made of alerts. What a server refuses for good (400, 413, 422) is tried again a few times,
- * since proxies answer so, too, then given up; lines of a refused batch are sent one by one to find
- * the one. Any other failure is worth a retry for as long as it takes.
+ * Requests made of alerts. What a server refuses for good (400, 413, 422) is tried again a few
+ * times, since proxies answer so, too, then given up; lines of a refused batch are sent one by one
+ * to find the one. Any other failure is worth a retry for as long as it takes.
  */
 #include "agent/http_post.h"
 #include "agent/cmd.h"

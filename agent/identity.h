@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who this node is: node, cluster, location, project, environment and labels, from the configuration,
- * else the environment, else the cloud's metadata server (GKE). Chosen layers of a bundle, the static
- * fields of alerts and heartbeats use it. Found once at start; the caller owns the struct.
+ * Who this node is: node, cluster, location, project, environment and labels, from the
+ * configuration, else the environment, else the cloud's metadata server (GKE). Chosen layers of a
+ * bundle, the static fields of alerts and heartbeats use it. Found once at start; the caller owns
+ * the struct.
  */
 #ifndef TIERCEL_IDENTITY_H
 #define TIERCEL_IDENTITY_H

@@ -87,7 +87,8 @@ void internal_alert_drop(struct internal_builder *b)
 	arena_done(&b->arena);
 }
 
-void internal_alert_send(struct internal_alerts *to, struct internal_builder *b, const char *fmt, ...)
+void internal_alert_send(struct internal_alerts *to, struct internal_builder *b, const char *fmt,
+			 ...)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, out = BUF_INIT;
 	struct alert_forms forms;

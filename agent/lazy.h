@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Shared libraries that most sensors never need are loaded when they are first used: with what they
- * need themselves they are two thirds of all libraries. Their functions are called as ever; a row in
- * lazy.def for each, and lazy_load() before the first call.
+ * need themselves they are two thirds of all libraries. Their functions are called as ever; a row
+ * in lazy.def for each, and lazy_load() before the first call.
  */
 #ifndef TIERCEL_LAZY_H
 #define TIERCEL_LAZY_H

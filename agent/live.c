@@ -93,8 +93,10 @@ static int start_engine(struct live *l)
 		return EXIT_FAILED;
 	r = metrics_snapshot_init(&l->metrics, c);
 	if (r < 0)
-		return cli_fail("metrics.output_file '%s': %s", c->metrics.output_file, strerror(-r));
-	if (metadata_wait_init(&l->metadata, c, l->opts->record_path != NULL, &opts.state.hooks) < 0)
+		return cli_fail("metrics.output_file '%s': %s", c->metrics.output_file,
+				strerror(-r));
+	if (metadata_wait_init(&l->metadata, c, l->opts->record_path != NULL, &opts.state.hooks) <
+	    0)
 		return cli_fail("cannot start the look-up of container metadata");
 	opts.alert = l->alert;
 	opts.forms = l->outputs.forms;
@@ -197,8 +199,8 @@ static void start_control(struct live *l)
 	if (r == 0)
 		l->outputs.tap = control_tap(l->control);
 	else
-		cli_warn("no control socket '%s' for tiercel status, top, tail and reload: %s", opts.path,
-			 r == -EADDRINUSE ? "another sensor has it" : strerror(-r));
+		cli_warn("no control socket '%s' for tiercel status, top, tail and reload: %s",
+			 opts.path, r == -EADDRINUSE ? "another sensor has it" : strerror(-r));
 }
 
 static void stop_control(struct live *l)
@@ -235,8 +237,8 @@ static int start_source(struct live *l)
 	if (r < 0)
 		return cli_fail("%.*s", STR_ARG(buf_str(&error)));
 	l->load_ns = clock_mono_ns() - begin;
-	/* Until the snapshot is complete only the life of processes is reported: no event of somebody
-	 * who ended before the snapshot came to him. */
+	/* Until the snapshot is complete only the life of processes is reported: no event of
+	 * somebody who ended before the snapshot came to him. */
 	r = l->source->ops->snapshot(l->source, feed_snapshot, l);
 	if (r == 0)
 		r = l->source->ops->set_events(l->source, &events);

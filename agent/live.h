@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A live session: rules, source, engine, outputs, optional recording, until a signal or a bound ends
- * it. Shared by run and record.
+ * A live session: rules, source, engine, outputs, optional recording, until a signal or a bound
+ * ends it. Shared by run and record.
  */
 #ifndef TIERCEL_LIVE_H
 #define TIERCEL_LIVE_H

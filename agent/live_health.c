@@ -201,9 +201,10 @@ static void print_outputs(const struct agent_stats *s)
 	for (uint32_t i = 0; i < s->noutputs; i++) {
 		const struct output_stats *o = &s->outputs[i].stats;
 
-		fprintf(stderr, "output %s: %" PRIu64 " alerts taken, %" PRIu64 " delivered, %" PRIu64
-				" discarded\n", s->outputs[i].name, o->taken, o->delivered,
-			o->discarded);
+		fprintf(stderr,
+			"output %s: %" PRIu64 " alerts taken, %" PRIu64 " delivered, %" PRIu64
+			" discarded\n",
+			s->outputs[i].name, o->taken, o->delivered, o->discarded);
 	}
 }
 
@@ -234,24 +235,26 @@ void live_health_summary(struct live *l)
 	if (!cli_has_room())	/* nobody reads it, and the end is bounded */
 		return;
 	summary_speed(l->stats.engine.events, summary_cpu_seconds());
-	fprintf(stderr, "produced: %" PRIu64 ", delivered: %" PRIu64 ", read: %" PRIu64 "\n", s->produced,
-		s->delivered, s->read);
+	fprintf(stderr, "produced: %" PRIu64 ", delivered: %" PRIu64 ", read: %" PRIu64 "\n",
+		s->produced, s->delivered, s->read);
 	fprintf(stderr, "lost: %" PRIu64 " (%" PRIu64 " of the process life cycle), truncated: %"
 			PRIu64 ", refused: %" PRIu64 "\n", s->lost, s->lost_life, s->truncated,
 		s->corrupt);
 	l->source->ops->counters(l->source, print_counter, NULL);
 	if (l->recorder)
-		fprintf(stderr, "recorded: %" PRIu64 " events, %" PRIu64 " bytes, %u files, %" PRIu64
-				" events too large\n", recorder_events(l->recorder),
-			recorder_bytes(l->recorder), recorder_files(l->recorder),
-			recorder_skipped(l->recorder));
+		fprintf(stderr,
+			"recorded: %" PRIu64 " events, %" PRIu64 " bytes, %u files, %" PRIu64
+			" events too large\n",
+			recorder_events(l->recorder), recorder_bytes(l->recorder),
+			recorder_files(l->recorder), recorder_skipped(l->recorder));
 	engines_add_counts(l->engines);
 	summary_alerts(l->engine);
 	print_outputs(&l->stats);
 	print_output_counters(&l->stats);
 	print_metadata(&l->stats);
 	if (cli_unsaid())
-		fprintf(stderr, "messages: %" PRIu64 " were not printed, nobody read them\n", cli_unsaid());
+		fprintf(stderr, "messages: %" PRIu64 " were not printed, nobody read them\n",
+			cli_unsaid());
 	summary_limits(&l->limits);
 }
 

@@ -209,9 +209,13 @@ static int fall_back(struct load *l)
 }
 
 int live_rules_load(const struct live_rules_spec *spec, const struct config *config,
-		    const struct engines *engines, struct buf *ret_problems, struct live_rules **ret)
+		    const struct engines *engines, struct buf *ret_problems,
+		    struct live_rules **ret)
 {
-	struct load l = { .spec = spec, .config = config, .engines = engines, .start = config != NULL,
+	struct load l = { .spec = spec,
+			  .config = config,
+			  .engines = engines,
+			  .start = config != NULL,
 			  .rules = calloc(1, sizeof(struct live_rules)) };
 	int r;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of a live run, made from the configuration and the command line: at the start, and again
- * at every reload, then in another thread than the engine's. One object owns everything that the
- * compiled rules refer to, and lives until they are replaced.
+ * The rules of a live run, made from the configuration and the command line: at the start, and
+ * again at every reload, then in another thread than the engine's. One object owns everything that
+ * the compiled rules refer to, and lives until they are replaced.
  */
 #ifndef TIERCEL_LIVE_RULES_H
 #define TIERCEL_LIVE_RULES_H
@@ -48,9 +48,11 @@ struct live_rules {
  * problems as text in `ret_problems` (warnings are there in all cases).
  */
 int live_rules_load(const struct live_rules_spec *spec, const struct config *config,
-		    const struct engines *engines, struct buf *ret_problems, struct live_rules **ret);
+		    const struct engines *engines, struct buf *ret_problems,
+		    struct live_rules **ret);
 /* Remember them in the state directory, best effort: what goes wrong is printed. */
-void live_rules_save(struct live_rules *r, const struct live_rules_spec *spec, const char *state_dir);
+void live_rules_save(struct live_rules *r, const struct live_rules_spec *spec,
+		     const char *state_dir);
 /* Any thread. */
 void live_rules_free(struct live_rules *r);
 

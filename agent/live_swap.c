@@ -145,7 +145,8 @@ static void refuse(struct live *l, unsigned ticket, const char *problems)
 	internal_alert_number(&b, "rules.active", l->rules->nactive);
 	internal_alert_number(&b, "rules.reloads_failed", l->stats.reloads.failed);
 	internal_alert_send(&l->internal, &b, "%s: %.*s%s", rule, STR_ARG(first),
-			    first.len < strlen(problems) ? "... (all of it on standard error)" : "");
+			    first.len < strlen(problems) ? "... (all of it on standard error)"
+							 : "");
 	tell(l, ticket, problems, 0);
 }
 

@@ -147,8 +147,8 @@ static const struct {
 	uint64_t (*total)(const struct agent_stats *now);
 	void (*fields)(struct internal_builder *b, const struct agent_stats *now);
 } kinds[LOSS_KINDS] = {
-	[LOSS_EVENTS] = { "Falco internal: syscall event drop", "system calls dropped", "events lost",
-			  total_events, event_fields },
+	[LOSS_EVENTS] = { "Falco internal: syscall event drop", "system calls dropped",
+			  "events lost", total_events, event_fields },
 	[LOSS_ALERTS] = { "tiercel internal: output discards", "alerts discarded by outputs",
 			  "alerts discarded by outputs", total_alerts, output_fields },
 	[LOSS_STATE] = { "tiercel internal: limits", "times a bound was hit",
@@ -165,8 +165,10 @@ static void tell(struct losses *l, enum loss_kind k, uint64_t total, const struc
 	l->kinds[k].since_ns = t;
 	l->kinds[k].next_ns = t + l->interval_ns;
 	if (l->log)
-		cli_warn("%" PRIu64 " %s in the last %.0f seconds, %" PRIu64 " in all; detection has "
-			 "gaps", fresh, kinds[k].log, seconds, total);
+		cli_warn("%" PRIu64 " %s in the last %.0f seconds, %" PRIu64
+			 " in all; detection has "
+			 "gaps",
+			 fresh, kinds[k].log, seconds, total);
 	if (l->alert) {
 		struct internal_builder b;
 

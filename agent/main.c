@@ -6,8 +6,9 @@
 #include "engine/tiercel.h"
 
 /*
- * What jemalloc reads at its start. The agent has few threads that allocate, and what they free goes
- * back to the system within a second; live.c starts the thread that does it when nothing happens.
+ * What jemalloc reads at its start. The agent has few threads that allocate, and what they free
+ * goes back to the system within a second; live.c starts the thread that does it when nothing
+ * happens.
  */
 extern const char *malloc_conf;
 const char *malloc_conf = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0,max_background_threads:1";
@@ -44,7 +45,8 @@ static int unknown_command(const char *name)
 		names[i] = commands[i]->name;
 	near = str_nearest(str_from(name), names, ARRAY_SIZE(names));
 	if (near)
-		fprintf(stderr, "tiercel: error: no command '%s'; did you mean '%s'?\n", name, near);
+		fprintf(stderr, "tiercel: error: no command '%s'; did you mean '%s'?\n", name,
+			near);
 	else
 		fprintf(stderr, "tiercel: error: no command '%s'; see 'tiercel --help'\n", name);
 	return EXIT_USAGE;

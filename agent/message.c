@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages: one allocation with all texts behind the struct. Made by the thread of the engine, given
- * up by whichever output is the last.
+ * Messages: one allocation with all texts behind the struct. Made by the thread of the engine,
+ * given up by whichever output is the last.
  */
 #include "agent/message.h"
 #include "agent/clock.h"
@@ -47,7 +47,8 @@ int message_new(const struct message *t, const struct alert_field *fields, uint3
 	tags = (struct str *)(f + nfields);
 	at = (char *)m + size;
 	for (uint32_t i = 0; i < nfields; i++)
-		f[i] = (struct message_field){ copy(&at, fields[i].key), copy(&at, fields[i].value) };
+		f[i] = (struct message_field){ copy(&at, fields[i].key),
+					       copy(&at, fields[i].value) };
 	for (uint32_t i = 0; i < t->ntags; i++)
 		tags[i] = copy(&at, t->tags[i]);
 	m->rule = copy(&at, t->rule);

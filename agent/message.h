@@ -35,7 +35,10 @@ struct message {
 	uint32_t bytes;			/* of the allocation, for the bounds of queues */
 };
 
-/* A copy of `t` with one reference, `fields` among it. `t`'s own fields are not looked at. 0, -ENOMEM. */
+/*
+ * A copy of `t` with one reference, `fields` among it. `t`'s own fields are not looked at. 0,
+ * -ENOMEM.
+ */
 int message_new(const struct message *t, const struct alert_field *fields, uint32_t nfields,
 		struct message **ret);
 /* The alert of a rule. */

@@ -136,7 +136,8 @@ void metadata_wait_turn(struct metadata_wait *m, struct engines *engines,
 	check_time(m);
 }
 
-void metadata_wait_stats(const struct metadata_wait *m, struct cri_stats *ret, uint64_t *ret_given_up)
+void metadata_wait_stats(const struct metadata_wait *m, struct cri_stats *ret,
+			 uint64_t *ret_given_up)
 {
 	*ret = (struct cri_stats){ 0 };
 	if (m->cri)

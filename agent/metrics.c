@@ -69,7 +69,8 @@ static void end(struct buf *b, uint64_t value)
 }
 
 /* One sample with one label. */
-static void single(struct buf *b, const char *name, const char *key, struct str text, uint64_t value)
+static void single(struct buf *b, const char *name, const char *key, struct str text,
+		   uint64_t value)
 {
 	begin(b, name);
 	label(b, key, text);
@@ -103,7 +104,8 @@ static void engine_name(const struct metrics_sample *m, const char *name)
 }
 
 /* The digest as Falco has it, without the name of the algorithm. */
-static void file_samples(const struct metrics_sample *m, const char *name, const struct digest_files *l)
+static void file_samples(const struct metrics_sample *m, const char *name,
+			 const struct digest_files *l)
 {
 	for (uint32_t i = 0; i < l->n; i++) {
 		const struct digest_file *f = &l->v[i];
@@ -169,7 +171,8 @@ static void rule_matches(const struct metrics_sample *m, const char *name)
 	}
 }
 
-static void exception_sample(const struct metrics_sample *m, const char *name, uint32_t i, uint64_t value)
+static void exception_sample(const struct metrics_sample *m, const char *name, uint32_t i,
+			     uint64_t value)
 {
 	const struct agent_exception *e = &m->s->rules->exceptions[i];
 
@@ -321,14 +324,14 @@ void metrics_render(const struct agent_stats *s, const char *host, struct buf *o
 
 	take_usage(&sample);
 	take_machine(&sample);
-#define NUMBER(name, kind, unit, key, expression, help)                                                \
-	head(out, #name, #kind, help);                                                            \
+#define NUMBER(name, kind, unit, key, expression, help) \
+	head(out, #name, #kind, help); \
 	buf_printf(out, #name " %" PRIu64 "\n", (uint64_t)(expression));
-#define REAL(name, kind, unit, key, expression, help)                                                  \
-	head(out, #name, #kind, help);                                                            \
+#define REAL(name, kind, unit, key, expression, help) \
+	head(out, #name, #kind, help); \
 	buf_printf(out, #name " %.6f\n", (double)(expression));
-#define SERIES(name, kind, unit, function, help)                                                  \
-	head(out, #name, #kind, help);                                                            \
+#define SERIES(name, kind, unit, function, help) \
+	head(out, #name, #kind, help); \
 	function(m, #name);
 #include "agent/metrics.def"
 #undef NUMBER
@@ -342,10 +345,10 @@ void metrics_beat(const struct agent_stats *s, const struct metrics_beat *to)
 	const struct metrics_sample *m = &sample;
 
 	take_usage(&sample);
-#define NUMBER(name, kind, unit, key, expression, help)                                           \
+#define NUMBER(name, kind, unit, key, expression, help) \
 	if (key[0])                                                                               \
 		to->number(to->ctx, key, (uint64_t)(expression));
-#define REAL(name, kind, unit, key, expression, help)                                             \
+#define REAL(name, kind, unit, key, expression, help) \
 	if (key[0])                                                                               \
 		to->real(to->ctx, key, (double)(expression));
 #define SERIES(name, kind, unit, function, help)

@@ -48,7 +48,8 @@ static void add_files(struct internal_builder *b, const char *prefix, const stru
 		const char *dot = strrchr(l->v[i].name, '.');
 
 		buf_printf(&key, "%s%.*s", prefix,
-			   (int)(dot ? dot - l->v[i].name : (long)strlen(l->v[i].name)), l->v[i].name);
+			   (int)(dot ? dot - l->v[i].name : (long)strlen(l->v[i].name)),
+			   l->v[i].name);
 		if (!key.err)
 			internal_alert_text(b, key.p, "%s", strchr(l->v[i].digest, ':') + 1);
 	}

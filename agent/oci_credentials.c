@@ -288,7 +288,8 @@ bool oci_uses_helpers(const char *docker_config)
 
 	if (io_read_file(docker_config, OCI_MAX_CREDENTIAL_BYTES, &text) == 0 && text.len)
 		root = json_loadb(text.p, text.len, 0, NULL);
-	uses = json_object_get(root, "credsStore") || json_object_size(json_object_get(root, "credHelpers"));
+	uses = json_object_get(root, "credsStore") ||
+	       json_object_size(json_object_get(root, "credHelpers"));
 	json_decref(root);
 	return uses;
 }

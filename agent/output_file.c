@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Alerts appended to a file, which is started anew by size or age: FILE becomes FILE.1, FILE.1 becomes
- * FILE.2 and so on. Opened for each batch unless keep_alive; with it again on SIGUSR1.
+ * Alerts appended to a file, which is started anew by size or age: FILE becomes FILE.1, FILE.1
+ * becomes FILE.2 and so on. Opened for each batch unless keep_alive; with it again on SIGUSR1.
  */
 #include "agent/clock.h"
 #include "agent/cmd.h"
@@ -75,8 +75,8 @@ static int rotate(struct file *f)
 }
 
 /*
- * Never in the middle of a line. When others have put a new file in the place of one that had no room
- * for a whole line, the line begins again.
+ * Never in the middle of a line. When others have put a new file in the place of one that had no
+ * room for a whole line, the line begins again.
  */
 static int rotate_if_due(struct file *f)
 {
@@ -140,7 +140,8 @@ int output_file_open(const struct config *c, struct output **ret)
 
 	if (!f)
 		return -ENOMEM;
-	*f = (struct file){ .path = c->file_output.filename, .keep_alive = c->file_output.keep_alive,
+	*f = (struct file){ .path = c->file_output.filename,
+			    .keep_alive = c->file_output.keep_alive,
 			    .max_bytes = c->file_output.max_size_mb * 1000000,
 			    .max_age_ns = c->file_output.max_age * NS_PER_MS,
 			    .max_files = (uint32_t)c->file_output.max_files, .fd = -1 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Alerts by HTTP POST. Without a spool, what is not delivered waits in the queue in memory; with one,
- * output_spool.c puts it on disk first.
+ * Alerts by HTTP POST. Without a spool, what is not delivered waits in the queue in memory; with
+ * one, output_spool.c puts it on disk first.
  */
 #include "agent/http_post.h"
 #include "agent/output_spool.h"

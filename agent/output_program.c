@@ -138,7 +138,10 @@ static int write_each(struct output_queue *q, struct program *p, struct message 
 		end = wait_end(q, p, 0);
 		if (output_queue_aborted(q))
 			return -EINTR;
-		/* A program that does not read its input is no failure, as long as it says so itself. */
+		/*
+		 * A program that does not read its input is no failure, as long as it says so
+		 * itself.
+		 */
 		if (r == -EPIPE && end == 0)
 			r = 0;
 		if (end == -ENOEXEC)

@@ -330,7 +330,12 @@ static int start_worker(struct output_queue *q)
 }
 
 static const struct output_ops ops_of_all = {
-	.emit = emit, .emit_many = emit_many, .stats = stats, .reopen = reopen, .drain = drain, .close = close_output,
+	.emit = emit,
+	.emit_many = emit_many,
+	.stats = stats,
+	.reopen = reopen,
+	.drain = drain,
+	.close = close_output,
 };
 
 /* The queue and the table of functions with the sink's name. */

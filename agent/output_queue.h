@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An output with a bounded queue and a thread of its own: what stdout, file, syslog and program have
- * in common, and HTTP. The queue implements struct output; the sink behind it may block as long as
- * it likes.
+ * An output with a bounded queue and a thread of its own: what stdout, file, syslog and program
+ * have in common, and HTTP. The queue implements struct output; the sink behind it may block as
+ * long as it likes.
  */
 #ifndef TIERCEL_OUTPUT_QUEUE_H
 #define TIERCEL_OUTPUT_QUEUE_H
@@ -18,9 +18,10 @@ struct output_queue;
 struct output_sink {
 	const char *name;
 	/*
-	 * Deliver a batch in order. 0: all of it is done. Otherwise -errno, *ret_done messages are done
-	 * and the rest is given again after a pause; -EPIPE: never again, everything is discarded from
-	 * now on; -EBADMSG: the first message that is not done cannot be delivered, discard it.
+	 * Deliver a batch in order. 0: all of it is done. Otherwise -errno, *ret_done messages are
+	 * done and the rest is given again after a pause; -EPIPE: never again, everything is
+	 * discarded from now on; -EBADMSG: the first message that is not done cannot be delivered,
+	 * discard it.
 	 * Blocking calls end with EINTR when the sink has to come back: output_queue_aborted().
 	 */
 	int (*write)(struct output_queue *q, void *ctx, struct message *const *batch, uint32_t n,
@@ -31,7 +32,9 @@ struct output_sink {
 	uint32_t (*wait_ms)(void *ctx);
 	/* Open files again. May be NULL. */
 	void (*reopen)(void *ctx);
-	/* After the last write; may wait for what was written, not longer than until `deadline_ns`. */
+	/*
+	 * After the last write; may wait for what was written, not longer than until `deadline_ns`.
+	 */
 	void (*finish)(struct output_queue *q, void *ctx, uint64_t deadline_ns);
 	void (*free)(void *ctx);
 };

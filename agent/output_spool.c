@@ -2,8 +2,9 @@
 /*
  * Two threads: the worker of a queue (output_queue.c) appends messages to the spool, a sender takes
  * them from there and posts them. The lock guards the spool and the counters; views of the records
- * under way stay valid without it, since only the sender reads. What the disk does not take is handed
- * to the sender directly, behind what is in the spool; the worker waits, its queue in memory fills.
+ * under way stay valid without it, since only the sender reads. What the disk does not take is
+ * handed to the sender directly, behind what is in the spool; the worker waits, its queue in memory
+ * fills.
  */
 #include "agent/output_spool.h"
 #include "agent/clock.h"
@@ -80,7 +81,9 @@ static bool is_news(uint64_t *said_ns)
 	return true;
 }
 
-/* Full is full: newer alerts must not wait in memory for room. A disk that fails is another matter. */
+/*
+ * Full is full: newer alerts must not wait in memory for room. A disk that fails is another matter.
+ */
 static int put(struct output_spool *o, struct output_queue *q, struct str line)
 {
 	int r = spool_add(o->spool, line);
@@ -166,7 +169,8 @@ static void report(struct output_spool *o, int r)
 		cli_warn("output http: the server refuses an alert (%s); it is discarded",
 			 http_post_error(o->post));
 	else if (r < 0 && !o->failing)
-		cli_warn("output http fails: %s; alerts wait in the spool", http_post_error(o->post));
+		cli_warn("output http fails: %s; alerts wait in the spool",
+			 http_post_error(o->post));
 	else if (r == 0 && o->failing)
 		cli_warn("output http works again");
 	o->failing = r < 0 && r != -EBADMSG;
@@ -191,7 +195,8 @@ static void acknowledge(struct output_spool *o, uint32_t n)
 	int r = n ? spool_ack(o->spool, n) : 0;
 
 	if (r < 0 && is_news(&o->position_said_ns))
-		cli_warn("spool: cannot keep the position: %s; alerts may be sent again", strerror(-r));
+		cli_warn("spool: cannot keep the position: %s; alerts may be sent again",
+			 strerror(-r));
 }
 
 static void account(struct output_spool *o, int r, uint32_t done)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Alerts on standard output. The descriptor stays as it is (blocking or not): it is shared with others.
+ * Alerts on standard output. The descriptor stays as it is (blocking or not): it is shared with
+ * others.
  */
 #include "agent/output_lines.h"
 #include "agent/outputs.h"

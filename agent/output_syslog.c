@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Alerts as datagrams to the local log daemon, in the form that syslog(3) sends; done here because that
- * function tells nobody whether a message arrived.
+ * Alerts as datagrams to the local log daemon, in the form that syslog(3) sends; done here because
+ * that function tells nobody whether a message arrived.
  */
 #include "agent/output_queue.h"
 #include "agent/outputs.h"
@@ -46,8 +46,8 @@ static int open_socket(struct syslog *s)
 
 static void format(struct syslog *s, const struct message *m)
 {
-	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
-					      "Sep", "Oct", "Nov", "Dec" };
+	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+					      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	time_t now = time(NULL);
 	struct tm tm = { 0 };
 

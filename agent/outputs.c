@@ -44,7 +44,8 @@ static unsigned outputs_forms(const struct config *c)
 int outputs_open(struct outputs *o, const struct config *c)
 {
 	if (c->grpc_output.enabled && !c->grpc.enabled)
-		cli_warn("grpc_output.enabled has no effect without grpc.enabled: there is no server");
+		cli_warn(
+			"grpc_output.enabled has no effect without grpc.enabled: there is no server");
 	*o = (struct outputs){ .forms = outputs_forms(c) };
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		int r;

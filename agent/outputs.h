@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The set of outputs of a run. A new kind of output is one row in outputs.c: its name, which forms of
- * an alert it needs, and its constructor.
+ * The set of outputs of a run. A new kind of output is one row in outputs.c: its name, which forms
+ * of an alert it needs, and its constructor.
  */
 #ifndef TIERCEL_OUTPUTS_H
 #define TIERCEL_OUTPUTS_H

@@ -28,7 +28,7 @@ struct reload {
 	char digest[DIGEST_TEXT], config_digest[DIGEST_TEXT], start_digest[DIGEST_TEXT];
 	struct io_names paths, config_files;
 	char *problems;			/* of the last try; NULL: it worked */
-	bool stale;			/* files changed after they were read, before they were watched */
+	bool stale; /* files changed after they were read, before they were watched */
 
 	atomic_uint requests;		/* tickets given */
 	unsigned taken;			/* of them, by the thread */
@@ -72,7 +72,7 @@ bool reload_take(struct reload *r, struct reload_result *ret)
 
 void reload_retire(struct reload *r, struct live_rules *old)
 {
-	live_rules_free(atomic_exchange(&r->trash, old));	/* the one before, if it is still there */
+	live_rules_free(atomic_exchange(&r->trash, old)); /* the one before, if it is still there */
 	wake(r);
 }
 
@@ -94,7 +94,8 @@ static void follow(struct reload *r, const struct live_rules *rules)
 	snprintf(r->config_digest, sizeof(r->config_digest), "%s", rules->config_digest);
 	if (!r->watch)
 		return;
-	if (copy_names(&r->paths, &rules->paths) < 0 || copy_names(&r->config_files, &c->files) < 0 ||
+	if (copy_names(&r->paths, &rules->paths) < 0 ||
+	    copy_names(&r->config_files, &c->files) < 0 ||
 	    watch_set(r->watch, &r->paths, &r->config_files) < 0)
 		cli_warn("no memory to watch the rules; SIGHUP still loads them again");
 	r->stale = watch_newer(r->watch, rules->read_ns);
@@ -133,7 +134,8 @@ static void compile(struct reload *r, bool forced)
 	int e = live_rules_load(r->spec, NULL, r->engines, &problems, &rules);
 
 	if (e < 0) {
-		refuse(r, e == -ENOMEM || problems.err || !problems.p ? "out of memory" : problems.p,
+		refuse(r,
+		       e == -ENOMEM || problems.err || !problems.p ? "out of memory" : problems.p,
 		       forced);
 		return;
 	}

@@ -22,12 +22,13 @@ struct reload_result {
 
 /* Starts the thread. `config`, `spec`, `engine` outlive it. 0 or -errno. */
 int reload_new(const struct live_rules_spec *spec, const struct config *config,
-	       const struct engines *engines, const struct live_rules *current, struct reload **ret);
+	       const struct engines *engines, const struct live_rules *current,
+	       struct reload **ret);
 /* Ends it; before the engine is freed. */
 void reload_free(struct reload *r);
 
-/* Read the rules again, changed or not; returns the ticket that the result will have, or a later one.
- * Any thread, and signal handlers. */
+/* Read the rules again, changed or not; returns the ticket that the result will have, or a later
+ * one. Any thread, and signal handlers. */
 unsigned reload_request(struct reload *r);
 /* Is there a result? Costs one load. */
 bool reload_ready(const struct reload *r);

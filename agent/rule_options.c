@@ -62,8 +62,10 @@ static int define_static(struct rule_options *o, const struct command *cmd, cons
 static int set_priority(struct rule_options *o, const struct command *cmd, const char *arg)
 {
 	if (priority_parse(str_from(arg), &o->priority) < 0)
-		return cli_usage(cmd, "--priority takes emergency, alert, critical, error, warning, "
-				      "notice, informational or debug, not '%s'", arg);
+		return cli_usage(cmd,
+				 "--priority takes emergency, alert, critical, error, warning, "
+				 "notice, informational or debug, not '%s'",
+				 arg);
 	return EXIT_OK;
 }
 
@@ -77,7 +79,8 @@ static int take_facts(struct rule_options *o, const struct config *c, const stru
 			return -ENOMEM;
 	for (uint32_t i = 0; i < c->identity.labels.n; i++) {
 		const char *text = c->identity.labels.v[i], *eq = strchr(text, '=');
-		char *key = eq ? arena_printf(&o->arena, "label.%.*s", (int)(eq - text), text) : NULL;
+		char *key = eq ? arena_printf(&o->arena, "label.%.*s", (int)(eq - text), text)
+			       : NULL;
 
 		if (eq && (!key || bundle_options_fact(&o->bundle, str_from(key),
 						       str_from(eq + 1)) < 0))
@@ -102,13 +105,14 @@ static void take_bundle(struct bundle_options *o, const struct config *c)
 }
 
 /*
- * Who the node is, as fields static.NAME, which every alert has. A node that is called like the host
- * is in every alert already.
+ * Who the node is, as fields static.NAME, which every alert has. A node that is called like the
+ * host is in every alert already.
  */
 static int take_statics(struct rule_options *o, const struct identity *id)
 {
 	struct output_append append = { .extra_output = STR("") };
-	struct located_extra_field *fields = arena_array(&o->arena, IDENTITY_COUNT, sizeof(*fields));
+	struct located_extra_field *fields = arena_array(&o->arena, IDENTITY_COUNT,
+							 sizeof(*fields));
 	struct alert_opts host;
 
 	if (!fields)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules files in memory, and the last good ones on disk: STATE/rules is a symbolic link to a directory
- * with one file each, 000-NAME.yaml ..., and is exchanged in one step.
+ * Rules files in memory, and the last good ones on disk: STATE/rules is a symbolic link to a
+ * directory with one file each, 000-NAME.yaml ..., and is exchanged in one step.
  */
 #include "agent/rules_bundle.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules files as they were read, in order: what a rule set is made from, what its digest is over, and
- * what is kept as the last good set. Used by rules_load.c and live_rules.c.
+ * Rules files as they were read, in order: what a rule set is made from, what its digest is over,
+ * and what is kept as the last good set. Used by rules_load.c and live_rules.c.
  */
 #ifndef TIERCEL_RULES_BUNDLE_H
 #define TIERCEL_RULES_BUNDLE_H
@@ -22,8 +22,8 @@ struct rules_bundle {
 
 void rules_bundle_done(struct rules_bundle *b);
 /*
- * Read the rule bundle, if there is one, and all files; what cannot be read is there with its error.
- * `options` is borrowed. 0 or -ENOMEM.
+ * Read the rule bundle, if there is one, and all files; what cannot be read is there with its
+ * error. `options` is borrowed. 0 or -ENOMEM.
  */
 int rules_bundle_read(const struct io_names *files, const struct bundle_options *options,
 		      struct limits *limits, struct rules_bundle *b);

@@ -56,9 +56,10 @@ struct source_ops {
 	/* Deliver what has arrived, waiting up to timeout_ms for the first. Events or -errno. */
 	int (*poll)(struct source *s, int timeout_ms, source_event_fn fn, void *ctx);
 	/*
-	 * The same in three steps, for several readers of the same events, see source_ring_opts. begin:
-	 * wait for the first, 1 if there are some; then every reader walks along all of them, at most
-	 * `max`, each in its thread, and what `fn` returns does not count; finish: all have come back.
+	 * The same in three steps, for several readers of the same events, see source_ring_opts.
+	 * begin: wait for the first, 1 if there are some; then every reader walks along all of
+	 * them, at most `max`, each in its thread, and what `fn` returns does not count; finish:
+	 * all have come back.
 	 */
 	int (*begin)(struct source *s, int timeout_ms, uint32_t max);
 	int (*walk)(struct source *s, uint32_t reader, source_event_fn fn, void *ctx);

@@ -67,7 +67,8 @@ static int write_position(const struct spool *s)
 	char text[NAME_MAX_LEN];
 	int n = snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 "\n", s->first, s->read_at);
 	_cleanup_(io_close) int fd = openat(s->dir, "position.new",
-					    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+					    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+					    0600);
 	int r;
 
 	if (fd < 0)
@@ -317,7 +318,8 @@ static enum read_result read_record(struct spool *s, uint64_t at, uint64_t size,
 		return READ_END;
 	*ret_len = len;
 	to = buf_reserve(&s->batch, HEAD_BYTES + (size_t)len);
-	if (!to || pread(s->read_fd, to + HEAD_BYTES, len, (off_t)at + HEAD_BYTES) != (ssize_t)len ||
+	if (!to ||
+	    pread(s->read_fd, to + HEAD_BYTES, len, (off_t)at + HEAD_BYTES) != (ssize_t)len ||
 	    load_u32(head + 4) != (uint32_t)crc32(0, (const Bytef *)to + HEAD_BYTES, len))
 		return READ_DAMAGED;
 	memcpy(to, head, sizeof(head));
@@ -358,7 +360,8 @@ static uint32_t read_batch(struct spool *s, uint32_t max, uint64_t max_bytes)
 	return n;
 }
 
-uint32_t spool_peek(struct spool *s, uint32_t max, uint64_t max_bytes, spool_record_fn fn, void *ctx)
+uint32_t spool_peek(struct spool *s, uint32_t max, uint64_t max_bytes, spool_record_fn fn,
+		    void *ctx)
 {
 	uint32_t n = 0;
 
@@ -389,7 +392,8 @@ int spool_ack(struct spool *s, uint32_t n)
 	s->read_at += at;
 	buf_clear(&s->batch);
 	/* Delivered is gone: an empty spool takes no place on the disk. */
-	if (s->stats.records == 0 || (s->first < s->last && s->read_at >= segment_size(s, s->first)))
+	if (s->stats.records == 0 ||
+	    (s->first < s->last && s->read_at >= segment_size(s, s->first)))
 		drop_segment(s);
 	return write_position(s);
 }

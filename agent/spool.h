@@ -17,7 +17,7 @@
 struct spool_opts {
 	const char *dir;		/* made when missing, mode 0700 */
 	uint64_t max_bytes;		/* of all segments; 0: 64 MiB */
-	uint64_t segment_bytes;		/* a new segment from here on; 0: a sixteenth of max_bytes */
+	uint64_t segment_bytes; /* a new segment from here on; 0: a sixteenth of max_bytes */
 };
 
 struct spool_stats {
@@ -34,14 +34,17 @@ struct spool;
 int spool_open(const struct spool_opts *opts, struct spool **ret);
 void spool_close(struct spool *s);
 
-/* Behind the last one. 0, -EDQUOT (the bound), -EMSGSIZE (or empty), -errno of the disk; counted. */
+/*
+ * Behind the last one. 0, -EDQUOT (the bound), -EMSGSIZE (or empty), -errno of the disk; counted.
+ */
 int spool_add(struct spool *s, struct str record);
 /*
- * Give up to `max` records of up to `max_bytes` together (at least one) to fn, oldest first, without
- * taking them away. Their number; 0: empty.
+ * Give up to `max` records of up to `max_bytes` together (at least one) to fn, oldest first,
+ * without taking them away. Their number; 0: empty.
  */
 typedef void (*spool_record_fn)(void *ctx, struct str record);
-uint32_t spool_peek(struct spool *s, uint32_t max, uint64_t max_bytes, spool_record_fn fn, void *ctx);
+uint32_t spool_peek(struct spool *s, uint32_t max, uint64_t max_bytes, spool_record_fn fn,
+		    void *ctx);
 /* The `n` oldest records are delivered (n of the last peek, or fewer). 0 or -errno. */
 int spool_ack(struct spool *s, uint32_t n);
 

@@ -25,8 +25,8 @@ void summary_limits(const struct limits *limits)
 {
 	for (unsigned i = 0; i < LIMIT_COUNT; i++)
 		if (limits->hits[i])
-			fprintf(stderr, "limit: %s %" PRIu64 " times (%s)\n", limit_infos[i].counter,
-				limits->hits[i], limit_infos[i].help);
+			fprintf(stderr, "limit: %s %" PRIu64 " times (%s)\n",
+				limit_infos[i].counter, limits->hits[i], limit_infos[i].help);
 }
 
 void summary_trace(const struct scap_stats *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Readers of the stream of alerts, see tap.h. One lock for all, held for a few pointers only; without
- * readers an alert costs one load.
+ * Readers of the stream of alerts, see tap.h. One lock for all, held for a few pointers only;
+ * without readers an alert costs one load.
  */
 #include "agent/tap.h"
 #include "agent/control_limits.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Alerts for those who look on (`tiercel tail`): every reader has a filter and a bounded queue; what
- * does not fit is lost for this reader only, counted, and told in its place. The live thread emits and
- * never waits; another thread adds and removes readers and takes their alerts.
+ * Alerts for those who look on (`tiercel tail`): every reader has a filter and a bounded queue;
+ * what does not fit is lost for this reader only, counted, and told in its place. The live thread
+ * emits and never waits; another thread adds and removes readers and takes their alerts.
  */
 #ifndef TIERCEL_TAP_H
 #define TIERCEL_TAP_H

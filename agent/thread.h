@@ -17,7 +17,7 @@ static inline void thread_block_signals(sigset_t *ret_old)
 	sigset_t all;
 
 	sigfillset(&all);
-	sigdelset(&all, SIGSYS);	/* a refused system call ends the process where it is blocked */
+	sigdelset(&all, SIGSYS); /* a refused system call ends the process where it is blocked */
 	pthread_sigmask(SIG_SETMASK, &all, ret_old);
 }
 

@@ -24,7 +24,7 @@ struct piece {
 
 struct trace_file {
 	int fd;
-	uint8_t magic[MAGIC_BYTES];	/* first bytes of the file, not yet handed out from `at` on */
+	uint8_t magic[MAGIC_BYTES]; /* first bytes of the file, not yet handed out from `at` on */
 	unsigned magic_len, magic_at;
 
 	/* gzip only */

@@ -129,8 +129,8 @@ static int add_path(struct watch *w, const char *path)
 }
 
 /*
- * A directory that was watched keeps its number, so that what has happened in it meanwhile, while the
- * rules were compiled, is not lost.
+ * A directory that was watched keeps its number, so that what has happened in it meanwhile, while
+ * the rules were compiled, is not lost.
  */
 int watch_set(struct watch *w, const struct io_names *a, const struct io_names *b)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers of the web server, one row per path. Bounded in connections, time and memory; only GET and
- * HEAD are served.
+ * Answers of the web server, one row per path. Bounded in connections, time and memory; only GET
+ * and HEAD are served.
  */
 #include "agent/webserver.h"
 #include "agent/clock.h"

@@ -21,8 +21,8 @@ enum {
 
 /* What a sensor was asked for when it captured. */
 enum gen_mix {
-	MIX_RULES,		/* what rules and their state need: openat and close are most of it */
-	MIX_ALL,		/* every system call, scheduler switches and page faults */
+	MIX_RULES, /* what rules and their state need: openat and close are most of it */
+	MIX_ALL,   /* every system call, scheduler switches and page faults */
 	MIXES,
 };
 
@@ -71,6 +71,9 @@ uint64_t gen_rnd(struct gen *g, uint64_t below);
 /* One action of one process: an event or a few. */
 void gen_step(struct gen *g);
 
-/* The cgroup list of a container, 0 the host; and the arguments of a program in wire form. Borrowed from g. */
+/*
+ * The cgroup list of a container, 0 the host; and the arguments of a program in wire form. Borrowed
+ * from g.
+ */
 const char *gen_cgroup(struct gen *g, unsigned container);
 struct str gen_args(struct gen *g, const struct image *image);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the processes of a made trace do: every action writes one event or a few through the writer of
- * struct gen. Called by gen_trace.c.
+ * What the processes of a made trace do: every action writes one event or a few through the writer
+ * of struct gen. Called by gen_trace.c.
  */
 #include "bench/gen.h"
 
@@ -97,8 +97,9 @@ static const char *pick_path(struct gen *g, bool *ret_writable, uint64_t *ret_in
 	*ret_writable = rank >= ARRAY_SIZE(common_files) && rank % ARRAY_SIZE(dirs) >= WRITABLE_DIR;
 	if (rank < ARRAY_SIZE(common_files))
 		return common_files[rank];
-	snprintf(g->path, sizeof(g->path), "%s/part%llu/file%llu.dat", dirs[rank % ARRAY_SIZE(dirs)],
-		 (unsigned long long)(rank / 100), (unsigned long long)rank);
+	snprintf(g->path, sizeof(g->path), "%s/part%llu/file%llu.dat",
+		 dirs[rank % ARRAY_SIZE(dirs)], (unsigned long long)(rank / 100),
+		 (unsigned long long)rank);
 	return g->path;
 }
 

@@ -36,7 +36,8 @@ static void put_process(struct gen *g, const struct process *p)
 {
 	struct proc_record r = {
 		.tid = p->tid, .pid = p->tid, .ptid = p->ptid, .sid = p->tid, .vpgid = p->tid,
-		.pgid = p->tid, .vtid = p->container ? 1 : p->tid, .vpid = p->container ? 1 : p->tid,
+		.pgid = p->tid, .vtid = p->container ? 1 : p->tid,
+		.vpid = p->container ? 1 : p->tid,
 		.comm = str_from(p->image->comm), .exe = str_from(p->image->path),
 		.exepath = str_from(p->image->path), .cwd = STR("/"), .root = STR("/"),
 		.args = gen_args(g, p->image), .env = STR(GEN_ENVIRONMENT),
@@ -150,7 +151,9 @@ static enum gen_mix mix_by_name(const char *name)
 int main(int argc, char **argv)
 {
 	struct options opt = {
-		.events = 1000000, .seed = 1, .alert_every = 10000, .processes = 200, .paths = 20000 };
+		.events = 1000000, .seed = 1, .alert_every = 10000, .processes = 200,
+		.paths = 20000,
+	};
 	FILE *out;
 	int c, err;
 
@@ -158,7 +161,9 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'n': opt.events = number(optarg, 0, UINT64_MAX); break;
 		case 's': opt.seed = number(optarg, 0, UINT64_MAX); break;
-		case 'p': opt.processes = (unsigned)number(optarg, ARRAY_SIZE(daemons), 1000000); break;
+		case 'p':
+			opt.processes = (unsigned)number(optarg, ARRAY_SIZE(daemons), 1000000);
+			break;
 		case 'P': opt.paths = (unsigned)number(optarg, 1, 100000000); break;
 		case 'm': opt.mix = mix_by_name(optarg); break;
 		case 'a': opt.alert_every = number(optarg, 0, UINT64_MAX); break;

@@ -102,7 +102,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
 static nghttp2_session *subscribe(struct subscriber *s)
 {
-	const nghttp2_settings_entry window = { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES };
+	const nghttp2_settings_entry window = { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+						WINDOW_BYTES };
 	const nghttp2_nv nv[] = {
 		grpc_h2_header(STR(":method"), STR("POST")),
 		grpc_h2_header(STR(":scheme"), STR("http")),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Load for `make bench-latency`: opens a file at a steady rate, one open in EVERY of the marked file.
- * Sleeps between the opens of a millisecond, so that the rate is that of a node and not a burst.
+ * Load for `make bench-latency`: opens a file at a steady rate, one open in EVERY of the marked
+ * file. Sleeps between the opens of a millisecond, so that the rate is that of a node and not a
+ * burst.
  * usage: live_rate CPU RATE SECONDS EVERY
  */
 #include <fcntl.h>

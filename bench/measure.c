@@ -47,7 +47,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("%.6f %ld %.6f\n", seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_maxrss,
+	printf("%.6f %ld %.6f\n", seconds(usage.ru_utime) + seconds(usage.ru_stime),
+	       usage.ru_maxrss,
 	       (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

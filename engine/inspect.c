@@ -176,8 +176,9 @@ void inspect_transformers(enum inspect_form form, struct buf *out)
 {
 	if (form == INSPECT_JSON)
 		return;
-	buf_add_c(out, form == INSPECT_TEXT ? "transformers:\n"
-					    : "### transformers\n\n| name | meaning |\n|---|---|\n");
+	buf_add_c(out, form == INSPECT_TEXT
+			       ? "transformers:\n"
+			       : "### transformers\n\n| name | meaning |\n|---|---|\n");
 	for (uint32_t i = 0; i < transformer_count; i++)
 		buf_printf(out, form == INSPECT_TEXT ? "  %-36s %s\n" : "| `%s` | %s |\n",
 			   transformers[i].name, transformers[i].help);

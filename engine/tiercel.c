@@ -245,9 +245,10 @@ static int plan_fill(struct tiercel_plan *g, const struct tiercel *t, struct rul
 	g->matcher = matcher_new(rs, &match, t->limits);
 	if (!g->matcher)
 		return -ENOMEM;
-	return t->opts.count_exceptions == TIERCEL_COUNT_NONE ? 0 :
-		       exceptions_new(rs, t->opts.count_exceptions == TIERCEL_COUNT_FILES, t->limits,
-				      &g->exceptions);
+	return t->opts.count_exceptions == TIERCEL_COUNT_NONE
+		       ? 0
+		       : exceptions_new(rs, t->opts.count_exceptions == TIERCEL_COUNT_FILES,
+					t->limits, &g->exceptions);
 }
 
 int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret)
@@ -304,7 +305,8 @@ static void carry_exceptions(const struct tiercel_plan *from, const struct rule 
 			     struct tiercel_plan *to, const struct rule *rule)
 {
 	for (uint32_t i = 0; from->exceptions && to->exceptions && i < rule->nexceptions; i++) {
-		const struct rule_exception *e = &rule->exceptions[i], *same = same_exception(old, e);
+		const struct rule_exception *e = &rule->exceptions[i],
+					    *same = same_exception(old, e);
 
 		if (same)
 			*exceptions_count(to->exceptions, e->index) =

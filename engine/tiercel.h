@@ -46,16 +46,22 @@ struct tiercel_opts {
 	 * of its share of the thread groups. shards < 2: all.
 	 */
 	unsigned shard, shards;
-	/* tiercel_exception_count(): of none, of those in exception files, of all. A rule with such an
-	 * exception costs about twice as much to match. */
-	enum tiercel_count { TIERCEL_COUNT_NONE, TIERCEL_COUNT_FILES, TIERCEL_COUNT_ALL } count_exceptions;
+	/* tiercel_exception_count(): of none, of those in exception files, of all. A rule with such
+	 * an exception costs about twice as much to match. */
+	enum tiercel_count {
+		TIERCEL_COUNT_NONE,
+		TIERCEL_COUNT_FILES,
+		TIERCEL_COUNT_ALL
+	} count_exceptions;
 	/* With both: of one event in so many, note what each rule costs (tiercel_rule_cost). */
 	uint64_t (*profile_clock_ns)(void);
 	unsigned profile_every;
 	const struct host_names *host_names;	/* for fd.sip.name and the like; NULL: none known */
 	/* Called for each alert, before tiercel_event() returns. */
 	void (*on_alert)(void *ctx, const struct tiercel_alert *alert, struct event_ctx *ev);
-	/* Called for each event that rules can see, before matching (print, record). May be NULL. */
+	/*
+	 * Called for each event that rules can see, before matching (print, record). May be NULL.
+	 */
 	void (*on_event)(void *ctx, struct event_ctx *ev);
 	void *ctx;
 };
@@ -91,8 +97,8 @@ int tiercel_set_rules(struct tiercel *t, struct ruleset *rs);
  */
 struct tiercel_plan;
 int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret);
-/* For several engines with the same rules, also of several threads: `rs` stays the caller's, and outlives
- * all plans. */
+/* For several engines with the same rules, also of several threads: `rs` stays the caller's, and
+ * outlives all plans. */
 int tiercel_compile_shared(const struct tiercel *t, struct ruleset *rs, struct tiercel_plan **ret);
 /* What the rules of the plan can match. */
 const struct evtset *tiercel_plan_events(const struct tiercel_plan *p);
@@ -111,7 +117,8 @@ void tiercel_event(struct tiercel *t, struct event *ev);
 
 /*
  * Waiting for metadata. A container that state_hooks.container_new has marked as awaited holds its
- * events back as far as what rules say of them may depend on metadata: one could match. As long as one event waits, all later ones are
+ * events back as far as what rules say of them may depend on metadata: one could match. As long as
+ * one event waits, all later ones are
  * copied and wait behind it: state and order stay what they would have been, only later. What is
  * held is bounded (LIMIT_HELD_BYTES); the time is the caller's business.
  *

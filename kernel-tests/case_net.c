@@ -199,7 +199,8 @@ static void run_sendmsg(struct want *w)
 	struct sockaddr_in a = loopback(to);
 	char text[] = TEXT;
 	struct iovec iov = { text, strlen(text) };
-	struct msghdr m = { .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr m = { .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov,
+			    .msg_iovlen = 1 };
 
 	call(w, fd, &m, 0);
 	want_bytes(w, SENDMSG_X_data, TEXT, strlen(TEXT));
@@ -225,9 +226,12 @@ static void make_messages(struct messages *s, uint32_t n, bool receive)
 	for (uint32_t i = 0; i < n; i++) {
 		memset(s->text[i], receive ? 0 : 'a' + (int)i, sizeof(s->text[i]));
 		s->iov[i] = (struct iovec){ s->text[i], receive ? sizeof(s->text[i]) : i + 1 };
-		s->m[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &s->iov[i], .msg_iovlen = 1,
-							 .msg_name = receive ? NULL : &s->addr,
-							 .msg_namelen = receive ? 0 : sizeof(s->addr) } };
+		s->m[i] = (struct mmsghdr){
+			.msg_hdr = { .msg_iov = &s->iov[i],
+				     .msg_iovlen = 1,
+				     .msg_name = receive ? NULL : &s->addr,
+				     .msg_namelen = receive ? 0 : sizeof(s->addr) }
+		};
 	}
 }
 
@@ -279,7 +283,9 @@ static void run_recvmsg(struct want *w)
 	struct sockaddr_in a;
 	char in[64];
 	struct iovec iov = { in, sizeof(in) };
-	struct msghdr m = { .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr m = {
+		.msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &iov, .msg_iovlen = 1
+	};
 
 	send_text(peer, to);
 	call(w, fd, &m, 0);

@@ -26,7 +26,8 @@ static void run_openat(struct want *w)
 
 	mkdir("sub", 0700);
 	dir = open("sub", O_RDONLY | O_DIRECTORY);
-	fd = call(w, dir, "../openat.txt", O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0604);
+	fd = call(w, dir, "../openat.txt", O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+		  0604);
 	want_num(w, OPENAT_2_X_dirfd, dir);
 	want_text(w, OPENAT_2_X_name, "../openat.txt");
 	want_bits(w, OPENAT_2_X_flags, SEEN_FLAGS,
@@ -38,7 +39,9 @@ static void run_openat(struct want *w)
 
 static void run_openat2(struct want *w)
 {
-	struct open_how how = { .flags = O_RDWR | O_CREAT, .mode = 0600, .resolve = RESOLVE_BENEATH };
+	struct open_how how = { .flags = O_RDWR | O_CREAT,
+				.mode = 0600,
+				.resolve = RESOLVE_BENEATH };
 	int fd = call(w, AT_FDCWD, "openat2.txt", &how, sizeof(how));
 
 	want_num(w, OPENAT2_X_dirfd, AT_FDCWD);

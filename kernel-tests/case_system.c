@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cases of calls for the whole system: modules, bpf, keys, io_uring, quota, seccomp; see cases.h. */
+/*
+ * Cases of calls for the whole system: modules, bpf, keys, io_uring, quota, seccomp; see cases.h.
+ */
 #include <linux/bpf.h>
 #include <linux/io_uring.h>
 #include <linux/keyctl.h>
@@ -107,7 +109,9 @@ static void run_quotactl_set(struct want *w)
 
 static void run_quotactl_info(struct want *w)
 {
-	struct dqinfo info = { .dqi_bgrace = 8, .dqi_igrace = 9, .dqi_flags = 1, .dqi_valid = IIF_ALL };
+	struct dqinfo info = {
+		.dqi_bgrace = 8, .dqi_igrace = 9, .dqi_flags = 1, .dqi_valid = IIF_ALL
+	};
 
 	call(w, QCMD(Q_SETINFO, USRQUOTA), "/missing", 14, &info);
 	want_num(w, QUOTACTL_X_cmd, case_flag(FLAG_TABLE_quotactl_cmds, "Q_SETINFO"));

@@ -224,8 +224,8 @@ static void check_counters(struct run *r)
 static void on_counter(void *ctx, const struct source_counter *c)
 {
 	if (c->reason)
-		printf("# counter %s %s %s %llu\n", c->lane ? c->lane : "-", c->kind ? c->kind : "-",
-		       c->reason, (unsigned long long)c->count);
+		printf("# counter %s %s %s %llu\n", c->lane ? c->lane : "-",
+		       c->kind ? c->kind : "-", c->reason, (unsigned long long)c->count);
 }
 
 /* Cases leave files behind. */

@@ -33,7 +33,8 @@ void want_min(struct want *w, unsigned param, uint64_t v)
 	add(w, param, WANT_MIN)->num = v;
 }
 
-static void add_bytes(struct want *w, unsigned param, enum want_kind kind, const void *b, size_t len)
+static void add_bytes(struct want *w, unsigned param, enum want_kind kind, const void *b,
+		      size_t len)
 {
 	struct want_param *p = add(w, param, kind);
 

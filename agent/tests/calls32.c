@@ -7,7 +7,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { NR32_OPEN = 5, NR32_EXECVE = 11, NR32_SOCKETCALL = 102, NR32_OPENAT = 295, NR32_SETUID32 = 213 };
+enum {
+	NR32_OPEN = 5,
+	NR32_EXECVE = 11,
+	NR32_SOCKETCALL = 102,
+	NR32_OPENAT = 295,
+	NR32_SETUID32 = 213
+};
 
 static long call32(long nr, unsigned long a, unsigned long b, unsigned long c)
 {

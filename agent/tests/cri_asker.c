@@ -4,8 +4,8 @@
  *
  * usage: cri_asker SOCKET[,SOCKET] [LIMIT=VALUE...]. Lines on stdin, each answered by one line:
  *   ask ID	"asked", or "refused"
- *   take		waits for answers; "ID RESULT JSON" of the first, the others with the next take
- *   stats	counters as JSON
+ *   take		waits for answers; "ID RESULT JSON" of the first, the others with the next
+ *   take stats	counters as JSON
  */
 #include "agent/cri.h"
 #include "agent/tests/limit_arg.h"

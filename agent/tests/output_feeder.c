@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Helper of output tests and of bench/outputs.py: gives N messages {"n":0} ... to the outputs that the
- * options enable (http unless another is named), waits for the end of its input, drains and prints the
- * counters of the first output as JSON, with the seconds for giving and for all of it. RATE: so many per
+ * Helper of output tests and of bench/outputs.py: gives N messages {"n":0} ... to the outputs that
+ * the options enable (http unless another is named), waits for the end of its input, drains and
+ * prints the counters of the first output as JSON, with the seconds for giving and for all of it.
+ * RATE: so many per
  * second, 0: at once; BYTES: messages are padded to that size.
  * usage: output_feeder N[,RATE[,BYTES]] [KEY=VALUE...]
  */

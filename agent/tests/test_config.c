@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hostile configurations: whatever bytes stand in the file or on the command line, reading ends with
- * a configuration or with errors that have a place. The same mutations at every run.
+ * Hostile configurations: whatever bytes stand in the file or on the command line, reading ends
+ * with a configuration or with errors that have a place. The same mutations at every run.
  */
 #include "agent/config.h"
 #include "engine/tests/test.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Several engines give what one gives: the same alerts in the same order, the same counts, also while
- * rules are exchanged and while events wait for metadata of containers. The source is a trace that every
- * reader reads by itself.
+ * Several engines give what one gives: the same alerts in the same order, the same counts, also
+ * while rules are exchanged and while events wait for metadata of containers. The source is a trace
+ * that every reader reads by itself.
  */
 #include "agent/engines.h"
 #include "agent/trace_file.h"
@@ -116,7 +116,9 @@ static void container_new(void *ctx, struct container *c)
 {
 	struct session *s = ctx;
 
-	/* What it says depends on how often it was asked: once per container, however many engines. */
+	/*
+	 * What it says depends on how often it was asked: once per container, however many engines.
+	 */
 	s->asked++;
 	if (s->asked % 4 == 0)
 		c->missing = "nobody to ask";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a hardened process can no longer do, and what it still can. Every test has a process of its own.
+ * What a hardened process can no longer do, and what it still can. Every test has a process of its
+ * own.
  */
 #include "agent/harden.h"
 #include "agent/thread.h"
@@ -57,7 +58,7 @@ static void expect_refused(void)
 	ck_assert_int_eq(errno, ENOSYS);
 	ck_assert_int_eq(ptrace(PTRACE_TRACEME, 0, NULL, NULL), -1);
 	ck_assert_int_eq(errno, ENOSYS);
-	ck_assert_int_eq(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0), -1);	/* a process, not a thread */
+	ck_assert_int_eq(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0), -1); /* a process, not a thread */
 	ck_assert_int_eq(errno, ENOSYS);
 	harden_get(&after);
 	ck_assert_uint_eq(after.refused_calls - before.refused_calls, 3);

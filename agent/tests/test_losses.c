@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Alerts about losses: what receivers of the incumbent's alerts rely on, and that each loss is told once.
+ * Alerts about losses: what receivers of the incumbent's alerts rely on, and that each loss is told
+ * once.
  */
 #include "agent/losses.h"
 #include "agent/outputs.h"

@@ -101,7 +101,7 @@ static void teardown(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
-/* ---- a sink that does what it is told --------------------------------------------------------- */
+/* ---- a sink that does what it is told -------------------------------------------------------- */
 
 struct fake {
 	pthread_mutex_t lock;
@@ -279,7 +279,7 @@ START_TEST(bounded_end)
 }
 END_TEST
 
-/* ---- real ones --------------------------------------------------------------------------------- */
+/* ---- real ones ------------------------------------------------------------------------------- */
 
 static unsigned lines_of(const char *path)
 {
@@ -293,7 +293,10 @@ static unsigned lines_of(const char *path)
 	return n;
 }
 
-/* stdout is a pipe that nobody reads: emitting goes on, the end is bounded, whole lines are counted. */
+/*
+ * stdout is a pipe that nobody reads: emitting goes on, the end is bounded, whole lines are
+ * counted.
+ */
 START_TEST(stdout_blocked)
 {
 	int ends[2], saved = dup(STDOUT_FILENO);
@@ -395,7 +398,9 @@ static void ignore_signal(int sig)
 {
 }
 
-/* The disk is full in the middle of a line, then the file is moved away: no line is in two files. */
+/*
+ * The disk is full in the middle of a line, then the file is moved away: no line is in two files.
+ */
 START_TEST(file_moved_when_full)
 {
 	struct rlimit old, small = { 100, 0 };

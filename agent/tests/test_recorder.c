@@ -84,7 +84,9 @@ static void finish(void)
 	tiercel_free(engine);
 }
 
-/* What a trace says: events that rules see, state-only ones, and the name of the last write's fd. */
+/*
+ * What a trace says: events that rules see, state-only ones, and the name of the last write's fd.
+ */
 struct content {
 	unsigned processes, visible, state_only;
 	char name[64], args[64];

@@ -10,8 +10,8 @@
 #define BITS_PER_BYTE 8
 
 /*
- * 1 int, 2 struct wanted { int number; struct part part; struct far *far; }, 3 far *, 4 struct part,
- * 5 int (*)(struct far), 6 function behind() with that prototype, 7 struct far, 8 enum unused
+ * 1 int, 2 struct wanted { int number; struct part part; struct far *far; }, 3 far *, 4 struct
+ * part, 5 int (*)(struct far), 6 function behind() with that prototype, 7 struct far, 8 enum unused
  */
 static struct btf *sample(void)
 {

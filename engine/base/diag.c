@@ -134,7 +134,9 @@ static struct str visible_part(struct str line, uint32_t col, uint32_t *ret_care
 	return line;
 }
 
-/* Rule files may hold anything: nothing of it may reach the terminal but tabs and what is visible. */
+/*
+ * Rule files may hold anything: nothing of it may reach the terminal but tabs and what is visible.
+ */
 static void add_line(struct buf *out, struct str s)
 {
 	uint32_t from = 0;

@@ -20,7 +20,9 @@ struct limit_info {
 	uint64_t def;
 };
 
-/* A row of a .def file as data; other tables of limits (agent/cri_limits.def) have this form, too. */
+/*
+ * A row of a .def file as data; other tables of limits (agent/cri_limits.def) have this form, too.
+ */
 #define LIMIT_INFO(id, def, counter, help) { #id, counter, help, def }
 
 extern const struct limit_info limit_infos[LIMIT_COUNT];

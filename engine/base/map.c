@@ -19,8 +19,8 @@ static bool stays(uint32_t hole, uint32_t home, uint32_t at)
 }
 
 /*
- * What both maps do alike: NAME_done(), NAME_grow(), NAME_unlink() of the entry in a slot. HASH(slot)
- * is the hash of its key, FIND(map, slot) the slot where its key belongs.
+ * What both maps do alike: NAME_done(), NAME_grow(), NAME_unlink() of the entry in a slot.
+ * HASH(slot) is the hash of its key, FIND(map, slot) the slot where its key belongs.
  */
 #define MAP_OF(NAME, HASH, FIND)                                                              \
 	void NAME##_done(struct NAME *m)                                                      \

@@ -201,8 +201,9 @@ const char *str_nearest(struct str s, const char *const *names, size_t n)
 		if (name.len > NEAREST_MAX || name.len == 0)
 			continue;
 		d = edit_distance(s, name);
-		if (d < best || (d == best && (!found || common_prefix(s, name) >
-								  common_prefix(s, str_from(found))))) {
+		if (d < best ||
+		    (d == best &&
+		     (!found || common_prefix(s, name) > common_prefix(s, str_from(found))))) {
 			best = d;
 			found = names[i];
 		}

@@ -20,6 +20,6 @@ bool utf8_valid(struct str s);
 /* Printable ASCII only, so no repair of either policy can be needed. Fast check. */
 bool utf8_plain(struct str s);
 void utf8_repair(struct buf *out, struct str s);	/* ill-formed -> U+FFFD */
-void utf8_sanitize(struct buf *out, struct str s);	/* + controls and non-printables -> U+FFFD */
+void utf8_sanitize(struct buf *out, struct str s); /* + controls and non-printables -> U+FFFD */
 
 #endif

@@ -65,7 +65,8 @@ static void container_json(struct event *ev, struct buf *out);
 static const struct rule rules[] = {
 #define KEEP(type, n, action) { EV_##type, EV_##type, n, action, 0, NULL },
 #define BUILD(type, n, newer, action) \
-	{ EV_##type, EV_##newer, n, action, ARRAY_SIZE(sources_##type##_##n), sources_##type##_##n },
+	{ EV_##type, EV_##newer, n, action, ARRAY_SIZE(sources_##type##_##n), \
+	  sources_##type##_##n },
 #define STORE(type, n) KEEP(type, n, ACT_STORE)
 #define STORE_AND_PASS(type, n) KEEP(type, n, ACT_STORE_AND_PASS)
 #define PASS(type, n) KEEP(type, n, ACT_PASS)

@@ -36,6 +36,6 @@ static inline bool convert_is_newest(const struct event *ev)
 int convert_step(struct converter *c, struct event *ev);
 /* The stored enter event of a thread, for tests. -ENOENT when there is none. */
 int converter_stored(const struct converter *c, int64_t tid, struct event *ret_ev);
-uint64_t converter_missing(const struct converter *c);	/* steps without a rule: padded or dropped */
+uint64_t converter_missing(const struct converter *c); /* steps without a rule: padded or dropped */
 
 #endif

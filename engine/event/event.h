@@ -30,7 +30,7 @@ enum event_view_flags {
  */
 struct event_kernel {
 	uint32_t have;		/* enum event_kernel_have */
-	struct str fd_path;	/* path by dentry walk, absolute in the mount namespace of the task */
+	struct str fd_path; /* path by dentry walk, absolute in the mount namespace of the task */
 	struct str fd_tuple;	/* SOCKTUPLE encoding of the socket behind the fd */
 	uint64_t fd_ino;
 	uint32_t fd_dev;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pieces of decoding that event.c and the trace reader share: the reader decodes the plain events of a
- * capture, which are nearly all, in its own loop. Not for other modules.
+ * Pieces of decoding that event.c and the trace reader share: the reader decodes the plain events
+ * of a capture, which are nearly all, in its own loop. Not for other modules.
  */
 #ifndef TIERCEL_EVENT_DECODE_H
 #define TIERCEL_EVENT_DECODE_H

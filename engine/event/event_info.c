@@ -127,7 +127,8 @@ static const uint16_t native_codes[] = {
 
 int sc_from_native(unsigned number)
 {
-	return number < ARRAY_SIZE(native_codes) && native_codes[number] ? native_codes[number] : -1;
+	return number < ARRAY_SIZE(native_codes) && native_codes[number] ? native_codes[number]
+									 : -1;
 }
 
 static const char *const errno_names[] = {

@@ -137,12 +137,12 @@ struct sensor_config {
 	uint16_t sc_of[SYSCALL_SLOTS];	/* by number: code on the wire of calls without own event */
 	uint16_t native_of[SYSCALL_SLOTS];	/* by 32-bit number: native number + 1, 0 none */
 	uint16_t socketcall[SOCKETCALL_SLOTS];	/* by first argument of socketcall: the same */
-	uint16_t uring_of[URING_OPS];	/* by operation of io_uring: event type when wanted, else 0 */
+	uint16_t uring_of[URING_OPS]; /* by operation of io_uring: event type when wanted, else 0 */
 	uint32_t rings;			/* rings per lane */
 	uint32_t own_tgid;			/* the agent itself: not reported */
 	uint32_t snaplen;			/* bytes of I/O data */
 	uint32_t want_life;		/* process hooks report */
-	uint32_t bell_bytes[LANE_COUNT];	/* a quarter of a ring: how often its fill is looked at */
+	uint32_t bell_bytes[LANE_COUNT]; /* a quarter of a ring: how often its fill is looked at */
 	uint32_t reader_asleep;		/* set by the reader, cleared by who wakes it */
 };
 

@@ -119,19 +119,23 @@ int scap_stopped(struct scap_reader *r, uint64_t at)
 		return r->failed;
 	switch (in->status) {
 	case INPUT_FAILED:
-		scap_report(r, DIAG_TRACE_ERR_READ, scap_offset(r) + scap_available(r), strerror(-in->err));
+		scap_report(r, DIAG_TRACE_ERR_READ, scap_offset(r) + scap_available(r),
+			    strerror(-in->err));
 		return r->failed = in->err;
 	case INPUT_BAD:
-		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, scap_offset(r) + scap_available(r), in->problem);
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, scap_offset(r) + scap_available(r),
+				 in->problem);
 	case INPUT_CUT:
 		if (!r->seen_section)
-			return scap_fail(r, DIAG_TRACE_ERR_TRUNCATED, at, "the compressed data ends early");
+			return scap_fail(r, DIAG_TRACE_ERR_TRUNCATED, at,
+					 "the compressed data ends early");
 		scap_report(r, DIAG_TRACE_CUT, scap_offset(r) + scap_available(r),
 		       "the compressed data ends early, the capture was not closed");
 		r->ended = true;
 		return SCAP_AGAIN;
 	default:
-		return scap_fail(r, DIAG_TRACE_ERR_TRUNCATED, at, "the capture ends inside this block");
+		return scap_fail(r, DIAG_TRACE_ERR_TRUNCATED, at,
+				 "the capture ends inside this block");
 	}
 }
 
@@ -143,7 +147,8 @@ static int at_end(struct scap_reader *r)
 	if (!r->seen_section)
 		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, 0, "the capture is empty");
 	if (r->input.trailing)
-		scap_report(r, DIAG_TRACE_SKIPPED, scap_offset(r), "bytes after the compressed data ignored");
+		scap_report(r, DIAG_TRACE_SKIPPED, scap_offset(r),
+			    "bytes after the compressed data ignored");
 	r->ended = true;
 	return SCAP_AGAIN;
 }
@@ -344,8 +349,8 @@ static int hand_out(struct scap_reader *r, struct event *ev)
 }
 
 /*
- * One more event of the kind that `r` is in the middle of, if it is a plain one: what is rare is not
- * looked at. SCAP_AGAIN: nothing was done, go the general way.
+ * One more event of the kind that `r` is in the middle of, if it is a plain one: what is rare is
+ * not looked at. SCAP_AGAIN: nothing was done, go the general way.
  */
 static inline int next_plain(struct scap_reader *r, struct event *ev)
 {
@@ -476,7 +481,8 @@ static int next_block(struct scap_reader *r, struct snapshot_item *snap, struct 
 	if (t->kind == BLOCK_SECTION)
 		return read_section(r, snap);
 	if (unlikely(len < SCAP_BLOCK_HEAD + SCAP_BLOCK_TAIL))
-		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, scap_offset(r), "impossible length of a block");
+		return scap_fail(r, DIAG_TRACE_ERR_FORMAT, scap_offset(r),
+				 "impossible length of a block");
 	if (t->kind >= BLOCK_EVENT)
 		return unlikely(r->lists_open) ? lists_done(r, snap) : read_event(r, t, len, ev);
 	if (t->kind == BLOCK_MACHINE)

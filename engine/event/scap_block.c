@@ -310,7 +310,8 @@ int scap_get_iface(struct cursor *c, unsigned version, struct iface_record *ret_
 	name = cursor_take(in, name_len);
 	if (in->bad)
 		return -EBADMSG;
-	i.name = (struct str){ (const char *)name, (uint32_t)strnlen((const char *)name, name_len) };
+	i.name = (struct str){ (const char *)name,
+			       (uint32_t)strnlen((const char *)name, name_len) };
 	*ret_i = i;
 	return 0;
 }

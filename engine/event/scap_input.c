@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plain or gzip bytes of a capture. Called by the trace reader and the agent. gzip members that follow each
- * other are one stream; a member that ends early yields everything up to the cut.
+ * Plain or gzip bytes of a capture. Called by the trace reader and the agent. gzip members that
+ * follow each other are one stream; a member that ends early yields everything up to the cut.
  */
 #include "engine/event/scap_input.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists of the start state in a capture, entry by entry, and blocks that are skipped piece by piece:
- * memory does not depend on their length. Called by scap.c.
+ * Lists of the start state in a capture, entry by entry, and blocks that are skipped piece by
+ * piece: memory does not depend on their length. Called by scap.c.
  */
 #include "engine/event/scap_reader.h"
 
@@ -54,7 +54,9 @@ static int get_clone_time(struct scap_reader *r, struct cursor *c)
 	return c->bad ? -EBADMSG : SCAP_AGAIN;
 }
 
-/* One entry of the list at the cursor: SCAP_SNAPSHOT, SCAP_AGAIN (nothing to hand out) or -errno. */
+/*
+ * One entry of the list at the cursor: SCAP_SNAPSHOT, SCAP_AGAIN (nothing to hand out) or -errno.
+ */
 static int get_entry(struct scap_reader *r, struct cursor *c, struct snapshot_item *snap)
 {
 	unsigned version = r->list->version;

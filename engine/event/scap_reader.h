@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the reader of captures, shared by scap.c (blocks and events) and scap_list.c (lists of the
- * start state). Everything belongs to the reader.
+ * Inside of the reader of captures, shared by scap.c (blocks and events) and scap_list.c (lists of
+ * the start state). Everything belongs to the reader.
  */
 #ifndef TIERCEL_SCAP_READER_H
 #define TIERCEL_SCAP_READER_H
@@ -38,11 +38,14 @@ struct scap_reader {
 	const struct block_type *last_type;
 	bool lists_open;		/* records were handed out, DONE was not */
 	/*
-	 * In the middle of events of last_type: the largest block that needs no special care, and the
-	 * bytes of its head. 0: each may need it.
+	 * In the middle of events of last_type: the largest block that needs no special care, and
+	 * the bytes of its head. 0: each may need it.
 	 */
 	uint32_t plain_max, plain_head;
-	/* How many parameters the newest form of a type has, NOT_PLAIN (scap.c) where more is to be looked at. */
+	/*
+	 * How many parameters the newest form of a type has, NOT_PLAIN (scap.c) where more is to be
+	 * looked at.
+	 */
 	uint8_t plain_params[EVENT_TYPE_COUNT];
 	/* The list (or skipped block) that the position is in. */
 	const struct block_type *list;

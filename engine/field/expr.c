@@ -141,11 +141,13 @@ static struct expr *parse_transform_arg(struct scan *s, bool allow_list)
 		e = expr_end(s, e);
 	}
 	if (!e && allow_list)
-		scan_fail(s, "expected field transformer argument: field, transformer, quoted string, "
-			     "number, or transformer list");
+		scan_fail(s,
+			  "expected field transformer argument: field, transformer, quoted string, "
+			  "number, or transformer list");
 	else if (!e)
-		scan_fail(s, "expected transformer list argument: field, transformer, quoted string, "
-			     "or number");
+		scan_fail(s,
+			  "expected transformer list argument: field, transformer, quoted string, "
+			  "or number");
 	return e;
 }
 

@@ -49,7 +49,7 @@ struct field_ref;
 
 struct field_info {
 	const char *name;
-	uint8_t type;			/* enum param_type; PT_DYN: evt.rawarg, see field_ref.type */
+	uint8_t type; /* enum param_type; PT_DYN: evt.rawarg, see field_ref.type */
 	uint8_t arg;			/* enum field_arg */
 	uint8_t multi;			/* enum field_multi, for the form without argument */
 	uint8_t fmt;			/* enum param_fmt */
@@ -94,7 +94,7 @@ struct field_ref {
 	uint32_t param;		/* ARG_SUFFIX and parameter fields: their own use */
 	struct str text;	/* as written: "proc.aname[2]" */
 	struct str plain;	/* name without argument */
-	const uint16_t *param_of;	/* evt.arg.NAME: parameter index per event type, 0xffff none */
+	const uint16_t *param_of; /* evt.arg.NAME: parameter index per event type, 0xffff none */
 	uint64_t *counter;	/* util.cnt: extractions so far */
 	uint32_t id;		/* dense number within the rule set, given by the compiler */
 };

@@ -177,7 +177,9 @@ static bool get_dev_minor(const struct field_ref *f, struct event_ctx *ctx, stru
 	return true;
 }
 
-/* Where the kernel found the file, after symbolic links: read at this event, or when it was opened. */
+/*
+ * Where the kernel found the file, after symbolic links: read at this event, or when it was opened.
+ */
 struct str fd_realpath_of(const struct event_ctx *ctx)
 {
 	const struct event_kernel *k = ctx->ev->kernel;

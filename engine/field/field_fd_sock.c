@@ -184,8 +184,8 @@ END_GETTERS(l, END_LOCAL)
 END_GETTERS(r, END_REMOTE)
 
 /*
- * Both ends of a connection, whatever its role; a listener has one, other fds none: nothing is equal
- * to them, but the field exists.
+ * Both ends of a connection, whatever its role; a listener has one, other fds none: nothing is
+ * equal to them, but the field exists.
  */
 static bool both_ends(struct event_ctx *ctx, struct value_list *ret, const struct fdinfo **ret_fd)
 {

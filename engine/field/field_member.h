@@ -17,7 +17,8 @@
 #define FIELD_MEMBER(obj, suffix, name_, type_, member, help_, ...)                       \
 	{ .name = name_, .type = PT_##type_,                                              \
 	  .get = _Generic(((struct FIELD_OBJECT_##obj *)0)->member,                       \
-			  struct istr * : member_##obj##_istr, int64_t : member_##obj##_i64##suffix, \
+			  struct istr * : member_##obj##_istr,                            \
+			  int64_t : member_##obj##_i64##suffix,                           \
 			  uint64_t : member_##obj##_i64##suffix, uint32_t : member_##obj##_u32, \
 			  bool : member_##obj##_bool),                                    \
 	  .offset = offsetof(struct FIELD_OBJECT_##obj, member), .help = help_, __VA_ARGS__ }
@@ -26,15 +27,19 @@
 #define FIELD_OBJECT_parent thread
 #define FIELD_OBJECT_fd fdinfo
 
-#define FIELD_MEMBER_GETTERS(obj)                                                              \
-	bool member_##obj##_istr(const struct field_ref *f, struct event_ctx *ctx, struct value *ret); \
-	bool member_##obj##_i64(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);  \
-	bool member_##obj##_i64_nonzero(const struct field_ref *f, struct event_ctx *ctx,              \
-					struct value *ret);                                            \
-	bool member_##obj##_i64_known(const struct field_ref *f, struct event_ctx *ctx,                \
-				      struct value *ret);                                              \
-	bool member_##obj##_u32(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);  \
-	bool member_##obj##_bool(const struct field_ref *f, struct event_ctx *ctx, struct value *ret);
+#define FIELD_MEMBER_GETTERS(obj)                                                                  \
+	bool member_##obj##_istr(const struct field_ref *f, struct event_ctx *ctx,                 \
+				 struct value *ret);                                               \
+	bool member_##obj##_i64(const struct field_ref *f, struct event_ctx *ctx,                  \
+				struct value *ret);                                                \
+	bool member_##obj##_i64_nonzero(const struct field_ref *f, struct event_ctx *ctx,          \
+					struct value *ret);                                        \
+	bool member_##obj##_i64_known(const struct field_ref *f, struct event_ctx *ctx,            \
+				      struct value *ret);                                          \
+	bool member_##obj##_u32(const struct field_ref *f, struct event_ctx *ctx,                  \
+				struct value *ret);                                                \
+	bool member_##obj##_bool(const struct field_ref *f, struct event_ctx *ctx,                 \
+				 struct value *ret);
 FIELD_MEMBER_GETTERS(thread)	/* the thread of the event */
 FIELD_MEMBER_GETTERS(parent)	/* the leader of the group of its parent */
 FIELD_MEMBER_GETTERS(fd)	/* the fd of the event */

@@ -66,8 +66,12 @@ static int resolve_field(const struct resolver *r, const struct expr *e, struct 
 	if (err == -ENOMEM)
 		return err;
 	if (err < 0) {
-		fail(r, e, msg ? msg : arena_printf(r->arena, "filter_check called with nonexistent "
-						    "field %.*s", STR_ARG(text)));
+		fail(r, e,
+		     msg ? msg
+			 : arena_printf(r->arena,
+					"filter_check called with nonexistent "
+					"field %.*s",
+					STR_ARG(text)));
 		return err;
 	}
 	op->kind = OPERAND_FIELD;
@@ -146,7 +150,9 @@ static int resolve_const(const struct resolver *r, const struct expr *e, struct 
 	return 0;
 }
 
-/* Of fields and of the outermost call only: the text of every level would grow with their square. */
+/*
+ * Of fields and of the outermost call only: the text of every level would grow with their square.
+ */
 static int set_text(const struct resolver *r, const struct expr *e, struct operand *op)
 {
 	op->text = expr_text(r->arena, e);
@@ -173,7 +179,9 @@ static int resolve(const struct resolver *r, const struct expr *e, struct operan
 
 	if (expr_is_val(e) && e->nargs == 1) {
 		if (e->has_arg)
-			return fail(r, e, "filter error: transformer 'val' does not support field arguments");
+			return fail(
+				r, e,
+				"filter error: transformer 'val' does not support field arguments");
 		e = e->args[0];
 	}
 	if (is_shared(r, e) && (op = strmap_get(r->scope->known, e->text))) {

@@ -25,7 +25,7 @@ struct operand {
 	bool has_index;
 	struct str index;		/* getopt(...)[c] */
 	uint32_t id;			/* dense number of distinct operands in a rule set */
-	struct str text;		/* canonical text; p == NULL inside of transformers, but for fields */
+	struct str text; /* canonical text; p == NULL inside of transformers, but for fields */
 };
 
 enum { ARGS_ANY = 255 };
@@ -46,7 +46,7 @@ struct transformer {
 struct field_scope {
 	struct arena *arena;
 	const struct static_fields *statics;	/* may be NULL */
-	struct strmap *known;	/* plain fields of this arena met so far, to be shared; may be NULL */
+	struct strmap *known; /* plain fields of this arena met so far, to be shared; may be NULL */
 };
 
 extern const struct transformer transformers[];

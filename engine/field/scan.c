@@ -224,7 +224,8 @@ static bool unescape(struct scan *s, struct str in, char quote, char *out, uint3
 		}
 		pos.offset += i;
 		if (c == '"' || c == '\'')
-			scan_fail_at(s, pos, 2, "invalid \\%c escape in %c-quoted string", c, quote);
+			scan_fail_at(s, pos, 2, "invalid \\%c escape in %c-quoted string", c,
+				     quote);
 		else
 			scan_fail_at(s, pos, 2, "unsupported string escape sequence: \\%c", c);
 		return false;

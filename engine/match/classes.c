@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Classes by their results, see classes.h. Called by memo.c and eval.c for what was not seen before.
+ * Classes by their results, see classes.h. Called by memo.c and eval.c for what was not seen
+ * before.
  */
 #include "engine/match/classes.h"
 #include "engine/base/map.h"

@@ -2,8 +2,9 @@
 /*
  * Classes: texts, or processes, for which all checks of a kind give the same results are one class.
  * There are few, so what the results say about the rules of a list is found once per class and list
- * and kept as a mask of the rules that can still match. Used by memo.c (texts of one operand) and by
- * eval.c (processes). Everything is owned by the table; its size is bounded by LIMIT_MEMO_CLASSES.
+ * and kept as a mask of the rules that can still match. Used by memo.c (texts of one operand) and
+ * by eval.c (processes). Everything is owned by the table; its size is bounded by
+ * LIMIT_MEMO_CLASSES.
  */
 #ifndef TIERCEL_CLASSES_H
 #define TIERCEL_CLASSES_H

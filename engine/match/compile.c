@@ -158,7 +158,8 @@ static enum atom_kind atom_kind(const struct ast *check)
 
 	if (is_any_set(check))
 		return ATOM_ANY_SET;
-	if (!operand_is_single(left) || check->rhs || left->field.info->type == PT_DYN || compare_is_distance(left))
+	if (!operand_is_single(left) || check->rhs || left->field.info->type == PT_DYN ||
+	    compare_is_distance(left))
 		return ATOM_CHECK;
 	if (check->op == OP_EXISTS)
 		return ATOM_EXISTS;

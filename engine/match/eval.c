@@ -264,8 +264,8 @@ static uint32_t stored_class(struct matcher *m, uint32_t key, const struct istr 
 
 /* The rules that the filter of a text leaves; NULL: it says nothing. */
 static inline __attribute__((always_inline)) const uint64_t *
-filter_mask(struct matcher *m, const struct rule_list *l, const struct text_guard *t, struct str text,
-	    struct event_ctx *ctx)
+filter_mask(struct matcher *m, const struct rule_list *l, const struct text_guard *t,
+	    struct str text, struct event_ctx *ctx)
 {
 	const struct slot *s = &m->slots[t->slot];
 	struct text_filter *f = s->filter;

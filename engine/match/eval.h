@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operands and checks of the current event, extracted and evaluated at most once: eval_atom.c. Shared
- * with the evaluator of rule lists (eval.c) and the profiler.
+ * Operands and checks of the current event, extracted and evaluated at most once: eval_atom.c.
+ * Shared with the evaluator of rule lists (eval.c) and the profiler.
  */
 #ifndef TIERCEL_EVAL_H
 #define TIERCEL_EVAL_H

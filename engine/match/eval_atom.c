@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Values of operands and truth of checks for the current event. Called by the evaluator of rule lists
- * (eval.c); allocates nothing but what field extractors take from the event's scratch.
+ * Values of operands and truth of checks for the current event. Called by the evaluator of rule
+ * lists (eval.c); allocates nothing but what field extractors take from the event's scratch.
  */
 #include "engine/base/map.h"
 #include "engine/match/compare.h"

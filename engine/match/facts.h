@@ -13,7 +13,7 @@
 
 struct facts {
 	const struct thread *owner;	/* NULL: free */
-	uint64_t seen, own;		/* state_shared_version(), owner->version when found valid */
+	uint64_t seen, own; /* state_shared_version(), owner->version when found valid */
 	uint64_t stamp;			/* newest version of the chain */
 	uint32_t class;			/* 0: not known */
 	uint32_t generation;		/* of the classes */
@@ -56,7 +56,8 @@ static inline struct facts *facts_find(const struct facts_table *f, const struct
 }
 
 /* Facts of the thread, emptied when they are out of date. NULL: none can be kept. */
-static inline struct facts *facts_get(struct facts_table *f, const struct state *s, struct thread *t)
+static inline struct facts *facts_get(struct facts_table *f, const struct state *s,
+				      struct thread *t)
 {
 	uint64_t shared = state_shared_version(s);
 	struct facts *b = facts_find(f, t);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the checks of an address are made: the constants of all of them go into the slot's index, which
- * answers them at once. What the addresses of an event say is a class like that of a text, so the
- * evaluator treats both alike. The first half is called by guard.c, the second by eval.c.
+ * How the checks of an address are made: the constants of all of them go into the slot's index,
+ * which answers them at once. What the addresses of an event say is a class like that of a text, so
+ * the evaluator treats both alike. The first half is called by guard.c, the second by eval.c.
  */
 #include "engine/match/eval.h"
 #include "engine/match/net_index.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the checks of a text with a memo are made: constants go into the slot's index, which answers all
- * of them at once; what no index answers is evaluated check by check. Called by guard.c.
+ * How the checks of a text with a memo are made: constants go into the slot's index, which answers
+ * all of them at once; what no index answers is evaluated check by check. Called by guard.c.
  */
 #include "engine/match/glob.h"
 #include "engine/match/mask.h"

@@ -9,7 +9,7 @@
 
 #define JOIN_MIN 8		/* fewer alternatives are tested one by one */
 #define KEYS_MAX 8
-#define GROUPS_MAX 16		/* of alternatives by their fields; what is left is tested one by one */
+#define GROUPS_MAX 16		/* of alternatives by their fields; the rest is tested one by one */
 #define ROWS_PER_ALTERNATIVE 4	/* how much lists of `in` may multiply the rows */
 
 /* A check of an alternative. */
@@ -75,7 +75,9 @@ static bool is_key(const struct ast *check)
 	return true;
 }
 
-/* Check `i` of a kid that is a conjunction (of an OR) or a negated one (of an AND); NULL: neither. */
+/*
+ * Check `i` of a kid that is a conjunction (of an OR) or a negated one (of an AND); NULL: neither.
+ */
 static const struct ast *check_of(const struct ast *kid, uint32_t i, bool negated)
 {
 	const struct ast *term = kid->kids[i];
@@ -166,13 +168,15 @@ static const struct ast *key_check(const struct alternative *alt, uint32_t slot)
 	return NULL;
 }
 
-static bool is_member(const struct builder *b, const struct alt_group *g, const struct alternative *alt)
+static bool is_member(const struct builder *b, const struct alt_group *g,
+		      const struct alternative *alt)
 {
 	return alt->group && &b->groups[alt->group - 1] == g;
 }
 
 /* Rows that the alternatives make with the present keys; the key with the longest lists. */
-static uint64_t count_rows(const struct builder *b, const struct alt_group *g, uint32_t *ret_longest)
+static uint64_t count_rows(const struct builder *b, const struct alt_group *g,
+			   uint32_t *ret_longest)
 {
 	uint64_t sums[KEYS_MAX] = { 0 }, rows = 0;
 
@@ -223,7 +227,9 @@ static void add_rows(struct builder *b, const struct alt_group *g, const struct 
 	do {
 		struct row_entry *e = &b->rows[b->nrows++];
 
-		*e = (struct row_entry){ .nkeys = g->nkeys, .first = first, .n = b->natoms - first };
+		*e = (struct row_entry){ .nkeys = g->nkeys,
+					 .first = first,
+					 .n = b->natoms - first };
 		e->key = arena_array(&b->c->m->arena, g->nkeys, sizeof(*e->key));
 		if (!e->key) {
 			b->c->oom = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sets of bits in 64-bit words: rules of a list that are alive, results of checks. The owner knows how
- * many words there are.
+ * Sets of bits in 64-bit words: rules of a list that are alive, results of checks. The owner knows
+ * how many words there are.
  */
 #ifndef TIERCEL_MASK_H
 #define TIERCEL_MASK_H

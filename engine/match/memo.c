@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memo of texts, see memo.h. Called by guard.c when a program is made and by eval.c. Memory is taken
- * with the first text, and more when as many texts were new as there are places and others came again:
- * what was known then is found anew. All memos of a program share the limit.
+ * Memo of texts, see memo.h. Called by guard.c when a program is made and by eval.c. Memory is
+ * taken with the first text, and more when as many texts were new as there are places and others
+ * came again: what was known then is found anew. All memos of a program share the limit.
  */
 #include "engine/match/memo.h"
 

@@ -2,8 +2,9 @@
 /*
  * What is already known about texts: one memo per operand whose text many checks look at (fd.name).
  * A check against constants depends on nothing but the text, so its result holds for every event
- * with this text. A text is found by the serial number it has in the state tables, or by its bytes, and
- * leads to its class (classes.h). Both tables are caches that grow while texts come again, all memos of
+ * with this text. A text is found by the serial number it has in the state tables, or by its bytes,
+ * and leads to its class (classes.h). Both tables are caches that grow while texts come again, all
+ * memos of
  * a program together up to LIMIT_MEMO_BYTES: entries are overwritten, never wrong.
  */
 #ifndef TIERCEL_MEMO_H
@@ -34,7 +35,7 @@ struct memo_serial {
 struct memo {
 	struct classes classes;
 	uint32_t nbits;			/* checks of this text */
-	bool by_fd;			/* the tag is the kind of the event's fd, and the relation */
+	bool by_fd; /* the tag is the kind of the event's fd, and the relation */
 	uint32_t open_bit;		/* instead of a check: those of the alias are not known */
 	struct memo_serial *serials;	/* MEMO_WAYS per set */
 	uint32_t serial_mask;		/* sets - 1 */
@@ -44,7 +45,7 @@ struct memo {
 	char *texts;			/* the ring; all tables are allocated with the first text */
 	uint64_t bytes;			/* of all tables */
 	uint64_t *total;		/* of those of all memos that share the limit */
-	uint16_t *seen;			/* part of the hashes of new texts, GROWTH as many as places */
+	uint16_t *seen; /* part of the hashes of new texts, GROWTH as many as places */
 	uint32_t fresh;			/* texts that were new since the last look at the size */
 	uint32_t again;			/* of these: of whom the hash was seen */
 	bool full;			/* what there may be is used */
@@ -57,7 +58,10 @@ struct memo *memo_new(struct limits *limits, uint64_t *total);
 void memo_free(struct memo *m);
 /* Room for one more check; its number. Before any text. */
 uint32_t memo_add_check(struct memo *m);
-/* The entry of a text, emptied when it is new; valid until the next call. NULL: too long, no memory. */
+/*
+ * The entry of a text, emptied when it is new; valid until the next call. NULL: too long, no
+ * memory.
+ */
 struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash, uint32_t tag);
 void memo_note(struct memo *m, uint64_t serial, uint32_t tag, uint32_t class);
 /* All classes are forgotten, so all texts are. */

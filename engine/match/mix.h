@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mixes: the class of the process together with the classes of the event's texts. A rule that asks
- * "fd.name is X or fd.realpath is X, and the process is none of these" outlives what each of them says
- * alone; what all together say is found once per mix and list and kept as a mask, like that of a
- * class. Asked by eval.c for rules that are still alive; the table is a cache, entries are
+ * "fd.name is X or fd.realpath is X, and the process is none of these" outlives what each of them
+ * says alone; what all together say is found once per mix and list and kept as a mask, like that of
+ * a class. Asked by eval.c for rules that are still alive; the table is a cache, entries are
  * overwritten, never wrong.
  */
 #ifndef TIERCEL_MIX_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Networks as ranges, see net_index.h. A sweep over the beginnings and ends of all networks: between
- * two of them the set of checks is the same.
+ * Networks as ranges, see net_index.h. A sweep over the beginnings and ends of all networks:
+ * between two of them the set of checks is the same.
  */
 #include "engine/match/net_index.h"
 #include "engine/base/map.h"
@@ -48,7 +48,9 @@ static address below(unsigned bits)
 	return bits == V6_BITS ? ~(address)0 : ((address)1 << bits) - 1;
 }
 
-/* Both edges of the networks of one family. Masks that are longer than the address match nothing. */
+/*
+ * Both edges of the networks of one family. Masks that are longer than the address match nothing.
+ */
 static void find_edges(struct sweep *s, const struct net_key *keys, uint32_t n, bool v6)
 {
 	unsigned width = v6 ? V6_BITS : V4_BITS;
@@ -146,7 +148,8 @@ static bool add_row(struct sweep *s, uint32_t n)
 /* The row of the checks that are around the place. False: no memory. */
 static bool find_row(struct sweep *s, uint32_t *ret_row)
 {
-	uint32_t hash = (uint32_t)hash_bytes(s->inside, s->words * sizeof(*s->inside), 0), at, n = 0;
+	uint32_t hash = (uint32_t)hash_bytes(s->inside, s->words * sizeof(*s->inside), 0), at,
+		 n = 0;
 
 	for (uint32_t i = 0; i < s->words; i++)
 		n += (uint32_t)__builtin_popcountll(s->inside[i]);
@@ -168,7 +171,9 @@ static bool find_row(struct sweep *s, uint32_t *ret_row)
 	return true;
 }
 
-/* The next range: where it begins and its row. Ranges with the same row as the one before are none. */
+/*
+ * The next range: where it begins and its row. Ranges with the same row as the one before are none.
+ */
 static bool next_range(struct sweep *s, uint32_t *pos, uint32_t *row, address *ret_at)
 {
 	while (*pos < s->nedges) {
@@ -267,7 +272,8 @@ int net_index_init(struct net_index *x, struct arena *a, const struct net_key *k
 
 static uint32_t find4(const struct net_index *x, const uint8_t *addr)
 {
-	uint32_t at = (uint32_t)addr[0] << 24 | (uint32_t)addr[1] << 16 | (uint32_t)addr[2] << 8 | addr[3];
+	uint32_t at = (uint32_t)addr[0] << 24 | (uint32_t)addr[1] << 16 | (uint32_t)addr[2] << 8 |
+		      addr[3];
 	uint32_t first = x->start4[addr[0]], n = x->start4[addr[0] + 1] - first;
 
 	/* Before all that begin in this byte: the last one of those before. */

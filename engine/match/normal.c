@@ -64,7 +64,8 @@ struct choice {
 
 static int by_text(const void *a, const void *b)
 {
-	return str_cmp(((const struct choice *)a)->text->text, ((const struct choice *)b)->text->text);
+	return str_cmp(((const struct choice *)a)->text->text,
+		       ((const struct choice *)b)->text->text);
 }
 
 static bool is_sorted(const struct ast *check)
@@ -151,7 +152,8 @@ struct terms {
 
 static bool add_term(struct normal *n, struct terms *t, const struct ast *a)
 {
-	const struct ast **v = a ? arena_grow(&n->scratch, t->v, &t->cap, t->n + 1, sizeof(*v)) : NULL;
+	const struct ast **v = a ? arena_grow(&n->scratch, t->v, &t->cap, t->n + 1, sizeof(*v))
+				 : NULL;
 
 	if (!v) {
 		n->oom = true;
@@ -223,8 +225,8 @@ struct choice_group {
 };
 
 /* The group of the term's field, a new one the first time; NULL: not a choice, or no memory. */
-static struct choice_group *group_of(struct normal *n, struct strmap *fields, struct choice_group ***last,
-			      const struct ast *choice)
+static struct choice_group *group_of(struct normal *n, struct strmap *fields,
+				     struct choice_group ***last, const struct ast *choice)
 {
 	struct choice_group *g;
 
@@ -245,7 +247,8 @@ static struct choice_group *group_of(struct normal *n, struct strmap *fields, st
 }
 
 /* The first term becomes the whole group, the others leave the array. */
-static bool merge_group(struct normal *n, struct terms *t, const struct choice_group *g, unsigned kind)
+static bool merge_group(struct normal *n, struct terms *t, const struct choice_group *g,
+			unsigned kind)
 {
 	const struct ast *merged = with_choices(n, g->head, g->v, g->count);
 
@@ -286,7 +289,8 @@ static bool merge(struct normal *n, struct terms *t, unsigned kind)
 		return false;
 	for (uint32_t i = 0; i < t->n; i++) {
 		const struct ast *choice = choice_of(t->v[i], kind);
-		struct choice_group *g = choice ? strmap_get(&fields, choice->lhs->field.text) : NULL;
+		struct choice_group *g = choice ? strmap_get(&fields, choice->lhs->field.text)
+						: NULL;
 
 		if (!g || !g->v)
 			continue;

@@ -7,8 +7,8 @@
  *
  * - "not" stands before checks only; "and" and "or" alternate.
  * - "==" is "=", "in" with one value is "=", values of "in" are sorted and distinct.
- * - alternatives for one text field are one "in": "a = x or a in (y, z)", "a = anyof (x, y, z)"; the
- *   same under "not", joined by "and".
+ * - alternatives for one text field are one "in": "a = x or a in (y, z)", "a = anyof (x, y, z)";
+ *   the same under "not", joined by "and".
  */
 #ifndef TIERCEL_NORMAL_H
 #define TIERCEL_NORMAL_H

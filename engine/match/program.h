@@ -101,7 +101,7 @@ struct slot {
 	uint8_t piece;			/* enum text_piece: what the value is of the key's */
 	uint32_t alias;			/* key slots: the slot that is PIECE_ALIAS, or NO_SLOT */
 	struct text_filter *filter;	/* of stored texts; NULL: none */
-	struct net_guard *nets;		/* addresses with a memo, whose classes these give; or NULL */
+	struct net_guard *nets; /* addresses with a memo, whose classes these give; or NULL */
 };
 
 /*
@@ -197,7 +197,9 @@ struct matcher {
 	uint32_t nslots, slots_cap;
 	struct source_rules **sources;
 	uint32_t nsources, sources_cap;
-	/* Source of the last event that had one of ours: its text is a constant, so is the address. */
+	/*
+	 * Source of the last event that had one of ours: its text is a constant, so is the address.
+	 */
 	const char *last_text;
 	const struct source_rules *last_source;
 	uint64_t epoch;

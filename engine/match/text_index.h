@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The results of many checks of one text at once: one look-up for all constants of =, != and in, one
- * walk over the text for all prefixes, one for all suffixes, one automaton for all literals of
+ * The results of many checks of one text at once: one look-up for all constants of =, != and in,
+ * one walk over the text for all prefixes, one for all suffixes, one automaton for all literals of
  * contains (literals.h). Built by guard.c in the program's arena, asked by eval.c for texts that
  * were not seen before.
  */
@@ -58,8 +58,8 @@ struct text_index {
 /* Sorts the keys. 0 or -ENOMEM. */
 int text_index_init(struct text_index *x, struct arena *a, struct text_keys *keys);
 /*
- * Flip the bits of constants that the text equals, set those of its prefixes and so on. Checks of !=
- * have been set before. Keys of TEXT_ABOVE are found in plain paths only.
+ * Flip the bits of constants that the text equals, set those of its prefixes and so on. Checks of
+ * != have been set before. Keys of TEXT_ABOVE are found in plain paths only.
  */
 void text_index_find(const struct text_index *x, struct str text, uint64_t hash, uint64_t *truth);
 /* A path that starts with one slash and has no two in a row: components are plain to see. */

@@ -94,7 +94,8 @@ static int collect_keys(struct alert_layout *l, const struct alert_rule *r)
 
 	set_key(&s, (struct alert_key){ .key = STR("evt.time"), .kind = KEY_TIME });
 	set_key(&s, (struct alert_key){ .key = STR("evt.time.iso8601"), .kind = KEY_ISO8601 });
-	set_key(&s, (struct alert_key){ .key = STR("container.metadata_missing"), .kind = KEY_MISSING });
+	set_key(&s, (struct alert_key){ .key = STR("container.metadata_missing"),
+					.kind = KEY_MISSING });
 	for (uint32_t i = 0; i < r->output.nfields; i++) {
 		const struct field_ref *f = r->output.fields[i];
 
@@ -118,7 +119,8 @@ int alert_rule_init(struct alert_rule *r, struct arena *a)
 
 	if (!l)
 		return -ENOMEM;
-	l->keys = arena_array(a, (size_t)r->output.nfields + r->nextra + FIXED_KEYS, sizeof(*l->keys));
+	l->keys = arena_array(a, (size_t)r->output.nfields + r->nextra + FIXED_KEYS,
+			      sizeof(*l->keys));
 	if (!l->keys || collect_keys(l, r))
 		return -ENOMEM;
 	qsort(l->keys, l->nkeys, sizeof(*l->keys), compare_keys);
@@ -191,7 +193,8 @@ static struct str render_message(const struct alert_rule *r, const struct alert_
 static void add_prefix(struct buf *out, const struct alert_rule *r, const struct alert_opts *opts,
 		       uint64_t ts)
 {
-	alert_time(out, ts, opts->iso8601 ? ALERT_TIME_ISO8601 : ALERT_TIME_LOCAL, opts->tz_offset_s);
+	alert_time(out, ts, opts->iso8601 ? ALERT_TIME_ISO8601 : ALERT_TIME_LOCAL,
+		   opts->tz_offset_s);
 	buf_add(out, ": ", 2);
 	buf_add_c(out, r->priority);
 	buf_add_char(out, ' ');

@@ -28,7 +28,9 @@ struct internal_alert {
 	uint32_t nfields;
 };
 
-/* The forms (enum alert_form) of the alert; as alert_render_forms(), texts of fields go into `a`. */
+/*
+ * The forms (enum alert_form) of the alert; as alert_render_forms(), texts of fields go into `a`.
+ */
 void internal_render(struct internal_alert *alert, const struct alert_opts *opts, unsigned forms,
 		     struct arena *a, struct buf *out, struct alert_forms *ret);
 

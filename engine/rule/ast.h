@@ -67,8 +67,8 @@ struct ast {
 	uint8_t modifier;		/* enum op_modifier */
 	bool right_is_list;		/* values were written as a list */
 	bool checked;			/* filter_check() has been here */
-	uint16_t height;		/* levels below and including this node; LIMIT_CONDITION_DEPTH */
-	uint32_t weight;		/* bytes of the condition with macros expanded, saturating */
+	uint16_t height; /* levels below and including this node; LIMIT_CONDITION_DEPTH */
+	uint32_t weight; /* bytes of the condition with macros expanded, saturating */
 	uint32_t nkids, nvalues, nconsts;	/* of the arrays below */
 	uint32_t span;
 	uint32_t id;			/* dense number of distinct checks, given by the compiler */

@@ -63,7 +63,10 @@ static bool judge_key(struct loader *l, const struct place *at, const struct yam
 	return false;
 }
 
-/* Unlike in rule files an unknown key is an error: a selector that is not understood selects wrongly. */
+/*
+ * Unlike in rule files an unknown key is an error: a selector that is not understood selects
+ * wrongly.
+ */
 bool bundle_keys_good(struct loader *l, const struct place *at, const struct yaml_node *map,
 		      const struct item_key *keys, size_t n)
 {
@@ -169,7 +172,8 @@ static bool read_choice(struct loader *l, const struct place *at, const struct y
 	ret->tests = arena_array(&l->rs->arena, room, sizeof(*ret->tests));
 	if (!ret->tests)
 		return oom(l);
-	return add_tests(l, at, map, "", ret) && (!labels || add_tests(l, at, labels, "label.", ret));
+	return add_tests(l, at, map, "", ret) &&
+	       (!labels || add_tests(l, at, labels, "label.", ret));
 }
 
 /* A map, or a sequence of maps of which one must fit. */
@@ -213,7 +217,8 @@ static bool event_condition(struct loader *l, const struct bundle_choice *choice
 		for (uint32_t t = 0; t < choices[c].ntests; t++) {
 			const struct bundle_test *test = &choices[c].tests[t];
 
-			buf_printf(&text, "%s%s glob anyof (", t ? " and " : "", field_of(test->key));
+			buf_printf(&text, "%s%s glob anyof (", t ? " and " : "",
+				   field_of(test->key));
 			for (uint32_t i = 0; i < test->nglobs; i++)
 				buf_printf(&text, "%s\"%.*s\"", i ? ", " : "",
 					   STR_ARG(test->globs[i]));
@@ -287,7 +292,8 @@ static bool read_path(struct loader *l, const struct place *at, const struct yam
 		s.len--;
 	if (!s.len || s.p[0] == '/' || str_is(s, "..") || str_starts(s, STR("../")) ||
 	    str_ends(s, STR("/..")) || str_contains(s, STR("/../"))) {
-		report(l, DIAG_ERR_VALIDATE, at, "Path '%.*s' is not inside of the bundle", STR_ARG(s));
+		report(l, DIAG_ERR_VALIDATE, at, "Path '%.*s' is not inside of the bundle",
+		       STR_ARG(s));
 		return false;
 	}
 	layer->path = s;
@@ -305,7 +311,8 @@ static bool is_unique(struct reader *r, const struct place *at, const struct bun
 		if (!same_name && !str_eq(other->path, layer->path))
 			continue;
 		g = report(r->l, DIAG_ERR_VALIDATE, at, "Layer '%.*s' has the %s of layer '%.*s'",
-			   STR_ARG(layer->name.s), same_name ? "name" : "path", STR_ARG(other->name.s));
+			   STR_ARG(layer->name.s), same_name ? "name" : "path",
+			   STR_ARG(other->name.s));
 		report_other(r->l, g, &r->places[i]);
 		return false;
 	}

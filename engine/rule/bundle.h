@@ -44,7 +44,7 @@ struct bundle_choice {
 struct bundle_layer {
 	struct located name;
 	uint8_t level;			/* enum bundle_level */
-	struct str path;		/* folder or file, relative to the bundle, no slash at the end */
+	struct str path; /* folder or file, relative to the bundle, no slash at the end */
 	struct bundle_choice *nodes;
 	uint32_t nnodes;
 	struct str condition;		/* of the events it speaks about, "": all events */

@@ -105,7 +105,8 @@ static void warn_without_layer(struct loader *l, const struct bundle *b, const c
 	g->file = arena_strdup(&l->diags->arena, str_from(b->file));
 }
 
-static bool judge_empty(struct loader *l, const struct bundle *b, const struct planned *v, uint32_t n)
+static bool judge_empty(struct loader *l, const struct bundle *b, const struct planned *v,
+			uint32_t n)
 {
 	bool good = true;
 
@@ -118,8 +119,9 @@ static bool judge_empty(struct loader *l, const struct bundle *b, const struct p
 			any |= v[k].step.layer == layer;
 		if (any)
 			continue;
-		g = diag_add(l->diags, DIAG_ERR_VALIDATE, "Layer '%.*s' has no rules file at '%.*s'",
-			     STR_ARG(layer->name.s), STR_ARG(layer->path));
+		g = diag_add(l->diags, DIAG_ERR_VALIDATE,
+			     "Layer '%.*s' has no rules file at '%.*s'", STR_ARG(layer->name.s),
+			     STR_ARG(layer->path));
 		g->file = arena_strdup(&l->diags->arena, str_from(b->file));
 		g->pos = layer->name.pos;
 		l->errors++;
@@ -151,7 +153,9 @@ int bundle_plan(struct ruleset *rs, const struct bundle *b, const char *const *p
 		}
 		while (b->layers[rank] != layer)
 			rank++;
-		v[count++] = (struct planned){ { layer, i }, rank, exception_file_name(path), paths[i] };
+		v[count++] = (struct planned){
+			{ layer, i }, rank, exception_file_name(path), paths[i]
+		};
 	}
 	qsort(v, count, sizeof(*v), by_order);
 	for (uint32_t i = 0; i < count; i++)

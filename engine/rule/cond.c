@@ -142,7 +142,8 @@ void cond_report(struct loader *l, struct cond *c, const struct finding *f, enum
 	else if (str_is(f->unknown_macro, "not"))
 		diag_hint(l->diags, g, "something must follow 'not'");
 	else if (f->unknown_macro.p && !report_nearest(l, g, &l->macros_by_name, f->unknown_macro))
-		diag_hint(l->diags, g, "a word without a dot is a macro: define it, or load the file "
+		diag_hint(l->diags, g,
+			  "a word without a dot is a macro: define it, or load the file "
 			  "that does");
 }
 

@@ -448,7 +448,8 @@ static void write_wrapped(struct buf *out, struct str name, struct str text)
 			width = 0;
 		}
 		if (at > from) {
-			buf_printf(out, "%s%.*s", width ? " " : "", STR_ARG(str_sub(text, from, at)));
+			buf_printf(out, "%s%.*s", width ? " " : "",
+				   STR_ARG(str_sub(text, from, at)));
 			width += (width ? 1 : 0) + at - from;
 		}
 		at++;

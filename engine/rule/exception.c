@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exceptions of rules: reading them from the file and merging appended values. Called by the loader;
- * public parts live in the rule set's arena.
+ * Exceptions of rules: reading them from the file and merging appended values. Called by the
+ * loader; public parts live in the rule set's arena.
  */
 #include "engine/rule/collect.h"
 
@@ -147,7 +147,8 @@ static bool read_fields(struct loader *l, struct load_exception *e, const struct
 	struct str s;
 
 	if (!n) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &e->place, "Item has no mapping for key 'fields'");
+		report(l, DIAG_ERR_YAML_VALIDATE, &e->place,
+		       "Item has no mapping for key 'fields'");
 		return false;
 	}
 	at = place_of(&e->place, "value for", STR("fields"), n);
@@ -539,7 +540,8 @@ struct load_exception *exception_take(struct loader *l, struct load_rule *r, con
 		return NULL;
 	e->place.name = e->pub.name.s;
 	if (!values) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &e->place, "Item has no mapping for key 'values'");
+		report(l, DIAG_ERR_YAML_VALIDATE, &e->place,
+		       "Item has no mapping for key 'values'");
 		return NULL;
 	}
 	old = exception_find(l, r, e->pub.name.s);
@@ -547,6 +549,7 @@ struct load_exception *exception_take(struct loader *l, struct load_rule *r, con
 		return NULL;
 	if (!old)
 		return define(l, r, e, entry) ? e : NULL;
-	return extend(l, e, old, entry) && read_values(l, e, values) && exception_put(l, r, e) ? e
-											       : NULL;
+	return extend(l, e, old, entry) && read_values(l, e, values) && exception_put(l, r, e)
+		       ? e
+		       : NULL;
 }

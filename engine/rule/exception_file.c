@@ -97,7 +97,8 @@ static bool read_expires(struct loader *l, const struct place *at, const struct 
 	if (!text.p || parse_expires(text, &e->expires))
 		return true;
 	here = place_of(at, "value for", STR("expires"), yaml_get(map, "expires"));
-	diag_hint(l->diags, report(l, DIAG_ERR_VALIDATE, &here, "'%.*s' is not a date", STR_ARG(text)),
+	diag_hint(l->diags,
+		  report(l, DIAG_ERR_VALIDATE, &here, "'%.*s' is not a date", STR_ARG(text)),
 		  "write it as year-month-day: 2027-06-30");
 	return false;
 }

@@ -134,7 +134,10 @@ void exception_text(struct gen *g, const struct load_rule *r)
 	}
 }
 
-/* Values are put in as text, as the language has it: a parenthesis in one can reshape the condition. */
+/*
+ * Values are put in as text, as the language has it: a parenthesis in one can reshape the
+ * condition.
+ */
 static bool has_shape(const struct ast *all, uint32_t live)
 {
 	if (all->kind != AST_AND || all->nkids <= live)

@@ -37,8 +37,8 @@ int filter_resolve(const struct ast *ast, struct arena *a, filter_macro_fn looku
 		   struct ast **ret, struct filter_error *ret_err);
 
 /*
- * Findings that are not errors: DIAG_COMPILE_CONDITION, DIAG_UNSAFE_NA_CHECK, DIAG_LINT_VALUE_WRAPS,
- * DIAG_DEPRECATED_ITEM (once for each field and call). Called for each.
+ * Findings that are not errors: DIAG_COMPILE_CONDITION, DIAG_UNSAFE_NA_CHECK,
+ * DIAG_LINT_VALUE_WRAPS, DIAG_DEPRECATED_ITEM (once for each field and call). Called for each.
  */
 typedef void (*filter_warn_fn)(void *ctx, enum diag_code code, const struct filter_error *w);
 

@@ -72,7 +72,8 @@ const char *evtset_nearest_name(struct str name)
 
 static bool is_type_field(const struct expr *e)
 {
-	return e->kind == EXPR_FIELD && (str_is(e->text, "evt.type") || str_is(e->text, "syscall.type"));
+	return e->kind == EXPR_FIELD &&
+	       (str_is(e->text, "evt.type") || str_is(e->text, "syscall.type"));
 }
 
 static bool has_type_field(const struct expr *e)
@@ -105,15 +106,19 @@ static int check_set(const struct ast *a, bool negated, struct evtset *ret,
 	struct evtset s = { { 0 } };
 
 	if (a->left->kind == EXPR_TRANSFORM && has_type_field(a->left))
-		return refuse(a, a->left, "event code search does not support `evt.type` checks with "
-			      "transformers", ret_err);
+		return refuse(a, a->left,
+			      "event code search does not support `evt.type` checks with "
+			      "transformers",
+			      ret_err);
 	if (!is_type_field(a->left)) {
 		*ret = set_all();
 		return 0;
 	}
 	if (a->right)
-		return refuse(a, a->right, "right-hand field comparisons on `evt.type`/`syscall.type` "
-			      "checks are not supported by event code search", ret_err);
+		return refuse(a, a->right,
+			      "right-hand field comparisons on `evt.type`/`syscall.type` "
+			      "checks are not supported by event code search",
+			      ret_err);
 	if (a->op == OP_EXISTS) {
 		s = set_all();
 	} else if (!names_types(a) || a->modifier != MOD_NONE) {

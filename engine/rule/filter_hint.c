@@ -245,8 +245,8 @@ static const char *argument_hint(struct arena *arena, const struct field_info *f
 	case ARG_PARAM_NAME:
 		near = arg.len > 1 ? nearest_param(str_sub(arg, 1, arg.len)) : NULL;
 		return near ? arena_printf(arena, "did you mean %s.%s?", f->name, near)
-			    : arena_printf(arena, "%s takes the name of a parameter: %s.fd", f->name,
-					   f->name);
+			    : arena_printf(arena, "%s takes the name of a parameter: %s.fd",
+					   f->name, f->name);
 	default:
 		return NULL;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of the checker: one run of filter_check() over a tree, shared by its files. On the stack of
- * filter_check(); strings go to the arena of the caller.
+ * Inside of the checker: one run of filter_check() over a tree, shared by its files. On the stack
+ * of filter_check(); strings go to the arena of the caller.
  */
 #ifndef TIERCEL_FILTER_RUN_H
 #define TIERCEL_FILTER_RUN_H

@@ -137,12 +137,16 @@ void warn_values(struct check_run *r, const struct ast *a)
 
 		if (misused)
 			check_warn(r, a, DIAG_COMPILE_CONDITION, v->pos, v->span,
-				   arena_printf(r->c->arena, "'%.*s' may be a valid %s misused as a "
-						"const string value", STR_ARG(v->text), misused));
+				   arena_printf(r->c->arena,
+						"'%.*s' may be a valid %s misused as a "
+						"const string value",
+						STR_ARG(v->text), misused));
 		if (a->op == OP_REGEX && is_plain_regex(v->text))
 			check_warn(r, a, DIAG_COMPILE_CONDITION, v->pos, v->span,
-				   arena_printf(r->c->arena, "regex check with '%.*s' may be optimized "
+				   arena_printf(r->c->arena,
+						"regex check with '%.*s' may be optimized "
 						"with simpler operators such as '=', 'contains', "
-						"'startswith', 'endswith'", STR_ARG(v->text)));
+						"'startswith', 'endswith'",
+						STR_ARG(v->text)));
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Findings about exceptions: without values, wider than their rule, hardly narrower than everything,
- * twice there. Called by lint_rules.
+ * Findings about exceptions: without values, wider than their rule, hardly narrower than
+ * everything, twice there. Called by lint_rules.
  */
 #include "engine/rule/loader.h"
 

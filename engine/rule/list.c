@@ -110,7 +110,8 @@ void list_define(struct loader *l, struct item *it)
 		return;
 	append |= overrides && is_append(overrides, n);
 	if (!items) {
-		report(l, DIAG_ERR_YAML_VALIDATE, &it->place, "Item has no mapping for key 'items'");
+		report(l, DIAG_ERR_YAML_VALIDATE, &it->place,
+		       "Item has no mapping for key 'items'");
 	} else if (append && !list && !l->incomplete) {
 		report_nearest(l, report(l, DIAG_ERR_VALIDATE, &it->place,
 					 "List uses 'append' or 'override.items: append' but no "
@@ -118,8 +119,9 @@ void list_define(struct loader *l, struct item *it)
 			       &l->lists_by_name, it->name);
 		return;
 	}
-	if (list && (overrides && n ? !layer_may_change(l, it, list->layer, &list->place)
-				    : !append && !layer_may_define(l, it, list->layer, &list->place)))
+	if (list &&
+	    (overrides && n ? !layer_may_change(l, it, list->layer, &list->place)
+			    : !append && !layer_may_define(l, it, list->layer, &list->place)))
 		return;
 	if (!list)
 		list = list_new(l, it);

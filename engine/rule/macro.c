@@ -66,8 +66,9 @@ void macro_define(struct loader *l, struct item *it)
 			       &l->macros_by_name, it->name);
 		return;
 	}
-	if (m && (overrides && count ? !layer_may_change(l, it, m->layer, &m->cond.place)
-				     : !append && !layer_may_define(l, it, m->layer, &m->cond.place)))
+	if (m &&
+	    (overrides && count ? !layer_may_change(l, it, m->layer, &m->cond.place)
+				: !append && !layer_may_define(l, it, m->layer, &m->cond.place)))
 		return;
 	if (!m)
 		m = macro_new(l, it);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Second half of loading, rule by rule: condition with exceptions, macros, event types, output.
- * All problems of a rule are collected first: with skip-if-unknown-filter the first of them decides.
- * Called by ruleset_finish.
+ * All problems of a rule are collected first: with skip-if-unknown-filter the first of them
+ * decides. Called by ruleset_finish.
  */
 #include "engine/rule/loader.h"
 
@@ -101,7 +101,8 @@ static void report_findings(struct loader *l, struct load_rule *r, const struct 
 		struct cond *c = &w->v[i]->cond;
 
 		for (const struct finding *f = c->findings; f; f = f->next) {
-			if (!(is_error(f) && w->v[i]->reported) && !named_before(&named, f->deprecated))
+			if (!(is_error(f) && w->v[i]->reported) &&
+			    !named_before(&named, f->deprecated))
 				cond_report(l, c, f, f->code, &r->cond.place);
 		}
 		w->v[i]->reported |= c->errors > 0;

@@ -91,7 +91,8 @@ static void warn_deprecated(struct loader *l, struct load_rule *r, struct str s)
 			snprintf(message, sizeof(message),
 				 "usage of deprecated field '%s' has been detected in the rule "
 				 "output", f->name);
-			report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message)->deprecated_field = f->name;
+			report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message)
+				->deprecated_field = f->name;
 		}
 	}
 }
@@ -277,6 +278,7 @@ void rule_output(struct loader *l, struct load_rule *r, bool good)
 		hint_output(l, report_at(l, r, DIAG_UNKNOWN_FILTER, pos.offset, message), message);
 		r->pub->skipped = true;
 	} else {
-		hint_output(l, report_at(l, r, DIAG_ERR_COMPILE_OUTPUT, pos.offset, message), message);
+		hint_output(l, report_at(l, r, DIAG_ERR_COMPILE_OUTPUT, pos.offset, message),
+			    message);
 	}
 }

@@ -82,7 +82,7 @@ struct rule {
 	uint8_t priority;		/* enum rule_priority */
 	bool enabled;			/* as written in the files */
 	bool active;			/* after priority threshold and selection: is evaluated */
-	bool skipped;			/* unknown source or unknown filter: known, never compiled */
+	bool skipped; /* unknown source or unknown filter: known, never compiled */
 	bool warn_evttypes, skip_if_unknown_filter;
 	bool capture;
 	uint32_t capture_duration_ms;
@@ -124,8 +124,8 @@ struct plugin_version {
 };
 
 /*
- * Judge an output template: 0, -EINVAL with message and place, -ENOMEM. Outputs are compiled outside
- * of this module (format_compile), so the caller brings the judge.
+ * Judge an output template: 0, -EINVAL with message and place, -ENOMEM. Outputs are compiled
+ * outside of this module (format_compile), so the caller brings the judge.
  */
 typedef int (*ruleset_output_fn)(void *ctx, struct str text, const struct field_scope *scope,
 				 const char **ret_msg, struct pos *ret_pos);
@@ -145,7 +145,7 @@ struct ruleset_opts {
 	const struct plugin_version *plugins;
 	uint32_t nplugins;
 	bool require_plugins;		/* a missing plugin is an error, else a finding */
-	int64_t now;			/* Unix time in seconds, for `expires`; 0: nothing expires */
+	int64_t now; /* Unix time in seconds, for `expires`; 0: nothing expires */
 };
 
 /* One entry of required_plugin_versions: the plugin or one of its alternatives. */
@@ -191,8 +191,8 @@ void ruleset_free(struct ruleset *rs);
 /* Define static.NAME for this set, in place of an earlier definition. Before the first file. */
 int ruleset_define_static(struct ruleset *rs, struct str name, struct str value);
 /*
- * Collect one file's text. Problems go to diags. 0, or -EINVAL when the file had errors. Files named
- * *.exceptions.yaml (or .yml) hold exceptions for rules of other files; they are applied by
+ * Collect one file's text. Problems go to diags. 0, or -EINVAL when the file had errors. Files
+ * named *.exceptions.yaml (or .yml) hold exceptions for rules of other files; they are applied by
  * ruleset_finish, so their place in the order does not matter.
  */
 int ruleset_add(struct ruleset *rs, const char *file_name, struct str text);
@@ -209,8 +209,8 @@ struct ruleset_text {
 
 /*
  * The first 1, 2 ... n files, each time as a set of their own, the way the incumbent loads them:
- * what is wrong then and not in `diags` yet (which has the problems of all files together) is added.
- * Number of errors added, or -ENOMEM.
+ * what is wrong then and not in `diags` yet (which has the problems of all files together) is
+ * added. Number of errors added, or -ENOMEM.
  */
 int ruleset_judge_stages(const struct ruleset_opts *opts, const struct ruleset_text *files,
 			 uint32_t n, bool warnings, struct limits *limits, struct diags *diags);

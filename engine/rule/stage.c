@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files judged one after the other: the incumbent compiles what it has after each file and stops at
- * the first one that does not load. Called by `tiercel check`, beside the load of all files together.
- * The sets of the stages are thrown away; what they find is copied into the caller's diagnostics.
+ * the first one that does not load. Called by `tiercel check`, beside the load of all files
+ * together. The sets of the stages are thrown away; what they find is copied into the caller's
+ * diagnostics.
  */
 #include "engine/base/map.h"
 #include "engine/rule/loader.h"

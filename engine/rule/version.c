@@ -111,8 +111,9 @@ static bool read_plugin(struct loader *l, const struct place *at, const struct y
 	    !decode_text(l, at, n, "version", &p->version))
 		return false;
 	if (!semver_parse(p->version, &v)) {
-		report(l, DIAG_ERR_VALIDATE, at, "Invalid required version '%.*s' for plugin '%.*s'",
-		       STR_ARG(p->version), STR_ARG(p->name));
+		report(l, DIAG_ERR_VALIDATE, at,
+		       "Invalid required version '%.*s' for plugin '%.*s'", STR_ARG(p->version),
+		       STR_ARG(p->name));
 		return false;
 	}
 	for (uint32_t i = 0; i < req->nany; i++) {
@@ -140,7 +141,8 @@ static bool read_alternatives(struct loader *l, const struct place *at,
 		return false;
 	}
 	yaml_each(n, alternatives) {
-		struct place here = place_of(at, "required plugin versions alternative", STR(""), n);
+		struct place here = place_of(at, "required plugin versions alternative", STR(""),
+					     n);
 
 		good &= read_plugin(l, &here, n, req);
 	}

@@ -38,7 +38,10 @@ static bool is_alnum(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Start of the last occurrence of `needle`, or -1. Needles begin with a byte that paths have few of. */
+/*
+ * Start of the last occurrence of `needle`, or -1. Needles begin with a byte that paths have few
+ * of.
+ */
 static int rfind(struct str s, struct str needle)
 {
 	const char *at;
@@ -237,7 +240,8 @@ static bool match_inner(struct str path, struct cgroup_match *ret)
 	while ((slash = str_rfind(path, '/')) > 0) {
 		path.len = (uint32_t)slash;
 		for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
-			if (engines[i].match == match_runc && engines[i].match(&engines[i], path, ret))
+			if (engines[i].match == match_runc &&
+			    engines[i].match(&engines[i], path, ret))
 				return true;
 	}
 	return false;

@@ -44,7 +44,7 @@ struct fdinfo {
 	uint32_t order;		/* numbers of a table rise in the order in which they were added */
 	bool snapshot_swap;	/* private: ends not yet arranged, see snapshot.c */
 	/* From here on a second cache line: files do without. */
-	struct sock_tuple tuple;	/* FD_IPV4*, FD_IPV6*; server sockets: own end in dip/dport */
+	struct sock_tuple tuple; /* FD_IPV4*, FD_IPV6*; server sockets: own end in dip/dport */
 	uint64_t unix_source, unix_peer;
 	int64_t pidfd_pid;
 };
@@ -85,7 +85,7 @@ struct thread {
 	 * what the matcher caches about a thread is valid while the version stands still.
 	 */
 	uint64_t version;		/* memory and page fault counters do not count */
-	void *match;			/* the matcher's per-thread cache, freed through state_hooks */
+	void *match; /* the matcher's per-thread cache, freed through state_hooks */
 	uint64_t last_event_ts;
 	uint32_t state_flags;		/* enum thread_flags */
 	uint16_t enter_type;		/* private: stored enter event, 0 = none */
@@ -125,7 +125,7 @@ struct container {
 	struct istr *full_id;
 	struct istr *type;		/* "docker", "containerd", "cri-o", "podman", "lxc", ... */
 	bool have_metadata;
-	bool awaited;			/* metadata were asked for and may come soon (state_hooks) */
+	bool awaited; /* metadata were asked for and may come soon (state_hooks) */
 	const char *missing;		/* why there are none; a literal, NULL: no reason known */
 	struct istr *name, *image, *image_id, *image_repo, *image_tag, *image_digest;
 	struct istr *ip, *cni_json;
@@ -212,7 +212,7 @@ struct event_ctx {
 	int64_t fd_num;			/* its number; -1: creation failed */
 	bool has_fd;			/* event type creates, uses or destroys an fd */
 	bool fd_name_changed;
-	bool visible;			/* reaches rules: not an enter, state-only or internal event */
+	bool visible; /* reaches rules: not an enter, state-only or internal event */
 	struct str source;		/* "syscall"; a constant text, or NONE */
 	uint64_t first_ts, prev_ts;	/* of the run; of the previous visible event */
 	struct str hostname;

@@ -295,7 +295,8 @@ static void from_child(struct state *s, struct event_ctx *c)
 	if (t->pid == tid)
 		t->clone_flags |= CL_MAIN_THREAD;
 	fill_from_event(s, t, state_thread(s, t->clone_flags & CL_THREAD ? t->pid : t->ptid), ev);
-	set_pidns_start(s, t, ev, (t->clone_flags & (CL_CHILD_IN_PIDNS | CL_NEWPID)) || tid != vtid);
+	set_pidns_start(s, t, ev,
+			(t->clone_flags & (CL_CHILD_IN_PIDNS | CL_NEWPID)) || tid != vtid);
 	from = origin_of_child(s, t);
 	thread_link(s, t);
 	if (from)

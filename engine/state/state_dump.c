@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state tables as snapshot items, in the order that a trace writer wants: what a later file of a
- * rotated recording starts with. Called between events; items are views into the tables.
+ * The state tables as snapshot items, in the order that a trace writer wants: what a later file of
+ * a rotated recording starts with. Called between events; items are views into the tables.
  */
 #include "engine/state/state_priv.h"
 

@@ -101,8 +101,8 @@ struct str state_path_param(struct event *ev, unsigned i)
 }
 
 /*
- * The same for set_path(), which looks at every byte of an absolute path and cuts it at a NUL inside
- * that a damaged record may have.
+ * The same for set_path(), which looks at every byte of an absolute path and cuts it at a NUL
+ * inside that a damaged record may have.
  */
 static inline struct str open_name(struct event *ev, unsigned i)
 {

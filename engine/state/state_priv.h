@@ -215,7 +215,9 @@ bool state_set_text(struct state *s, struct istr **slot, struct str text);
 /* The same for texts of fds: they come and go, looking for equal ones would cost more. */
 bool state_set_name(struct state *s, struct istr **slot, struct str text);
 bool state_full(struct state *s);	/* byte budget exhausted, counted; room will be made */
-/* Objects that pools keep for the next ones do not count: who is evicted has to make a difference. */
+/*
+ * Objects that pools keep for the next ones do not count: who is evicted has to make a difference.
+ */
 static inline size_t state_bytes(const struct state *s)
 {
 	return s->intern.bytes + s->table_bytes + s->thread_pool.used + s->group_pool.used +

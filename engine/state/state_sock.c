@@ -31,7 +31,9 @@ static uint8_t l4_of(uint32_t type, uint32_t proto)
 	case IP_PROTO_RAW:
 		return L4_RAW;
 	case 0:
-		return type == SOCK_TYPE_STREAM ? L4_TCP : type == SOCK_TYPE_DGRAM ? L4_UDP : L4_UNKNOWN;
+		return type == SOCK_TYPE_STREAM  ? L4_TCP
+		       : type == SOCK_TYPE_DGRAM ? L4_UDP
+						 : L4_UNKNOWN;
 	default:
 		return L4_UNKNOWN;
 	}

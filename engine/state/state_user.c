@@ -165,7 +165,8 @@ int state_user_add(struct state *s, const struct user_record *r)
 
 static void user_remove(struct state *s, const struct user_record *r)
 {
-	struct istr *container = intern_get(&s->intern, r->container_id.p ? r->container_id : STR(""));
+	struct istr *container = intern_get(&s->intern,
+					    r->container_id.p ? r->container_id : STR(""));
 	void *old;
 
 	if (!container)

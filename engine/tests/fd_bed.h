@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What tests of fd tables and of sockets share: calls of thread 20 of a family of processes, and the
- * bytes of addresses.
+ * What tests of fd tables and of sockets share: calls of thread 20 of a family of processes, and
+ * the bytes of addresses.
  */
 #ifndef TIERCEL_FD_BED_H
 #define TIERCEL_FD_BED_H
@@ -43,7 +43,8 @@ static inline void make_socket(int64_t fd, uint32_t domain, uint32_t type)
 }
 
 /* 13 bytes of an IPv4 tuple, addresses as four numbers of one byte each in host order. */
-static inline void set_tuple(unsigned param, uint32_t sip, uint16_t sport, uint32_t dip, uint16_t dport)
+static inline void set_tuple(unsigned param, uint32_t sip, uint16_t sport, uint32_t dip,
+			     uint16_t dport)
 {
 	uint8_t b[13] = { WIRE_AF_INET };
 

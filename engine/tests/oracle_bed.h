@@ -184,7 +184,8 @@ static void bed_open(struct bed *b, int64_t tid, int64_t fd, const char *name, c
 	ev_num(&b->f, OPENAT_2_X_flags, flags);
 	if (real) {
 		b->f.with_kernel = true;
-		b->f.kernel = (struct event_kernel){ .have = KERNEL_FD_PATH, .fd_path = str_from(real) };
+		b->f.kernel = (struct event_kernel){ .have = KERNEL_FD_PATH,
+						     .fd_path = str_from(real) };
 	}
 	ev_run(&b->f, tid);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random rules, events and changes of state for a matcher beside the oracle (oracle_bed.h). Used by
- * test_oracle.c, which draws from a seed, and by fuzz_oracle.c, which draws from the fuzzer's bytes.
+ * test_oracle.c, which draws from a seed, and by fuzz_oracle.c, which draws from the fuzzer's
+ * bytes.
  */
 #ifndef TIERCEL_ORACLE_RANDOM_H
 #define TIERCEL_ORACLE_RANDOM_H
@@ -153,8 +154,8 @@ static void random_check(struct buf *out, struct choices *c)
 enum { COLUMNS_MAX = 3 };
 
 /*
- * What exceptions become: alternatives that compare the same fields, each with its own operator. Many
- * of = and in become one look-up instead of a chain of checks.
+ * What exceptions become: alternatives that compare the same fields, each with its own operator.
+ * Many of = and in become one look-up instead of a chain of checks.
  */
 static void random_exception(struct buf *out, struct choices *c)
 {
@@ -271,8 +272,9 @@ static void bed_random_change(struct bed *b, int64_t tid)
 }
 
 static const uint8_t *const peers[] = {
-	(const uint8_t[]){ 1, 2, 3, 4 }, (const uint8_t[]){ 1, 2, 3, 5 }, (const uint8_t[]){ 1, 2, 4, 4 },
-	(const uint8_t[]){ 10, 0, 0, 1 }, (const uint8_t[]){ 10, 0, 0, 2 }, (const uint8_t[]){ 8, 8, 8, 8 },
+	(const uint8_t[]){ 1, 2, 3, 4 },       (const uint8_t[]){ 1, 2, 3, 5 },
+	(const uint8_t[]){ 1, 2, 4, 4 },       (const uint8_t[]){ 10, 0, 0, 1 },
+	(const uint8_t[]){ 10, 0, 0, 2 },      (const uint8_t[]){ 8, 8, 8, 8 },
 	(const uint8_t[]){ 192, 168, 7, 200 }, (const uint8_t[]){ 127, 0, 0, 1 },
 };
 static const uint8_t *const peers6[] = {

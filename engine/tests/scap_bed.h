@@ -130,7 +130,8 @@ static inline void put_lists(struct scap_writer *w)
 }
 
 static inline void put_event(struct scap_writer *w, unsigned type, unsigned n,
-			     const struct str *params, unsigned flags, const struct event_kernel *kernel)
+			     const struct str *params, unsigned flags,
+			     const struct event_kernel *kernel)
 {
 	uint8_t lens[2 * EVENT_PARAMS_MAX], wide_lens[4 * EVENT_PARAMS_MAX];
 	bool wide = event_infos[type].flags & EF_LARGE_PAYLOAD;

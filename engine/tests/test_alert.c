@@ -194,7 +194,8 @@ START_TEST(forms)
 	ck_assert_uint_eq(got.nfields, 0);
 	opts.json_output = false;
 	alert_render(&rule, &opts, &o.ctx, &text);
-	alert_render_forms(&rule, &opts, ALERT_JSON | ALERT_TEXT | ALERT_FIELDS, &o.ctx, &out, &got);
+	alert_render_forms(&rule, &opts, ALERT_JSON | ALERT_TEXT | ALERT_FIELDS, &o.ctx, &out,
+			   &got);
 	ck_assert(str_eq(got.json, buf_str(&json)));
 	ck_assert(str_eq(got.text, buf_str(&text)));
 	ck_assert(str_ends(got.text, got.output));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bundles and exception files: what bundle.yaml may say, which layers a node uses and in which order
- * their files come, what a layer may do to another, and exceptions with owner and end.
+ * Bundles and exception files: what bundle.yaml may say, which layers a node uses and in which
+ * order their files come, what a layer may do to another, and exceptions with owner and end.
  */
 #include "engine/rule/bundle.h"
 #include "engine/tests/test.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Descriptions of rule sets: what rules and macros name. The whole shape is compared with samples in
- * test_loader_conformance.c.
+ * Descriptions of rule sets: what rules and macros name. The whole shape is compared with samples
+ * in test_loader_conformance.c.
  */
 #include "engine/tests/loader_bed.h"
 

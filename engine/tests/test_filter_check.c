@@ -357,7 +357,9 @@ static void repeat(struct buf *out, unsigned n, const char *s)
 		buf_add_c(out, s);
 }
 
-/* A call inside of a call and so on takes memory by its length, not by its length times its depth. */
+/*
+ * A call inside of a call and so on takes memory by its length, not by its length times its depth.
+ */
 START_TEST(deep_calls)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;

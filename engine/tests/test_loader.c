@@ -215,7 +215,8 @@ START_TEST(skip_if_unknown)
 		bed_load(&b, yaml.p);
 		ck_assert_msg((b.result == 0) == cases[i].skipped, "%s", cases[i].condition);
 		ck_assert_msg(b.rs->rules[0]->skipped == cases[i].skipped, "%s", cases[i].condition);
-		warnings = count_code(&b, DIAG_UNKNOWN_FILTER) + count_code(&b, DIAG_DEPRECATED_ITEM);
+		warnings = count_code(&b, DIAG_UNKNOWN_FILTER) +
+			   count_code(&b, DIAG_DEPRECATED_ITEM);
 		ck_assert_msg(!cases[i].skipped || warnings == cases[i].warnings, "%s",
 			      cases[i].condition);
 		bed_done(&b);

@@ -104,7 +104,9 @@ START_TEST(appended_exceptions)
 }
 END_TEST
 
-/* Values are put in as text: what closes the parentheses of its exception makes another condition. */
+/*
+ * Values are put in as text: what closes the parentheses of its exception makes another condition.
+ */
 START_TEST(reshaped_by_exception)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Networks as ranges: for every address the checks of all networks around it, and no others. Beside a
- * plain walk over all networks.
+ * Networks as ranges: for every address the checks of all networks around it, and no others. Beside
+ * a plain walk over all networks.
  */
 #include "engine/match/net_index.h"
 #include "engine/tests/test.h"
@@ -61,7 +61,8 @@ static void check_address(const struct net_index *x, const struct net_key *keys,
 		for (uint32_t i = 0; i < n; i++)
 			want |= keys[i].bit == bit && is_inside(ip, &keys[i]);
 		ck_assert_msg(has_bit(x, row, bit) == want, "check %u of %u.%u.%u.%u v6 %d: %d",
-			      bit, ip->addr[0], ip->addr[1], ip->addr[2], ip->addr[3], ip->v6, !want);
+			      bit, ip->addr[0], ip->addr[1], ip->addr[2], ip->addr[3], ip->v6,
+			      !want);
 		*hits += want;
 	}
 }
@@ -106,8 +107,10 @@ START_TEST(equal_ranges_share_a_row)
 
 	arena_init(&arena, 64 << 10, 0);
 	for (unsigned i = 0; i < 300; i++)
-		keys[i] = (struct net_key){ .ip = { .addr = { 10, (uint8_t)(i / 200), (uint8_t)i } },
-					    .bits = 25, .bit = 5 };
+		keys[i] = (struct net_key){ .ip = { .addr = { 10, (uint8_t)(i / 200),
+							      (uint8_t)i } },
+					    .bits = 25,
+					    .bit = 5 };
 	ck_assert_int_eq(net_index_init(&x, &arena, keys, 300, 6), 0);
 	ck_assert_uint_eq(x.nrows, 2);
 	ck_assert_uint_eq(x.rows[1].n, 1);

@@ -142,15 +142,16 @@ START_TEST(networks_are_found_at_once)
 		for (unsigned i = 0; i < n; i++)
 			buf_printf(&text, net ? "%s%u.%u.%u.%u/%u" : "%s%u.%u.%u.%u", i ? ", " : "",
 				   1 + pick(&b->choices, 3), pick(&b->choices, 8),
-				   pick(&b->choices, net ? 256 : 2), pick(&b->choices, net ? 256 : 2),
-				   8 + pick(&b->choices, 25));
+				   pick(&b->choices, net ? 256 : 2),
+				   pick(&b->choices, net ? 256 : 2), 8 + pick(&b->choices, 25));
 		if (*op == 'i')
 			buf_add_c(&text, net ? ", 2001:db8::/33, fe80::/11)" : ", 2001:db8::7)");
 		ck_assert_ptr_null(build_rule(&b->rs, &b->f.limits, buf_str(&text)));
 	}
 	bed_compile(b);
 	for (unsigned i = 0; i < 400; i++) {
-		const uint8_t peer[4] = { (uint8_t)(1 + pick(&b->choices, 3)), (uint8_t)pick(&b->choices, 8),
+		const uint8_t peer[4] = { (uint8_t)(1 + pick(&b->choices, 3)),
+					  (uint8_t)pick(&b->choices, 8),
 					  (uint8_t)pick(&b->choices, i % 2 ? 256 : 2),
 					  (uint8_t)pick(&b->choices, i % 2 ? 256 : 2) };
 		const struct rule *rules[BED_RULES];
@@ -190,7 +191,9 @@ START_TEST(chdir_is_seen)
 }
 END_TEST
 
-/* Which a damaged record may say: a thread of a process that is known, as if it were a new process. */
+/*
+ * Which a damaged record may say: a thread of a process that is known, as if it were a new process.
+ */
 START_TEST(clone_into_a_known_process_is_seen)
 {
 	struct bed *b = bed_with("evt.type = openat and proc.cwd = /tmp/");

@@ -58,7 +58,9 @@ static void files(int i)
 
 static void sockets(int i)
 {
-	const uint8_t tuple[13] = { WIRE_AF_INET, 10, 0, 0, 1, 1, 1, 8, 8, 8, (uint8_t)(i % 50), 53 };
+	const uint8_t tuple[13] = {
+		WIRE_AF_INET, 10, 0, 0, 1, 1, 1, 8, 8, 8, (uint8_t)(i % 50), 53
+	};
 
 	ev_new(&f, EV_SOCKET_X);
 	ev_num(&f, SOCKET_X_fd, 9);
