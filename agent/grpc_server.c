@@ -160,6 +160,7 @@ static void take_health(struct grpc_server *s)
 static void take_news(struct grpc_server *s)
 {
 	struct grpc_service *service = &s->service;
+	bool stop = s->stop;	/* read first: what was emitted before the stop is in the ring then */
 
 	if (grpc_ring_pull(service->ring))
 		service->news = true;
@@ -167,7 +168,7 @@ static void take_news(struct grpc_server *s)
 		service->serving = s->serving;
 		service->news = true;
 	}
-	if (s->stop && !service->draining)
+	if (stop && !service->draining)
 		begin_drain(s);
 	if (!service->news)
 		return;

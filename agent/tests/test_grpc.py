@@ -243,21 +243,27 @@ def test_nobody_listens():
         assert numbers(take(w.client.sub(), 100)) == list(range(900, 1000))
 
 
+def drained(w, n):
+    """What a subscriber gets of n alerts when the server stops right behind the last one."""
+    alerts = w.client.sub()
+    alerts.initial_metadata()
+    w.feeder.start("emit %d" % n)
+    w.feeder.start("close 30000")
+    got = []
+    try:
+        for a in alerts:
+            got.append(a)
+    except grpc.RpcError as e:
+        assert e.code() == grpc.StatusCode.UNAVAILABLE, e
+    assert w.feeder.answer() == "done" and w.feeder.answer() == "closed"
+    assert not os.path.exists(w.path)
+    return numbers(got)
+
+
 def test_drain():
-    with world() as w:
-        alerts = w.client.sub()
-        alerts.initial_metadata()
-        w.feeder.do("emit 5000")
-        w.feeder.start("close 30000")
-        got = []
-        try:
-            for a in alerts:
-                got.append(a)
-        except grpc.RpcError as e:
-            assert e.code() == grpc.StatusCode.UNAVAILABLE, e
-        assert numbers(got) == list(range(5000))
-        assert w.feeder.answer() == "closed"
-        assert not os.path.exists(w.path)
+    for n in [5000] + [50 + 7 * i for i in range(40)]:    # the stop meets the thread at another place each time
+        with world() as w:
+            assert drained(w, n) == list(range(n))
 
 
 def test_socket_file():
