@@ -51,12 +51,16 @@ struct agent_output {
 	struct output_stats stats;
 };
 
+enum { WAITING_TEXT = 512 };
+
 struct agent_reloads {
 	uint64_t done, failed;
 	uint64_t last_ns; /* wall clock of the last one that worked, or of the start */
 	uint64_t last_swap_ns;		/* how long the engine's thread was held up by it */
 	uint64_t last_compile_ns;
 	bool last_failed;
+	uint32_t waiting;		/* options that were changed and wait for a restart */
+	char waiting_names[WAITING_TEXT];	/* the first of them */
 };
 
 /* A bundle from a registry. */

@@ -77,6 +77,12 @@ static void print_rules(const json_t *a)
 	       control_number(a, "rules.last_good")
 		       ? ", LAST GOOD rules, the configured ones do not load"
 		       : "");
+	if (!control_number(a, "rules.options_waiting"))
+		return;
+	line("config");
+	printf("%" PRIu64 " changed options wait for a RESTART: %s\n",
+	       control_number(a, "rules.options_waiting"),
+	       control_text(a, "rules.options_waiting_names"));
 }
 
 static void print_bundle(const json_t *a)

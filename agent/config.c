@@ -29,17 +29,23 @@ enum { CONFIG_NODES_MAX = 20000, CONFIG_DIAGS_MAX = 500 };
 #define OPTION_CHECK_ENUM(member) OPTION_CHECK(ENUM, member)
 #define OPTION_CHECK_TEXTS(member) OPTION_CHECK(TEXTS, member)
 #define OPTION(path, type, member, def, min, max, choices, help) OPTION_CHECK_##type(member)
+#define RULE_OPTION OPTION
 #define OTHER(path, value, why)
 #include "agent/options.def"
 #undef OPTION
+#undef RULE_OPTION
 #undef OTHER
 
 const struct config_option config_options[] = {
-#define OPTION(path, type, member, def, min, max, choices, help)                                  \
-	{ path, CONFIG_##type, offsetof(struct config, member), def, min, max, choices, help },
-#define OTHER(path, value, why) { path, CONFIG_OTHER, 0, value, 0, 0, NULL, why },
+#define ROW(path, type, member, def, min, max, choices, help, reloaded) \
+	{ path, CONFIG_##type, offsetof(struct config, member), def, min, max, choices, help, reloaded },
+#define OPTION(...) ROW(__VA_ARGS__, false)
+#define RULE_OPTION(...) ROW(__VA_ARGS__, true)
+#define OTHER(path, value, why) { path, CONFIG_OTHER, 0, value, 0, 0, NULL, why, false },
 #include "agent/options.def"
+#undef ROW
 #undef OPTION
+#undef RULE_OPTION
 #undef OTHER
 };
 const uint32_t config_options_count = ARRAY_SIZE(config_options);

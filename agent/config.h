@@ -153,5 +153,7 @@ bool config_texts_have(const struct config_texts *l, const char *text);
 /* The JSON schema of a configuration file, and the configuration in force as YAML. */
 void config_schema(struct buf *out);
 void config_effective(const struct config *c, struct buf *out);
+/* Names of the options, parted by ", ", whose values in `now` wait for a restart; returns how many. */
+uint32_t config_waiting(const struct config *start, const struct config *now, struct buf *out);
 
 #endif

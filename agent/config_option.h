@@ -19,6 +19,7 @@ struct config_option {
 	uint64_t min, max;
 	const char *choices;
 	const char *help;		/* CONFIG_OTHER: why it has no effect */
+	bool reloaded;			/* in force when rules are loaded again */
 };
 
 extern const struct config_option config_options[];

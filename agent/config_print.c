@@ -157,8 +157,8 @@ static void schema_section(const struct section *s, struct json *j)
 		if (o) {
 			_cleanup_buf_ struct buf text = BUF_INIT;
 
-			buf_printf(&text, "%s%s", o->type == CONFIG_OTHER ? "No effect: " : "",
-				   o->help);
+			buf_printf(&text, "%s%s%s", o->type == CONFIG_OTHER ? "No effect: " : "",
+				   o->help, o->reloaded ? " (in force at a reload)" : "");
 			json_key(j, "description");
 			json_str(j, buf_str(&text));
 			schema_value(j, o);
@@ -291,4 +291,33 @@ void config_effective(const struct config *c, struct buf *out)
 	struct section top = { .prefix = "" };
 
 	print_section(c, &top, out);
+}
+
+/* ---- what a reload does not change ------------------------------------------------------------ */
+
+static void print_option(const struct config *c, const struct config_option *o, struct buf *out)
+{
+	out->len = 0;
+	if (o->type == CONFIG_ITEMS)
+		config_item_kind(o->choices)->print(c, out);
+	else
+		print_value(c, o, out);
+}
+
+uint32_t config_waiting(const struct config *start, const struct config *now, struct buf *out)
+{
+	_cleanup_buf_ struct buf before = BUF_INIT, after = BUF_INIT;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < config_options_count; i++) {
+		const struct config_option *o = &config_options[i];
+
+		if (o->reloaded)
+			continue;
+		print_option(start, o, &before);
+		print_option(now, o, &after);
+		if (!str_eq(buf_str(&before), buf_str(&after)))
+			buf_printf(out, "%s%s", n++ ? ", " : "", o->path);
+	}
+	return n;
 }

@@ -107,6 +107,8 @@ static void add_rules(struct json *j, const struct agent_stats *s)
 	number(j, "reloads_failed", s->reloads.failed);
 	flag(j, "last_reload_failed", s->reloads.last_failed);
 	number(j, "loaded_at_ns", s->reloads.last_ns);
+	number(j, "options_waiting", s->reloads.waiting);
+	text(j, "options_waiting_names", s->reloads.waiting_names);
 	json_obj_end(j);
 }
 

@@ -27,6 +27,7 @@ void live_rules_free(struct live_rules *r)
 	io_names_done(&r->paths);
 	rule_options_done(&r->options);
 	config_free(r->config);
+	free(r->waiting);
 	free(r->unasked);
 	arena_done(&r->arena);
 	free(r);

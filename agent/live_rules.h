@@ -36,6 +36,8 @@ struct live_rules {
 	struct arena arena;		/* of this list */
 	char config_digest[DIGEST_TEXT];	/* of the options in force */
 	char artifact[DIGEST_TEXT];	/* of the bundle in its registry; "": not from one */
+	uint32_t nwaiting;		/* options that were changed but wait for a restart */
+	char *waiting;			/* their names; NULL: none */
 	char *unasked;			/* why the registry was not asked: it is the stored one */
 	struct engines_plan *plan;	/* NULL once it is active */
 	uint64_t read_ns;		/* wall clock, before the first file was read */

@@ -159,6 +159,9 @@ static void accept(struct live *l, struct live_rules *rules, uint64_t compile_ns
 	old->plan = activate(l, rules);
 	l->stats.reloads.done++;
 	l->stats.reloads.last_failed = false;
+	l->stats.reloads.waiting = rules->nwaiting;
+	snprintf(l->stats.reloads.waiting_names, WAITING_TEXT, "%s",
+		 rules->waiting ? rules->waiting : "");
 	l->stats.reloads.last_compile_ns = compile_ns;
 	l->stats.reloads.last_swap_ns = clock_mono_ns() - start;
 	reload_retire(l->reload, old);

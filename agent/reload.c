@@ -24,8 +24,8 @@ struct reload {
 	pthread_t thread;
 	int event_fd;
 	struct watch *watch;		/* NULL: files are not watched */
-	/* Of the rules that were compiled last, of the options then and at the start. */
-	char digest[DIGEST_TEXT], config_digest[DIGEST_TEXT], start_digest[DIGEST_TEXT];
+	/* Of the rules that were compiled last, and of the options then. */
+	char digest[DIGEST_TEXT], config_digest[DIGEST_TEXT];
 	struct io_names paths, config_files;
 	char *problems;			/* of the last try; NULL: it worked */
 	bool stale; /* files changed after they were read, before they were watched */
@@ -125,6 +125,18 @@ static void refuse(struct reload *r, const char *problems, bool forced)
 	publish(r, (struct reload_result){ .problems = strdup(problems) });
 }
 
+/* Options that are not about rules: outputs, rings and the like are made once. */
+static void find_waiting(const struct reload *r, struct live_rules *rules)
+{
+	_cleanup_buf_ struct buf names = BUF_INIT;
+
+	rules->nwaiting = config_waiting(r->config, rules->config, &names);
+	if (!rules->nwaiting || names.err)
+		return;
+	rules->waiting = strndup(names.p, names.len);
+	cli_warn("changed, but in force only after a restart: %.*s", STR_ARG(buf_str(&names)));
+}
+
 /* forced: give a result even if nothing has changed. */
 static void compile(struct reload *r, bool forced)
 {
@@ -144,9 +156,7 @@ static void compile(struct reload *r, bool forced)
 		return;
 	}
 	cli_print(buf_str(&problems));
-	if (strcmp(rules->config_digest, r->start_digest) != 0)
-		cli_warn("the configuration has changed: options about rules are in force now, all "
-			 "others at the next start");
+	find_waiting(r, rules);
 	free(r->problems);
 	r->problems = NULL;
 	follow(r, rules);
@@ -247,7 +257,6 @@ int reload_new(const struct live_rules_spec *spec, const struct config *config,
 			cli_warn("files are not watched: %s", strerror(-e));
 	}
 	follow(r, current);
-	snprintf(r->start_digest, sizeof(r->start_digest), "%s", current->config_digest);
 	e = thread_start(&r->thread, work, r);
 	if (e < 0)
 		reload_done(r);

@@ -58,8 +58,10 @@ class Control:
     def __init__(self, work, name, *options):
         self.work, self.path = work, os.path.join(work, name, "control.sock")
         self.rules = os.path.join(work, name + "-rules.yaml")
+        self.config = os.path.join(work, name + "-config.yaml")
         self.write_rules()
-        self.sensor = Sensor(work, "run", "-r", self.rules, "-o", "control.socket=" + self.path, "-o",
+        self.write_config("")
+        self.sensor = Sensor(work, "run", "-c", self.config, "-r", self.rules, "-o", "control.socket=" + self.path, "-o",
                              "watch_config_files=false", *options, name=name)
 
     def write_rules(self, more=""):
@@ -67,6 +69,10 @@ class Control:
             for name, priority in (("red", "CRITICAL"), ("blue", "NOTICE")):
                 f.write(RULES % {"name": name, "work": self.work, "priority": priority})
             f.write(more)
+
+    def write_config(self, text):
+        with open(self.config, "w") as f:
+            f.write(text)
 
     def run(self, *args):
         return subprocess.run([TIERCEL, args[0], "--socket", self.path, *args[1:]], capture_output=True, text=True,
@@ -141,6 +147,21 @@ def test_reload(c, results):
     c.write_rules()
     check(results, "and good rules make it good again", c.run("reload").returncode == 0 and
           c.run("status").returncode == 0)
+
+
+def test_waiting_options(c, results):
+    c.write_config("priority: critical\nshutdown_timeout: 7s\nfile_output: {filename: /tmp/other}\n")
+    c.run("reload")
+    rules = c.status()["rules"]
+    check(results, "options about rules are in force after a reload", rules["active"] == 1, rules)
+    check(results, "status names the changed options that are not", rules["options_waiting"] == 2 and
+          rules["options_waiting_names"] == "shutdown_timeout, file_output.filename" and
+          "2 changed options wait for a RESTART: shutdown_timeout, file_output.filename" in c.run("status").stdout, rules)
+    c.write_config("")
+    c.run("reload")
+    rules = c.status()["rules"]
+    check(results, "and none once they are as before", rules["active"] == 2 and rules["options_waiting"] == 0 and
+          not rules["options_waiting_names"] and "RESTART" not in c.run("status").stdout, rules)
 
 
 def test_tail(c, results):
@@ -305,7 +326,7 @@ def main():
     with Box() as work:
         c = Control(work, "control")
         try:
-            for test in (test_status, test_reload, test_tail, test_top, test_slow_reader, test_bad_clients,
+            for test in (test_status, test_reload, test_waiting_options, test_tail, test_top, test_slow_reader, test_bad_clients,
                          test_hardening, test_second):
                 test(c, results)
         finally:
