@@ -103,37 +103,44 @@ static struct arena_block *next_block(struct arena *a, size_t size, bool zero)
 	return b;
 }
 
-static void *alloc(struct arena *a, size_t size, bool zero)
+static void *alloc(struct arena *a, size_t size, size_t align, bool zero)
 {
 	struct arena_block *b = a->cur;
-	size_t wanted = size;
+	size_t at = b ? align_up(b->used, align) : 0;
 	void *p;
 
 	if (size > SIZE_MAX / 2)
 		return NULL;
 	a->used = true;
-	size = align_up(size ? size : 1, ARENA_ALIGN);
-	if (!b || b->cap - b->used < size) {
+	size = size ? size : 1;
+	if (!b || at > b->cap || b->cap - at < size) {
 		b = next_block(a, size, zero);
 		if (!b)
 			return NULL;
+		at = 0;
 	}
-	p = b->data + b->used;
-	b->used += size;
+	p = b->data + at;
+	b->used = at + size;
 	if (zero && !b->clear)
-		memset(p, 0, wanted);
+		memset(p, 0, size);
 	b->clear = false;
 	return p;
 }
 
+/* The size of what has to be aligned to 16 bytes is a multiple of them. */
+static size_t align_of(size_t size)
+{
+	return size % ARENA_ALIGN ? ARENA_ALIGN / 2 : ARENA_ALIGN;
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
-	return alloc(a, size, false);
+	return alloc(a, size, align_of(size), false);
 }
 
 void *arena_zalloc(struct arena *a, size_t size)
 {
-	return alloc(a, size, true);
+	return alloc(a, size, align_of(size), true);
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)
@@ -147,7 +154,7 @@ void *arena_array(struct arena *a, size_t n, size_t size)
 
 char *arena_strdup(struct arena *a, struct str s)
 {
-	char *p = arena_alloc(a, (size_t)s.len + 1);
+	char *p = alloc(a, (size_t)s.len + 1, 1, false);
 
 	if (!p)
 		return NULL;
@@ -182,9 +189,22 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	return p;
 }
 
+/* More room for the array that was taken last. */
+static bool extend(struct arena *a, const void *old, size_t have, size_t bytes)
+{
+	struct arena_block *b = a->cur;
+
+	if (!have || !b || (const char *)old + have != b->data + b->used ||
+	    b->cap - b->used < bytes - have)
+		return false;
+	b->used += bytes - have;
+	return true;
+}
+
 void *arena_grow(struct arena *a, void *old, uint32_t *cap, uint32_t need, size_t size)
 {
-	uint32_t n = MAX(*cap, 8u);
+	uint32_t n = MAX(*cap, 2u);
+	size_t bytes;
 	void *p;
 
 	if (need <= *cap)
@@ -194,11 +214,13 @@ void *arena_grow(struct arena *a, void *old, uint32_t *cap, uint32_t need, size_
 			return NULL;
 		n *= 2;
 	}
-	p = arena_array(a, n, size);
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return NULL;
+	p = extend(a, old, *cap * size, bytes) ? old : arena_alloc(a, bytes);
 	if (!p)
 		return NULL;
-	if (*cap)
-		memcpy(p, old, (size_t)*cap * size);
+	if (*cap && p != old)
+		memcpy(p, old, *cap * size);
 	*cap = n;
 	return p;
 }

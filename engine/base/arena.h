@@ -30,15 +30,16 @@ static inline void arena_reset_used(struct arena *a)
 	if (unlikely(a->used))
 		arena_reset(a);
 }
-void *arena_alloc(struct arena *a, size_t size);	/* 16-byte aligned, not cleared */
+/* Aligned to 16 bytes, sizes that are no multiple of 16 to 8 bytes; not cleared. */
+void *arena_alloc(struct arena *a, size_t size);
 void *arena_zalloc(struct arena *a, size_t size);
 /* Array of n elements; NULL on overflow. */
 void *arena_array(struct arena *a, size_t n, size_t size);
-/* NUL-terminated copy. */
+/* NUL-terminated copy, not aligned. */
 char *arena_strdup(struct arena *a, struct str s);
 struct str arena_str(struct arena *a, struct str s);
 char *arena_printf(struct arena *a, const char *fmt, ...) _printf_(2, 3);
-/* Grow an arena array to hold at least need elements (copying); *ret_cap is updated. */
+/* Grow an arena array to hold at least need elements, new ones not cleared; *cap is updated. */
 void *arena_grow(struct arena *a, void *old, uint32_t *cap, uint32_t need, size_t size);
 
 /*

@@ -396,6 +396,15 @@ static int prepare_list(struct matcher *m, struct rule_list *l)
 
 /* ---- all lists ---- */
 
+static bool same_rules(const struct rule_list *a, const struct rule_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (uint32_t i = 0; i < a->n && same; i++)
+		same = a->entries[i].rule == b->entries[i].rule && a->entries[i].pc == b->entries[i].pc;
+	return same;
+}
+
 /* Equal lists of different types become one. */
 static void share_lists(struct source_rules *src)
 {
@@ -405,8 +414,7 @@ static void share_lists(struct source_rules *src)
 		for (unsigned k = 0; l && k < t; k++) {
 			struct rule_list *o = src->types[k];
 
-			if (!o || o->n != l->n ||
-			    memcmp(o->entries, l->entries, l->n * sizeof(*l->entries)))
+			if (!o || !same_rules(o, l))
 				continue;
 			src->types[t] = o;
 			break;
