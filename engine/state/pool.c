@@ -18,7 +18,7 @@ void pool_init(struct pool *p, size_t size)
 	*p = (struct pool){ .size = align_up(size, CACHE_LINE) };
 }
 
-bool pool_grow(struct pool *p)
+static bool add_chunk(struct pool *p)
 {
 	size_t n = MAX(CHUNK_BYTES / p->size, 1u), bytes = sizeof(struct pool_chunk) + n * p->size;
 	struct pool_chunk *c = aligned_alloc(CACHE_LINE, bytes);
@@ -27,9 +27,19 @@ bool pool_grow(struct pool *p)
 		return false;
 	c->next = p->chunks;
 	p->chunks = c;
-	p->used += n * p->size;
-	for (size_t i = n; i-- > 0;)
-		pool_put(p, c->objects + i * p->size);
+	p->fresh = c->objects;
+	p->end = c->objects + n * p->size;
+	return true;
+}
+
+/* One by one: what is not needed yet is not touched. */
+bool pool_grow(struct pool *p)
+{
+	if (p->fresh == p->end && !add_chunk(p))
+		return false;
+	p->used += p->size;
+	pool_put(p, p->fresh);
+	p->fresh += p->size;
 	return true;
 }
 

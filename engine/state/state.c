@@ -260,10 +260,11 @@ static void keep_recent(struct state *s, struct istr *n)
 
 static void forget_recent(struct state *s)
 {
-	for (size_t i = 0; i < RECENT_TEXTS; i++) {
+	for (size_t i = 0; i < MIN(s->recent_pos, (uint64_t)RECENT_TEXTS); i++) {
 		istr_unref(s->recent[i]);
 		s->recent[i] = NULL;
 	}
+	s->recent_pos = 0;
 }
 
 static void remove_all_threads(struct state *s)
@@ -285,7 +286,9 @@ void state_clear_tables(struct state *s)
 	containers_clear(s);
 	state_users_clear(s);
 	forget_recent(s);
-	memset(s->exits, 0, EXIT_RING * sizeof(*s->exits));
+	if (s->any_exit)
+		memset(s->exits, 0, EXIT_RING * sizeof(*s->exits));
+	s->any_exit = false;
 	free(s->ifaces);
 	free(s->listen_ports);
 	s->ifaces = NULL;

@@ -23,6 +23,7 @@ static struct exit_record *exit_slot(struct state *s, int64_t tid)
 void clone_note_exit(struct state *s, const struct thread *t, uint64_t ts)
 {
 	*exit_slot(s, t->tid) = (struct exit_record){ t->ptid, t->tid, ts };
+	s->any_exit = true;
 }
 
 static bool exited_just_now(struct state *s, int64_t ptid, int64_t tid, uint64_t ts)

@@ -32,6 +32,7 @@ struct pool {
 	size_t size;
 	void *free;
 	struct pool_chunk *chunks;
+	char *fresh, *end;	/* objects of the last chunk that were never in use */
 	size_t used;		/* bytes of objects in use */
 };
 
@@ -143,8 +144,9 @@ struct state {
 	uint32_t nspare_tables;
 	size_t table_bytes;		/* fd tables, containers, users */
 	struct exit_record *exits;
+	bool any_exit;			/* since they were cleared */
 	struct istr **recent;		/* references that keep young texts alive */
-	uint32_t recent_pos;
+	uint64_t recent_pos;
 
 	/* Removals that wait for the next event. */
 	struct thread *gone;
