@@ -76,7 +76,7 @@ struct ast {
 	struct pos op_pos;		/* AST_CHECK: of the operator */
 	struct str ident;		/* AST_IDENT: macro name */
 	struct ast **kids;		/* AND/OR: n-ary, NOT: one */
-	const char *text;		/* arena copy of that text, the same for all of its nodes */
+	const char *text;		/* that text, the same for all of its nodes */
 
 	/* AST_CHECK, syntax: */
 	struct expr *left;

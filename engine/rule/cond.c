@@ -43,7 +43,11 @@ static int build_full(struct loader *l, struct cond *c)
 		return err;
 	if (limit_over(l->limits, LIMIT_CONDITION_BYTES, l->full.len))
 		return -E2BIG;
-	c->full = arena_str(&l->rs->arena, buf_str(&l->full));
+	/* Most conditions are one scalar and name no list. */
+	if (!c->text.first->next && str_eq(buf_str(&l->full), c->text.first->s))
+		c->full = c->text.first->s;
+	else
+		c->full = arena_str(&l->rs->arena, buf_str(&l->full));
 	return c->full.p ? 0 : -ENOMEM;
 }
 

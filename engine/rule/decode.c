@@ -131,13 +131,12 @@ bool strs_have(const struct str *arr, uint32_t n, struct str s)
 /* Arrays of the rule set grow by doubling; the capacity follows from the count. */
 bool strs_add(struct loader *l, struct str **arr, uint32_t *n, struct str s)
 {
-	if (*n == 0 || (*n >= 4 && (*n & (*n - 1)) == 0)) {
-		struct str *v = arena_array(&l->rs->arena, *n ? (size_t)*n * 2 : 4, sizeof(*v));
+	if (*n == 0 || (*n >= 2 && (*n & (*n - 1)) == 0)) {
+		uint32_t cap = *n;
+		struct str *v = arena_grow(&l->rs->arena, *arr, &cap, *n + 1, sizeof(*v));
 
 		if (!v)
 			return oom(l);
-		if (*n)
-			memcpy(v, *arr, *n * sizeof(*v));
 		*arr = v;
 	}
 	(*arr)[(*n)++] = s;

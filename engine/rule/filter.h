@@ -23,7 +23,7 @@ struct filter_error {
 	const char *text;
 };
 
-/* 0 or -EINVAL (*ret_err filled), -ENOMEM. */
+/* The tree borrows the text. 0 or -EINVAL (*ret_err filled), -ENOMEM. */
 int filter_parse(struct str text, struct arena *a, struct limits *limits, struct ast **ret,
 		 struct filter_error *ret_err);
 void filter_print(struct buf *out, const struct ast *ast);

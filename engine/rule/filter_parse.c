@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Parser of conditions: recursive descent over scan.h, one function per line of the grammar. Called
- * by the rule loader and the command line; the tree and a copy of the text belong to the arena.
+ * by the rule loader and the command line; the tree belongs to the arena and borrows the text.
  */
 #include "engine/field/transform.h"
 #include "engine/rule/filter_run.h"
@@ -339,11 +339,8 @@ int filter_parse(struct str text, struct arena *a, struct limits *limits, struct
 {
 	struct scan s;
 	struct ast *ast;
-	struct str copy = arena_str(a, text);
 
-	if (!copy.p)
-		return -ENOMEM;
-	scan_init(&s, copy, a);
+	scan_init(&s, text, a);
 	s.max_depth = (uint32_t)limits->max[LIMIT_CONDITION_DEPTH];
 	if (limit_over(limits, LIMIT_CONDITION_BYTES, text.len)) {
 		scan_fail(&s, "condition is too long, at most %llu bytes",

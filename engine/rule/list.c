@@ -163,12 +163,27 @@ static bool first_time(struct load_list *list, uint32_t round)
 	return first;
 }
 
+static bool names_lists(struct loader *l, const struct ruleset_list *p)
+{
+	for (uint32_t i = 0; i < p->nitems; i++)
+		if (strmap_get(&l->lists_by_name, p->items[i]))
+			return true;
+	return false;
+}
+
 /* Items that name a list defined before are replaced by that list's items as written. */
 static bool compile_items(struct loader *l, struct load_list *list)
 {
 	struct ruleset_list *p = list->pub;
 	uint32_t round = ++l->round;
 
+	if (!names_lists(l, p) &&
+	    l->compiled_items + p->nitems <= l->limits->max[LIMIT_YAML_NODES]) {
+		l->compiled_items += p->nitems;
+		p->compiled = p->items;
+		p->ncompiled = p->nitems;
+		return true;
+	}
 	for (uint32_t i = 0; i < p->nitems; i++) {
 		struct load_list *ref = strmap_get(&l->lists_by_name, p->items[i]);
 		const struct str *items = &p->items[i];

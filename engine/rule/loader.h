@@ -196,6 +196,9 @@ bool strs_have(const struct str *arr, uint32_t n, struct str s);
 int loader_parse(struct loader *l, const char *file_name, struct str text, struct source **ret_src,
 		 struct yaml_node **ret_docs);
 
+/* A text as written, its pieces joined; lives as long as the rule set. */
+struct str loader_text(struct loader *l, const struct text *t);
+
 /* ---- layer.c ------------------------------------------------------------------------------- */
 bool layer_is_limited(const struct bundle_layer *layer);
 /* May the current layer define again what `owner` defined at `old`? false = reported. */

@@ -52,27 +52,26 @@ static struct str cut_container_info(struct loader *l, struct load_rule *r, stru
 {
 	struct str info = { container_info, sizeof(container_info) - 1 };
 	uint32_t n = 0;
-	bool cut = false;
-	char *p = arena_strdup(&l->rs->arena, s);
+	char *p;
 
+	if (!str_contains(s, info))
+		return s;
+	p = arena_strdup(&l->rs->arena, s);
 	if (!p) {
 		l->oom = true;
 		return s;
 	}
 	for (uint32_t i = 0; i < s.len;) {
-		if (str_starts(str_sub(s, i, s.len), info)) {
+		if (str_starts(str_sub(s, i, s.len), info))
 			i += info.len;
-			cut = true;
-		} else {
+		else
 			p[n++] = s.p[i++];
-		}
 	}
 	p[n] = '\0';
-	if (cut)
-		report_at(l, r, DIAG_DEPRECATED_ITEM, 0,
-			  "%container.info is deprecated and no more useful, and will be dropped by "
-			  "Falco 1.0.0. The container plugin will automatically add required fields "
-			  "to the output message.");
+	report_at(l, r, DIAG_DEPRECATED_ITEM, 0,
+		  "%container.info is deprecated and no more useful, and will be dropped by Falco "
+		  "1.0.0. The container plugin will automatically add required fields to the output "
+		  "message.");
 	return (struct str){ p, n };
 }
 
@@ -244,7 +243,8 @@ static bool append_output(struct loader *l, struct rule *r, struct str own,
 		if (!add_extra_fields(l, r, a, &cap, ret_message))
 			return false;
 	}
-	r->output_full = arena_str(&l->rs->arena, buf_str(&l->full));
+	r->output_full = l->full.len == own.len && !l->full.err ?
+				 own : arena_str(&l->rs->arena, buf_str(&l->full));
 	if (!r->output_full.p)
 		return oom(l);
 	return *ret_message ||
@@ -258,13 +258,9 @@ void rule_output(struct loader *l, struct load_rule *r, bool good)
 	const char *message;
 	struct str own;
 
-	buf_clear(&l->text);
-	gen_text(&(struct gen){ &l->text, NULL }, &r->output);
-	own = arena_str(&l->rs->arena, buf_str(&l->text));
-	if (!own.p) {
-		l->oom = true;
+	own = loader_text(l, &r->output);
+	if (!own.p)
 		return;
-	}
 	if (!r->output_raw)
 		own = str_trim(own);
 	r->pub->output.s = own;

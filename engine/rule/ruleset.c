@@ -140,7 +140,9 @@ int loader_parse(struct loader *l, const char *file_name, struct str text, struc
 		return -EINVAL;
 	}
 	src = source_new(file_name, text, &l->arena, &l->diags->arena);
-	r = src ? yaml_parse(src->text, &l->arena, &l->rs->arena, l->limits, &docs, &err) : -ENOMEM;
+	if (src)
+		src->kept_name = arena_strdup(&l->rs->arena, str_from(file_name));
+	r = src && src->kept_name ? yaml_parse(src->text, &l->arena, &l->rs->arena, l->limits, &docs, &err) : -ENOMEM;
 	if (r == -ENOMEM) {
 		l->oom = true;
 		return r;
@@ -233,18 +235,15 @@ static void warn_unused(struct loader *l)
 
 static struct located locate(struct loader *l, struct str s, const struct place *at)
 {
-	const char *file = arena_strdup(&l->rs->arena, str_from(at->src->name));
-
-	if (!file)
-		l->oom = true;
-	return (struct located){ s, file, source_pos(at->src, at->offset, &l->arena) };
+	return (struct located){ s, at->src->kept_name, source_pos(at->src, at->offset, &l->arena) };
 }
 
-/* A text as written, its pieces joined. */
-static struct str join_text(struct loader *l, const struct text *t)
+struct str loader_text(struct loader *l, const struct text *t)
 {
 	struct str s;
 
+	if (t->first && t->first == t->last)
+		return t->first->s;
 	buf_clear(&l->text);
 	gen_text(&(struct gen){ &l->text, NULL }, t);
 	s = arena_str(&l->rs->arena, buf_str(&l->text));
@@ -260,7 +259,18 @@ static struct located locate_text(struct loader *l, const struct text *t)
 	if (!t->first)
 		return (struct located){ STR(""), "", { 0 } };
 	at = (struct place){ "", STR(""), t->first->src, t->first->node->offset, NULL };
-	return locate(l, join_text(l, t), &at);
+	return locate(l, loader_text(l, t), &at);
+}
+
+/* That of a rule which was compiled has been trimmed. */
+static struct located locate_output(struct loader *l, const struct load_rule *r)
+{
+	const struct piece *p = r->output.first;
+	struct str trimmed = r->pub->output.s;
+
+	if (!trimmed.p || !p)
+		return locate_text(l, &r->output);
+	return locate(l, trimmed, &(struct place){ "", STR(""), p->src, p->node->offset, NULL });
 }
 
 static bool publish_arrays(struct loader *l)
@@ -321,14 +331,10 @@ static void publish(struct loader *l)
 	}
 	for (uint32_t i = 0; i < l->nrules && !l->oom; i++) {
 		struct rule *r = rs->rules[rs->nrules++] = l->rules[i]->pub;
-		struct str output = r->output.s;
-
 		r->name = locate(l, r->name.s, &l->rules[i]->cond.place);
 		r->condition = locate_text(l, &l->rules[i]->cond.text);
-		r->desc = join_text(l, &l->rules[i]->desc);
-		r->output = locate_text(l, &l->rules[i]->output);
-		if (output.p)
-			r->output.s = output;
+		r->desc = loader_text(l, &l->rules[i]->desc);
+		r->output = locate_output(l, l->rules[i]);
 		if (strmap_put(&rs->by_name, r->name.s, r))
 			l->oom = true;
 	}

@@ -116,11 +116,12 @@ static void gen_scalar(struct gen *g, const struct piece *p)
 {
 	const struct yaml_node *n = p->node;
 	struct str file = p->src->text;
-	uint32_t base = (uint32_t)g->out->len, at = scalar_start(n, file);
+	uint32_t base = (uint32_t)g->out->len, at;
 
 	buf_add_str(g->out, p->s);
 	if (!g->map)
 		return;
+	at = scalar_start(n, file);
 	for (uint32_t i = 0; i < p->s.len; i++) {
 		uint32_t step = 1;
 

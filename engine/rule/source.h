@@ -13,6 +13,7 @@
 struct source {
 	struct source *next;
 	const char *name;	/* in the arena of the diagnostics */
+	const char *kept_name;	/* in the arena of the rule set */
 	struct str text;
 	uint32_t *lines;	/* offsets of line starts, built on demand */
 	uint32_t nlines;
