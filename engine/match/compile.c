@@ -10,6 +10,8 @@
 
 #define SIGNATURES 8
 
+enum { KEYS_BLOCK = 16 << 10 };
+
 static void *number_ptr(uint32_t n)
 {
 	return (void *)(uintptr_t)(n + 1ULL);
@@ -63,6 +65,19 @@ static void key_check(struct buf *key, const struct ast *check)
 		key_text(key, 'v', check->values[i]->text);
 }
 
+/* Room for one more in an array that the matcher frees; NULL: out of memory. */
+static void *grow(void *v, uint32_t n, uint32_t *cap, size_t size)
+{
+	uint32_t more = *cap ? 2 * *cap : 16;
+
+	if (n < *cap)
+		return v;
+	v = *cap > UINT32_MAX / 2 ? NULL : realloc(v, more * size);
+	if (v)
+		*cap = more;
+	return v;
+}
+
 /* Number stored under the key in c->text, or `next`, which is stored. */
 static uint32_t intern_key(struct compiler *c, struct strmap *map, uint32_t next)
 {
@@ -71,7 +86,7 @@ static uint32_t intern_key(struct compiler *c, struct strmap *map, uint32_t next
 
 	if (known)
 		return ptr_number(known);
-	key = arena_str(&c->m->arena, buf_str(&c->text));
+	key = arena_str(&c->keys, buf_str(&c->text));
 	c->oom |= !key.p || c->text.err || strmap_put(map, key, number_ptr(next));
 	return next;
 }
@@ -92,7 +107,7 @@ uint32_t compile_slot(struct compiler *c, const struct operand *op)
 	n = intern_key(c, &c->slots, m->nslots);
 	if (n < m->nslots || c->oom)
 		return n;
-	slots = arena_grow(&m->arena, m->slots, &m->slots_cap, m->nslots + 1, sizeof(*slots));
+	slots = grow(m->slots, m->nslots, &m->slots_cap, sizeof(*slots));
 	if (!slots) {
 		c->oom = true;
 		return 0;
@@ -252,8 +267,7 @@ static int fold_types(struct matcher *m, struct atom *atom)
 struct atom *compile_new_atom(struct compiler *c)
 {
 	struct matcher *m = c->m;
-	struct atom *atoms = arena_grow(&m->arena, m->atoms, &m->atoms_cap, m->natoms + 1,
-					sizeof(*atoms));
+	struct atom *atoms = grow(m->atoms, m->natoms, &m->atoms_cap, sizeof(*atoms));
 
 	if (!atoms) {
 		c->oom = true;
@@ -325,12 +339,13 @@ static uint32_t add_insn(struct compiler *c, uint32_t atom, uint32_t yes, uint32
 		return yes;
 	if (known && !memcmp(&m->code[ptr_number(known)], &insn, sizeof(insn)))
 		return ptr_number(known);
-	code = arena_grow(&m->arena, m->code, &m->code_cap, m->ncode + 1, sizeof(*code));
+	code = grow(m->code, m->ncode, &m->code_cap, sizeof(*code));
+	if (code)
+		m->code = code;
 	if (!code || u64map_put(&c->code, hash, number_ptr(m->ncode))) {
 		c->oom = true;
 		return PC_FAIL;
 	}
-	m->code = code;
 	code[m->ncode] = insn;
 	return m->ncode++;
 }
@@ -509,23 +524,19 @@ static int compile_rule(struct compiler *c, const struct rule *rule, const struc
 	return c->oom ? -ENOMEM : 0;
 }
 
-int compile_rules(struct matcher *m)
+static int make_code(struct matcher *m)
 {
 	struct compiler c = { .m = m };
 	struct normal normal;
 	int r = 0;
 
 	normal_init(&normal, &m->arena);
+	arena_init(&c.keys, KEYS_BLOCK, 0);
 	for (uint32_t i = 0; i < m->rules->nrules && !r; i++) {
 		const struct rule *rule = m->rules->rules[i];
 
 		if (rule->active && rule->ast)
 			r = compile_rule(&c, rule, normal_form(&normal, rule->ast));
-	}
-	if (!r) {
-		m->results = arena_zalloc(&m->arena, MAX(m->natoms, 1U) * sizeof(*m->results));
-		r = m->results ? guard_prepare(m) : -ENOMEM;
-		foresee_prepare(m);
 	}
 	normal_done(&normal);
 	strmap_done(&c.atoms);
@@ -533,6 +544,20 @@ int compile_rules(struct matcher *m)
 	u64map_done(&c.checks);
 	u64map_done(&c.joins);
 	u64map_done(&c.code);
+	arena_done(&c.keys);
 	buf_done(&c.text);
+	return r;
+}
+
+int compile_rules(struct matcher *m)
+{
+	int r = make_code(m);
+
+	/* In the memory that making the code needed. */
+	if (!r) {
+		m->results = arena_zalloc(&m->arena, MAX(m->natoms, 1U) * sizeof(*m->results));
+		r = m->results ? guard_prepare(m) : -ENOMEM;
+		foresee_prepare(m);
+	}
 	return r;
 }

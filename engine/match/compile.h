@@ -14,6 +14,7 @@ enum { JOIN_SKIP = 0xfffffffe, JOIN_NONE = 0xffffffff };
 struct compiler {
 	struct matcher *m;
 	struct strmap atoms, slots;	/* key -> number + 1 */
+	struct arena keys;		/* theirs */
 	struct u64map checks;		/* address of a check -> number + 1 of its atom */
 	struct u64map joins;		/* address of a node -> its join_places() */
 	struct u64map code;		/* hash of an instruction -> number + 1 */

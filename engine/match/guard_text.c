@@ -8,9 +8,12 @@
 #include "engine/match/memo.h"
 #include "engine/match/program.h"
 
+/* NULL arrays: only counts. */
 static void add_key(struct text_keys *k, enum text_key_kind kind, struct str text, uint32_t bit)
 {
-	k->v[kind][k->n[kind]++] = (struct text_key){ text, bit };
+	if (k->v[kind])
+		k->v[kind][k->n[kind]] = (struct text_key){ text, bit };
+	k->n[kind]++;
 }
 
 /* Operators on texts that an index answers. */
@@ -87,15 +90,15 @@ static int fill_index(struct matcher *m, struct slot *s, uint32_t slot, struct t
 int guard_text_prepare(struct matcher *m, uint32_t slot)
 {
 	struct text_keys k = { .n = { 0 } };
-	size_t consts = 1;
 	bool oom = false;
 	int r = -ENOMEM;
 
 	for (uint32_t a = 0; a < m->natoms; a++)
 		if (m->atoms[a].memo_bit != NO_BIT && m->atoms[a].left == slot)
-			consts += m->atoms[a].consts.n;
+			add_keys(&k, &m->atoms[a]);
 	for (unsigned kind = 0; kind < TEXT_KINDS; kind++) {
-		k.v[kind] = calloc(consts, sizeof(*k.v[kind]));
+		k.v[kind] = calloc(MAX(k.n[kind], 1U), sizeof(*k.v[kind]));
+		k.n[kind] = 0;
 		oom |= !k.v[kind];
 	}
 	if (!oom)

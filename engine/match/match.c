@@ -41,6 +41,9 @@ void matcher_free(struct matcher *m)
 	classes_done(&m->processes);
 	facts_done(&m->facts);
 	arena_done(&m->arena);
+	free(m->atoms);
+	free(m->code);
+	free(m->slots);
 	free(m);
 }
 

@@ -13,7 +13,8 @@
  * what the text of fd.name says and so on are masks that are kept per class (classes.h) and ANDed;
  * for what is left, what they say together is kept, too (mix.h).
  *
- * The arena owns everything but the per-event tables, which are allocated once.
+ * The arena owns everything but atoms, code and slots, whose arrays grow, and the per-event tables,
+ * which are allocated once.
  */
 #ifndef TIERCEL_PROGRAM_H
 #define TIERCEL_PROGRAM_H

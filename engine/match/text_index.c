@@ -32,9 +32,10 @@ static void add_const(struct text_index *x, struct str text, struct text_bits bi
 	uint64_t hash = hash_str(text);
 	uint32_t i = (uint32_t)hash & x->mask;
 
-	while (x->consts[i].text.p)
+	while (x->places[i].number)
 		i = (i + 1) & x->mask;
-	x->consts[i] = (struct text_const){ { text.p ? text.p : "", text.len }, hash, bits };
+	x->consts[x->nconsts++] = (struct text_const){ text, bits };
+	x->places[i] = (struct text_place){ (uint32_t)(hash >> 32), x->nconsts };
 	x->lens |= 1ULL << MIN(text.len, 63U);
 }
 
@@ -45,8 +46,9 @@ static bool add_consts(struct text_index *x, struct arena *a, struct text_key *k
 
 	while (cap < n * 2ULL && cap < 1U << 31)
 		cap *= 2;
-	x->consts = arena_zalloc(a, cap * sizeof(*x->consts));
-	if (!x->consts)
+	x->consts = arena_alloc(a, n * sizeof(*x->consts));
+	x->places = arena_array(a, cap, sizeof(*x->places));
+	if (!x->consts || !x->places)
 		return false;
 	x->mask = cap - 1;
 	qsort(keys, n, sizeof(*keys), by_text);
@@ -168,11 +170,13 @@ int text_index_init(struct text_index *x, struct arena *a, struct text_keys *key
 
 static void find_const(const struct text_index *x, struct str text, uint64_t hash, uint64_t *truth)
 {
-	const struct text_const *c;
+	const struct text_place *p;
 
-	for (uint32_t i = (uint32_t)hash & x->mask; (c = &x->consts[i])->text.p;
+	for (uint32_t i = (uint32_t)hash & x->mask; (p = &x->places[i])->number;
 	     i = (i + 1) & x->mask) {
-		if (c->hash != hash || !str_eq(c->text, text))
+		const struct text_const *c = &x->consts[p->number - 1];
+
+		if (p->hash != hash >> 32 || !str_eq(c->text, text))
 			continue;
 		for (uint32_t k = c->bits.first; k < c->bits.first + c->bits.n; k++)
 			truth[x->bits[k] / 64] ^= 1ULL << (x->bits[k] % 64);
@@ -202,7 +206,7 @@ static void walk(const struct text_index *x, const struct text_trie *t, struct s
 
 void text_index_find(const struct text_index *x, struct str text, uint64_t hash, uint64_t *truth)
 {
-	if (x->consts && x->lens >> MIN(text.len, 63U) & 1)
+	if (x->places && x->lens >> MIN(text.len, 63U) & 1)
 		find_const(x, text, hash, truth);
 	if (x->prefixes.nodes)
 		walk(x, &x->prefixes, text, false, truth);

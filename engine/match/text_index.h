@@ -27,9 +27,13 @@ struct text_keys {
 };
 
 struct text_const {
-	struct str text;	/* p == NULL: free */
-	uint64_t hash;
+	struct str text;
 	struct text_bits bits;
+};
+
+struct text_place {
+	uint32_t hash;		/* upper half */
+	uint32_t number;	/* of the constant, from 1 on; 0: free */
 };
 
 struct text_node {
@@ -46,8 +50,9 @@ struct text_trie {
 };
 
 struct text_index {
-	struct text_const *consts;	/* open addressing, NULL: none */
-	uint32_t mask;
+	struct text_const *consts;
+	struct text_place *places;	/* open addressing, NULL: none */
+	uint32_t nconsts, mask;
 	uint64_t lens;			/* bit min(len, 63) of every constant */
 	struct text_trie prefixes, suffixes;
 	struct literals *inside, *inside_fold;

@@ -5,40 +5,41 @@
 #include "engine/match/value_set.h"
 #include "engine/base/map.h"
 
-static void insert(struct str *slots, uint64_t *hashes, uint32_t mask, struct str s)
+/* The place of the text, or where it belongs. */
+static const struct value_slot *find(const struct value_set *set, struct str s, uint64_t hash)
 {
-	uint64_t hash = hash_str(s);
-	uint32_t i = (uint32_t)hash & mask;
+	const struct value_slot *slot;
 
-	while (slots[i].p) {
-		if (hashes[i] == hash && str_eq(slots[i], s))
-			return;
-		i = (i + 1) & mask;
+	for (uint32_t i = (uint32_t)hash;; i++) {
+		slot = &set->slots[i & set->mask];
+		if (!slot->number ||
+		    (slot->hash == hash >> 32 && str_eq(set->v[slot->number - 1].s, s)))
+			return slot;
 	}
-	slots[i] = (struct str){ s.p ? s.p : "", s.len };
-	hashes[i] = hash;
 }
 
 struct value_set *value_set_new(struct arena *a, const struct value *v, uint32_t n)
 {
 	struct value_set *set = arena_new(a, struct value_set);
+	struct value_slot *slots;
 	uint32_t cap = 4;
-	struct str *slots;
-	uint64_t *hashes;
 
 	while (cap < n * 2ULL && cap < 1U << 31)
 		cap *= 2;
-	slots = arena_zalloc(a, (size_t)cap * sizeof(*slots));
-	hashes = arena_zalloc(a, (size_t)cap * sizeof(*hashes));
-	if (!set || !slots || !hashes)
+	slots = arena_array(a, cap, sizeof(*slots));
+	if (!set || !slots)
 		return NULL;
-	*set = (struct value_set){ slots, hashes, cap - 1, 0 };
+	*set = (struct value_set){ v, slots, cap - 1, 0 };
 	for (uint32_t i = 0; i < n; i++) {
 		enum value_class vc = value_class_of(v[i].type);
+		uint64_t hash = hash_str(v[i].s);
+		const struct value_slot *slot;
 
 		if (vc != VC_STRING && vc != VC_BYTES)
 			return NULL;
-		insert(slots, hashes, set->mask, v[i].s);
+		slot = find(set, v[i].s, hash);
+		if (!slot->number)
+			slots[slot - slots] = (struct value_slot){ (uint32_t)(hash >> 32), i + 1 };
 		set->lens |= 1ULL << MIN(v[i].s.len, 63U);
 	}
 	return set;
@@ -46,8 +47,5 @@ struct value_set *value_set_new(struct arena *a, const struct value *v, uint32_t
 
 bool value_set_find(const struct value_set *set, struct str s, uint64_t hash)
 {
-	for (uint32_t i = (uint32_t)hash & set->mask; set->slots[i].p; i = (i + 1) & set->mask)
-		if (set->hashes[i] == hash && str_eq(set->slots[i], s))
-			return true;
-	return false;
+	return find(set, s, hash)->number;
 }

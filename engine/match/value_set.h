@@ -10,13 +10,16 @@
 #include "engine/field/value.h"
 
 struct value_set {
-	const struct str *slots;	/* p == NULL: free */
-	const uint64_t *hashes;
+	const struct value *v;		/* the elements, the caller's */
+	const struct value_slot {
+		uint32_t hash;		/* upper half */
+		uint32_t number;	/* of the element, from 1 on; 0: free */
+	} *slots;
 	uint32_t mask;
 	uint64_t lens;			/* bit min(len, 63) of every element */
 };
 
-/* NULL: out of memory, or not all of them are texts. */
+/* The values must stay. NULL: out of memory, or not all of them are texts. */
 struct value_set *value_set_new(struct arena *a, const struct value *v, uint32_t n);
 bool value_set_find(const struct value_set *set, struct str s, uint64_t hash);
 
