@@ -51,6 +51,17 @@ const struct field_info *field_find(struct str name)
 	return f && n == name.len ? f : NULL;
 }
 
+bool field_is_metadata(const struct field_info *f)
+{
+	for (uint32_t i = 0; i < field_class_count; i++) {
+		const struct field_class *c = field_classes[i];
+
+		if (c->metadata && f >= c->fields && f < c->fields + c->count)
+			return f->get && !(f->flags & FIELD_AT_ONCE);
+	}
+	return false;
+}
+
 const char *field_nearest(struct str text)
 {
 	const char *names[512];

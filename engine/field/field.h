@@ -22,6 +22,7 @@ enum field_flags {
 	FIELD_OURS = 1 << 8,		/* not in the incumbent */
 	FIELD_JSON_STRING = 1 << 9,	/* number that JSON shows as string (fd.dev) */
 	FIELD_JSON_NS = 1 << 10,	/* time text that JSON shows as ns since the epoch */
+	FIELD_AT_ONCE = 1 << 11,	/* of a class of metadata, but known from the first event on */
 };
 
 enum field_arg {
@@ -79,6 +80,7 @@ struct field_class {
 	const char *name, *desc;
 	const struct field_info *fields;
 	uint32_t count;
+	bool metadata;			/* values come with the metadata of the container */
 };
 
 extern const struct field_class *const field_classes[];
@@ -115,6 +117,8 @@ int field_lookup(struct str text, struct arena *a, const struct static_fields *s
 		 struct field_ref *ret, const char **ret_msg);
 /* The row of a name without argument, or NULL (lists, documentation, tests). */
 const struct field_info *field_find(struct str name);
+/* Can metadata of the container that come later change the value? */
+bool field_is_metadata(const struct field_info *f);
 /* Nearest known name for hints, or NULL. */
 const char *field_nearest(struct str text);
 

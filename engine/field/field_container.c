@@ -249,7 +249,7 @@ static bool get_labels(const struct field_ref *f, struct event_ctx *ctx, struct 
 
 static const struct field_info fields[] = {
 	FIELD_ROW("container.id", CHARBUF, get_id, "container id, 12 characters, or host",
-		  .flags = FIELD_SUGGESTED),
+		  .flags = FIELD_SUGGESTED | FIELD_AT_ONCE),
 	FIELD_ROW("container.full_id", CHARBUF, get_named, "full container id, or host",
 		  AT(full_id)),
 	FIELD_ROW("container.name", CHARBUF, get_named, "container name, or host", AT(name),
@@ -300,4 +300,5 @@ const struct field_class field_class_container = {
 	.desc = "the container that the process belongs to",
 	.fields = fields,
 	.count = ARRAY_SIZE(fields),
+	.metadata = true,
 };

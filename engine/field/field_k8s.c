@@ -89,4 +89,5 @@ const struct field_class field_class_k8s = {
 	.desc = "the Kubernetes pod that the process belongs to",
 	.fields = fields,
 	.count = ARRAY_SIZE(fields),
+	.metadata = true,
 };

@@ -6,26 +6,10 @@
  */
 #include "engine/match/eval.h"
 
-/* Fields that metadata of the container change; all else that is missing is missing for good. */
-static const char *const given[] = { "container.", "k8s.", "proc.is_container_" };
-/* Of these, the ones that the first event of the container tells. */
-static const char *const told[] = { "container.id" };
-
-static bool field_is_open(struct str name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(told); i++)
-		if (str_is(name, told[i]))
-			return false;
-	for (size_t i = 0; i < ARRAY_SIZE(given); i++)
-		if (str_starts(name, str_from(given[i])))
-			return true;
-	return false;
-}
-
 static bool operand_is_open(const struct operand *op)
 {
 	if (op->kind == OPERAND_FIELD)
-		return field_is_open(op->field.plain);
+		return field_is_metadata(op->field.info);
 	for (uint32_t i = 0; i < op->nargs; i++)
 		if (operand_is_open(op->args[i]))
 			return true;

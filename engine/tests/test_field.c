@@ -128,6 +128,19 @@ START_TEST(hints_name_the_nearest)
 }
 END_TEST
 
+START_TEST(metadata_are_known)
+{
+	static const char *const open[] = { "container.image", "container.label", "k8s.pod.name" };
+	/* Known from the first event on, without a value in any case, of something else. */
+	static const char *const not_open[] = { "container.id", "k8s.ns.id", "proc.name" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(open); i++)
+		ck_assert(field_is_metadata(field_find(str_from(open[i]))));
+	for (size_t i = 0; i < ARRAY_SIZE(not_open); i++)
+		ck_assert(!field_is_metadata(field_find(str_from(not_open[i]))));
+}
+END_TEST
+
 START_TEST(every_row_is_complete)
 {
 	for (uint32_t c = 0; c < field_class_count; c++) {
@@ -250,6 +263,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, suffixes);
 	tcase_add_test(t, static_fields_have_texts);
 	tcase_add_test(t, hints_name_the_nearest);
+	tcase_add_test(t, metadata_are_known);
 	tcase_add_test(t, every_row_is_complete);
 	tcase_add_test(t, agrees_with_the_reference_list);
 	suite_add_tcase(s, t);
