@@ -19,18 +19,21 @@ static const struct field_info *longest_prefix(struct str text, uint32_t *ret_le
 {
 	const struct field_info *best = NULL;
 	uint32_t best_len = 0, start;
+	char next;
 
-	/* Every name is longer than four bytes, and most differ from the text in these. */
+	/* Names are longer than four bytes; most differ from the text in these or in the sixth. */
 	*ret_len = 0;
 	if (text.len <= sizeof(start))
 		return NULL;
 	start = load_u32(text.p);
+	next = text.len > sizeof(start) + 1 ? text.p[sizeof(start) + 1] : '\0';
 	for (uint32_t c = 0; c < field_class_count; c++) {
 		for (uint32_t i = 0; i < field_classes[c]->count; i++) {
 			const struct field_info *f = &field_classes[c]->fields[i];
 			uint32_t n;
 
-			if (load_u32(f->name) != start)
+			if (load_u32(f->name) != start ||
+			    (f->name[5] && f->name[5] != next))
 				continue;
 			n = prefix_len(f->name, text);
 			if (n > best_len) {

@@ -22,9 +22,26 @@ bool scan_is_blank(int c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\b';
 }
 
-static bool is_space(int c)
+/* What a byte can be; a byte without bits ends no token. */
+enum { WORD = 1, NOT_BARE = 2, NOT_ARG = 4 };
+
+static const uint8_t kinds[256] = {
+	['a' ... 'z'] = WORD, ['A' ... 'Z'] = WORD, ['0' ... '9'] = WORD, ['_'] = WORD,
+	['\t' ... '\r'] = NOT_BARE | NOT_ARG, [' '] = NOT_BARE | NOT_ARG,
+	['"'] = NOT_BARE | NOT_ARG, ['\''] = NOT_BARE | NOT_ARG,
+	['('] = NOT_BARE, [')'] = NOT_BARE, ['='] = NOT_BARE, [','] = NOT_BARE,
+	['['] = NOT_ARG, [']'] = NOT_ARG,
+};
+
+/* Bytes from `from` on that have one of these bits, or none of them. */
+static uint32_t run(const struct scan *s, uint32_t from, uint8_t bits, bool have)
 {
-	return c == ' ' || (c >= '\t' && c <= '\r');
+	uint32_t n = from, left = s->text.len - s->at;
+	const char *p = s->text.p + s->at;
+
+	while (n < left && !(kinds[(unsigned char)p[n]] & bits) == !have)
+		n++;
+	return n - from;
 }
 
 static bool is_alpha(int c)
@@ -37,20 +54,9 @@ static bool is_digit(int c)
 	return c >= '0' && c <= '9';
 }
 
-static bool is_word(int c)
-{
-	return is_alpha(c) || is_digit(c) || c == '_';
-}
-
 static uint32_t ident_at(const struct scan *s, uint32_t from)
 {
-	uint32_t n = from;
-
-	if (!is_alpha(scan_peek(s, n)))
-		return 0;
-	while (is_word(scan_peek(s, n)))
-		n++;
-	return n - from;
+	return is_alpha(scan_peek(s, from)) ? run(s, from, WORD, true) : 0;
 }
 
 uint32_t scan_ident(const struct scan *s)
@@ -71,12 +77,7 @@ uint32_t scan_field(const struct scan *s)
 
 uint32_t scan_field_arg(const struct scan *s)
 {
-	uint32_t n = 0;
-	int c;
-
-	while ((c = scan_peek(s, n)) >= 0 && !is_space(c) && !strchr("[]\"'", c ? c : 'x'))
-		n++;
-	return n;
+	return run(s, 0, NOT_ARG, false);
 }
 
 static uint32_t digits_at(const struct scan *s, uint32_t from)
@@ -117,15 +118,10 @@ uint32_t scan_number(const struct scan *s)
 
 uint32_t scan_bare(const struct scan *s)
 {
-	uint32_t n = 0;
-	int c;
-
-	while ((c = scan_peek(s, n)) >= 0 && !is_space(c) && !strchr("()\"'=,", c ? c : 'x'))
-		n++;
-	return n;
+	return run(s, 0, NOT_BARE, false);
 }
 
-uint32_t scan_literal(const struct scan *s, const char *word)
+uint32_t scan_literal_here(const struct scan *s, const char *word)
 {
 	struct str w = str_from(word);
 
@@ -134,14 +130,16 @@ uint32_t scan_literal(const struct scan *s, const char *word)
 
 static void advance(struct scan *s, uint32_t n)
 {
-	for (uint32_t end = s->at + n; s->at < end; s->at++) {
-		if (s->text.p[s->at] == '\n') {
+	const char *p = s->text.p + s->at;
+
+	s->pos.col += n;
+	for (uint32_t i = 0; i < n; i++) {
+		if (p[i] == '\n') {
 			s->pos.line++;
-			s->pos.col = 1;
-		} else {
-			s->pos.col++;
+			s->pos.col = n - i;
 		}
 	}
+	s->at += n;
 	s->pos.offset = s->at;
 }
 

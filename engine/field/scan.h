@@ -44,7 +44,11 @@ uint32_t scan_field(const struct scan *s);
 uint32_t scan_field_arg(const struct scan *s);
 uint32_t scan_number(const struct scan *s);	/* decimal or hex */
 uint32_t scan_bare(const struct scan *s);
-uint32_t scan_literal(const struct scan *s, const char *word);
+uint32_t scan_literal_here(const struct scan *s, const char *word);
+static inline uint32_t scan_literal(const struct scan *s, const char *word)
+{
+	return scan_peek(s, 0) == (unsigned char)*word ? scan_literal_here(s, word) : 0;
+}
 
 struct str scan_take(struct scan *s, uint32_t n);
 bool scan_blanks(struct scan *s);	/* skip them; true: there was one */

@@ -74,7 +74,12 @@ int filter_lint(const struct ast *ast, const struct filter_checker *c);
  */
 int filter_evtset(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err);
 /* The same without async events added: what the condition itself says. */
-int filter_event_types(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err);
+struct evtset_names {		/* what names of events stand for, met so far; to be shared */
+	struct arena *arena;
+	struct strmap sets;	/* the keys are in the conditions */
+};
+int filter_event_types(const struct ast *ast, struct evtset_names *known, struct evtset *ret,
+		       struct filter_error *ret_err);
 bool evtset_is_restricted(const struct evtset *s);
 /* Does the condition restrict event types: 1..100 of them, async events not counted. */
 bool filter_is_restricted(const struct ast *ast);

@@ -48,6 +48,24 @@ static void add_name(struct evtset *s, struct str name)
 	}
 }
 
+/* The same; what is found is kept for the next check with this name. */
+static void add_known(struct evtset_names *known, struct evtset *s, struct str name)
+{
+	struct evtset *found = known ? strmap_get(&known->sets, name) : NULL;
+
+	if (known && !found) {
+		found = arena_new(known->arena, struct evtset);
+		if (found) {
+			add_name(found, name);
+			strmap_put(&known->sets, name, found);	/* or found again */
+		}
+	}
+	if (!found)
+		add_name(s, name);
+	for (unsigned i = 0; found && i < EVTSET_WORDS; i++)
+		s->w[i] |= found->w[i];
+}
+
 bool evtset_known_name(struct str name)
 {
 	struct evtset s = { { 0 } };
@@ -100,8 +118,8 @@ static bool names_types(const struct ast *a)
 	return a->op == OP_EQ || a->op == OP_EQ2 || a->op == OP_NE || a->op == OP_IN;
 }
 
-static int check_set(const struct ast *a, bool negated, struct evtset *ret,
-		     struct filter_error *ret_err)
+static int check_set(const struct ast *a, bool negated, struct evtset_names *known,
+		     struct evtset *ret, struct filter_error *ret_err)
 {
 	struct evtset s = { { 0 } };
 
@@ -126,28 +144,28 @@ static int check_set(const struct ast *a, bool negated, struct evtset *ret,
 		return 0;
 	}
 	for (uint32_t i = 0; i < a->nvalues; i++)
-		add_name(&s, a->values[i]->text);
+		add_known(known, &s, a->values[i]->text);
 	*ret = negated != (a->op == OP_NE) ? set_not(s) : s;
 	return 0;
 }
 
 /* `negated`: of the negation of the tree, pushed down to the leaves. */
-static int tree_set(const struct ast *a, bool negated, struct evtset *ret,
-		    struct filter_error *ret_err)
+static int tree_set(const struct ast *a, bool negated, struct evtset_names *known,
+		    struct evtset *ret, struct filter_error *ret_err)
 {
 	struct evtset s;
 	bool intersect = (a->kind == AST_AND) != negated;
 
 	if (a->kind == AST_NOT)
-		return tree_set(a->kids[0], !negated, ret, ret_err);
+		return tree_set(a->kids[0], !negated, known, ret, ret_err);
 	if (a->kind == AST_CHECK)
-		return check_set(a, negated, ret, ret_err);
+		return check_set(a, negated, known, ret, ret_err);
 	s = set_all();
 	if (a->kind != AST_IDENT && !intersect)
 		s = set_not(s);
 	for (uint32_t i = 0; i < a->nkids; i++) {
 		struct evtset kid;
-		int err = tree_set(a->kids[i], negated, &kid, ret_err);
+		int err = tree_set(a->kids[i], negated, known, &kid, ret_err);
 
 		if (err < 0)
 			return err;
@@ -158,15 +176,16 @@ static int tree_set(const struct ast *a, bool negated, struct evtset *ret,
 	return 0;
 }
 
-int filter_event_types(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err)
+int filter_event_types(const struct ast *ast, struct evtset_names *known, struct evtset *ret,
+		       struct filter_error *ret_err)
 {
-	return tree_set(ast, false, ret, ret_err);
+	return tree_set(ast, false, known, ret, ret_err);
 }
 
 int filter_evtset(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err)
 {
 	struct evtset s;
-	int err = filter_event_types(ast, &s, ret_err);
+	int err = filter_event_types(ast, NULL, &s, ret_err);
 
 	if (err < 0)
 		return err;
@@ -187,7 +206,7 @@ bool filter_is_restricted(const struct ast *ast)
 	struct filter_error err;
 	struct evtset s;
 
-	return tree_set(ast, false, &s, &err) == 0 && evtset_is_restricted(&s);
+	return tree_set(ast, false, NULL, &s, &err) == 0 && evtset_is_restricted(&s);
 }
 
 uint32_t evtset_count(const struct evtset *s)

@@ -100,7 +100,7 @@ static void judge(struct str expr, struct arena *a, struct verdict *v, struct as
 		err = filter_lint(ast, &c);
 	if (err < 0)
 		add_error_code(v, DIAG_ERR_COMPILE_CONDITION, err, &e);
-	if (err == 0 && filter_event_types(ast, ret_types, &e) < 0)
+	if (err == 0 && filter_event_types(ast, NULL, ret_types, &e) < 0)
 		add_error(v, &e);
 }
 

@@ -9,8 +9,12 @@
 
 static bool is_delimiter(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\b' || c == '(' ||
-	       c == ')' || c == ',' || c == '=';
+	static const bool delimiters[256] = {
+		[' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, ['\b'] = true,
+		['('] = true, [')'] = true, [','] = true, ['='] = true,
+	};
+
+	return delimiters[(unsigned char)c];
 }
 
 static bool has_blank(struct str s)

@@ -128,6 +128,7 @@ struct loader {
 	uint32_t definitions;
 	uint32_t items;			/* with exceptions */
 	struct strmap fields;		/* operands of plain fields by text */
+	struct evtset_names event_names;
 	struct strmap output_fields;	/* the same while outputs are judged: they do not stay */
 	struct load_list **lists;
 	struct load_macro **macros;
@@ -144,6 +145,7 @@ struct loader {
 	uint64_t expanded;		/* bytes of texts after expansion, all together */
 	struct buf text, full;		/* scratch of condition texts */
 	struct str good_appended;	/* to an output, last found good */
+	struct str suggested;		/* text of the suggested fields; p == NULL: not yet made */
 	uint32_t hints;			/* given so far */
 	bool incomplete;		/* a file is missing: unknown names prove nothing */
 	bool oom;

@@ -209,7 +209,7 @@ static bool rule_events(struct loader *l, struct load_rule *r)
 	struct filter_error err = { 0 };
 	struct finding f = { .code = DIAG_ERR_COMPILE_CONDITION, .span = 1 };
 
-	if (filter_event_types(r->pub->ast, &r->pub->events, &err)) {
+	if (filter_event_types(r->pub->ast, &l->event_names, &r->pub->events, &err)) {
 		f.message = err.message;
 		f.hint = err.hint;
 		cond_report(l, &r->cond, &f, f.code, NULL);

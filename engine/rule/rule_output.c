@@ -167,7 +167,7 @@ static void add_field_text(struct buf *out, const char *name)
 	buf_add_c(out, name);
 }
 
-static void add_suggested(const struct loader *l, struct buf *out)
+static void add_suggested_fields(const struct loader *l, struct buf *out)
 {
 	const struct static_fields *statics = l->rs->opts.statics;
 	uint32_t pos = 0;
@@ -184,6 +184,21 @@ static void add_suggested(const struct loader *l, struct buf *out)
 		snprintf(text, sizeof(text), "static.%.*s", STR_ARG(name));
 		add_field_text(out, text);
 	}
+}
+
+/* Made once: nearly all rules have it. */
+static void add_suggested(struct loader *l, struct buf *out)
+{
+	size_t start = out->len;
+
+	if (l->suggested.p) {
+		buf_add_str(out, l->suggested);
+		return;
+	}
+	add_suggested_fields(l, out);
+	if (!out->err)
+		l->suggested = arena_str(&l->arena, str_sub(buf_str(out), (uint32_t)start,
+							    (uint32_t)out->len));
 }
 
 /* NULL: the field is fine. */

@@ -18,6 +18,7 @@ static void loader_free(struct loader *l)
 	strmap_done(&l->fields);
 	strmap_done(&l->output_fields);
 	strmap_done(&l->exceptions);
+	strmap_done(&l->event_names.sets);
 	buf_done(&l->text);
 	buf_done(&l->full);
 	arena_done(&l->arena);
@@ -69,6 +70,7 @@ struct ruleset *ruleset_new(const struct ruleset_opts *opts, struct limits *limi
 	rs->loader = l;
 	l->rs = rs;
 	l->limits = limits;
+	l->event_names.arena = &l->arena;
 	l->diags = diags;
 	return rs;
 }

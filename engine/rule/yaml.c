@@ -89,7 +89,7 @@ static bool is_null_text(struct str s)
 {
 	static const char *const words[] = { "", "~", "null", "Null", "NULL" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+	for (size_t i = 0; s.len <= 4 && i < ARRAY_SIZE(words); i++)
 		if (str_is(s, words[i]))
 			return true;
 	return false;

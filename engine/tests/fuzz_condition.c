@@ -32,7 +32,7 @@ static void judge(struct ast *ast, struct arena *a)
 
 	if (filter_check(ast, &c) == 0)
 		filter_lint(ast, &c);
-	if (filter_event_types(ast, &types, &err) == 0)
+	if (filter_event_types(ast, NULL, &types, &err) == 0)
 		assert(evtset_names(&types, names, EVTSET_NAMES_MAX) <= EVTSET_NAMES_MAX);
 }
 

@@ -274,7 +274,7 @@ static void types(const char *text, const char *expected)
 	struct evtset s;
 	uint32_t n;
 
-	ck_assert_int_eq(filter_event_types(parse(text), &s, &err), 0);
+	ck_assert_int_eq(filter_event_types(parse(text), NULL, &s, &err), 0);
 	n = evtset_names(&s, names, EVTSET_NAMES_MAX);
 	for (uint32_t i = 0; i < n && n < 10; i++)
 		buf_printf(&out, "%s%s", i ? " " : "", names[i]);
@@ -310,8 +310,10 @@ START_TEST(event_types)
 	types("evt.type in (fcntl64, getuid32, sched_switch)", "fcntl getuid switch");
 	types("evt.type exists", "all");
 	types("not evt.type exists", "");
-	ck_assert_int_eq(filter_event_types(parse("tolower(evt.type) = open"), &s, &err), -EINVAL);
-	ck_assert_int_eq(filter_event_types(parse("evt.type = val(proc.name)"), &s, &err), -EINVAL);
+	ck_assert_int_eq(filter_event_types(parse("tolower(evt.type) = open"), NULL, &s, &err),
+			 -EINVAL);
+	ck_assert_int_eq(filter_event_types(parse("evt.type = val(proc.name)"), NULL, &s, &err),
+			 -EINVAL);
 	ck_assert_int_eq(filter_evtset(parse("evt.type = open"), &s, &err), 0);
 	ck_assert(evtset_has(&s, EV_ASYNCEVENT_E) && evtset_has(&s, EV_OPEN_X));
 	ck_assert(!evtset_has(&s, EV_CLOSE_X));
