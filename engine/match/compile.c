@@ -241,6 +241,8 @@ static int fold_types(struct matcher *m, struct atom *atom)
 	const struct ast *check = atom->check;
 	int constant = fold_constant(check);
 	struct evtset *known, *truth;
+	const char *last = NULL;
+	bool holds = false;
 
 	if (atom->entity != ENTITY_TYPE && constant < 0)
 		return 0;
@@ -255,7 +257,12 @@ static int fold_types(struct matcher *m, struct atom *atom)
 		if (constant < 0 && !type_value(&check->lhs->field, t, &v))
 			continue;
 		known->w[t / 64] |= 1ULL << (t % 64);
-		if (constant < 0 ? compare_check(check, &left, &atom->consts) : constant)
+		/* Enter and exit events beside each other have one name. */
+		if (constant < 0 && v.s.p != last) {
+			last = v.s.p;
+			holds = compare_check(check, &left, &atom->consts);
+		}
+		if (constant < 0 ? holds : constant)
 			truth->w[t / 64] |= 1ULL << (t % 64);
 	}
 	atom->type_known = known;

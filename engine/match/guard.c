@@ -94,6 +94,7 @@ struct use {
 	uint32_t words;
 	/* Rules by atom: rules[start[a]..start[a + 1]). */
 	uint32_t *start, *rules;
+	uint32_t *used, nused;		/* atoms with rules */
 	/* For questions "what if this atom were ...", "what if the text were missing": */
 	uint32_t atom, key;
 	enum truth assume;
@@ -139,12 +140,16 @@ static int find_uses(struct use *u, const struct rule_list *l)
 	uint32_t n = u->m->natoms;
 
 	u->start = calloc(n + 2ULL, sizeof(*u->start));
-	if (!u->start)
+	u->used = calloc(n + 1ULL, sizeof(*u->used));
+	if (!u->start || !u->used)
 		return -ENOMEM;
 	for (uint32_t r = 0; r < l->n; r++)
 		each_use(u, l->entries[r].pc, r, count_use);
-	for (uint32_t a = 0; a < n; a++)
+	for (uint32_t a = 0; a < n; a++) {
+		if (u->start[a + 1])
+			u->used[u->nused++] = a;
 		u->start[a + 1] += u->start[a];
+	}
 	u->rules = calloc(MAX(u->start[n], 1U), sizeof(*u->rules));
 	if (!u->rules)
 		return -ENOMEM;
@@ -213,10 +218,10 @@ static uint32_t best_atoms(const struct use *u, uint32_t *best)
 {
 	uint32_t n = 0;
 
-	for (uint32_t a = 0; a < u->m->natoms; a++) {
-		uint32_t i = n;
+	for (uint32_t k = 0; k < u->nused; k++) {
+		uint32_t a = u->used[k], i = n;
 
-		if (!nusers(u, a) || !is_cheap(&u->m->atoms[a]))
+		if (!is_cheap(&u->m->atoms[a]))
 			continue;
 		while (i > 0 && nusers(u, best[i - 1]) < nusers(u, a))
 			i--;
@@ -273,8 +278,10 @@ static uint64_t *users_of(const struct use *u, atom_filter_fn filter, bool *ret_
 	uint64_t *users = arena_array(&u->m->arena, u->words, sizeof(*users));
 
 	*ret_any = false;
-	for (uint32_t a = 0; users && a < u->m->natoms; a++) {
-		if (!nusers(u, a) || !filter(u, &u->m->atoms[a]))
+	for (uint32_t k = 0; users && k < u->nused; k++) {
+		uint32_t a = u->used[k];
+
+		if (!filter(u, &u->m->atoms[a]))
 			continue;
 		*ret_any = true;
 		for (uint32_t i = u->start[a]; i < u->start[a + 1]; i++)
@@ -391,6 +398,7 @@ static int prepare_list(struct matcher *m, struct rule_list *l)
 		r = find_process(&u, l);
 	free(u.start);
 	free(u.rules);
+	free(u.used);
 	return r;
 }
 
@@ -401,7 +409,8 @@ static bool same_rules(const struct rule_list *a, const struct rule_list *b)
 	bool same = a->n == b->n;
 
 	for (uint32_t i = 0; i < a->n && same; i++)
-		same = a->entries[i].rule == b->entries[i].rule && a->entries[i].pc == b->entries[i].pc;
+		same = a->entries[i].rule == b->entries[i].rule &&
+		       a->entries[i].pc == b->entries[i].pc;
 	return same;
 }
 

@@ -126,9 +126,13 @@ static bool init_trie(struct text_trie *t, struct arena *a, const struct text_ke
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
 		for (uint32_t i = 0; i < keys->n[kinds[k]]; i++)
 			bytes += keys->v[kinds[k]][i].text.len;
-	t->nodes = bytes > UINT32_MAX ? NULL : arena_array(a, bytes, sizeof(*t->nodes));
+	/* As many at most: nodes are filled when they are added. */
+	t->nodes = bytes > UINT32_MAX ? NULL : arena_alloc(a, bytes * sizeof(*t->nodes));
+	if (!t->nodes)
+		return false;
+	t->nodes[0] = (struct text_node){ 0 };
 	t->n = 1;
-	return t->nodes;
+	return true;
 }
 
 static bool init_tries(struct text_index *x, struct arena *a, struct text_keys *keys)
