@@ -65,15 +65,14 @@ static void set_key(struct key_set *s, struct alert_key key)
 	*k = key;
 }
 
-static struct str json_text(struct arena *a, struct str s, const char *tail)
+static struct str json_text(struct arena *a, struct buf *b, struct str s, const char *tail)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
-
-	buf_add_char(&b, '"');
-	json_escape(&b, s);
-	buf_add_char(&b, '"');
-	buf_add_c(&b, tail);
-	return b.err ? STR_NONE : arena_str(a, buf_str(&b));
+	buf_clear(b);
+	buf_add_char(b, '"');
+	json_escape(b, s);
+	buf_add_char(b, '"');
+	buf_add_c(b, tail);
+	return b->err ? STR_NONE : arena_str(a, buf_str(b));
 }
 
 static struct str json_tags(struct arena *a, const struct alert_rule *r)
@@ -116,6 +115,7 @@ static int collect_keys(struct alert_layout *l, const struct alert_rule *r)
 int alert_rule_init(struct alert_rule *r, struct arena *a)
 {
 	struct alert_layout *l = arena_new(a, struct alert_layout);
+	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	if (!l)
 		return -ENOMEM;
@@ -125,12 +125,12 @@ int alert_rule_init(struct alert_rule *r, struct arena *a)
 		return -ENOMEM;
 	qsort(l->keys, l->nkeys, sizeof(*l->keys), compare_keys);
 	for (uint32_t i = 0; i < l->nkeys; i++) {
-		l->keys[i].head = json_text(a, l->keys[i].key, ":");
+		l->keys[i].head = json_text(a, &b, l->keys[i].key, ":");
 		if (!l->keys[i].head.p)
 			return -ENOMEM;
 	}
-	l->rule = json_text(a, r->name, "");
-	l->source = json_text(a, r->source, "");
+	l->rule = json_text(a, &b, r->name, "");
+	l->source = json_text(a, &b, r->source, "");
 	l->tags = json_tags(a, r);
 	if (!l->rule.p || !l->source.p || !l->tags.p)
 		return -ENOMEM;
