@@ -472,7 +472,8 @@ static int parse(struct ruletest_file *f, struct str text)
 	struct yaml_node *docs = NULL;
 	int r;
 
-	f->source = source_new(f->path, text, &f->arena, &f->arena);
+	text = arena_str(&f->arena, text);
+	f->source = text.p ? source_new(f->path, text, &f->arena, &f->arena) : NULL;
 	if (!f->source)
 		return -ENOMEM;
 	r = yaml_parse(f->source->text, &f->arena, &f->arena, &f->limits, &docs, &err);

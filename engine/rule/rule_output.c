@@ -70,8 +70,8 @@ static struct str cut_container_info(struct loader *l, struct load_rule *r, stru
 	p[n] = '\0';
 	report_at(l, r, DIAG_DEPRECATED_ITEM, 0,
 		  "%container.info is deprecated and no more useful, and will be dropped by Falco "
-		  "1.0.0. The container plugin will automatically add required fields to the output "
-		  "message.");
+		  "1.0.0. The container plugin will automatically add required fields to the "
+		  "output message.");
 	return (struct str){ p, n };
 }
 

@@ -144,7 +144,9 @@ int loader_parse(struct loader *l, const char *file_name, struct str text, struc
 	src = source_new(file_name, text, &l->arena, &l->diags->arena);
 	if (src)
 		src->kept_name = arena_strdup(&l->rs->arena, str_from(file_name));
-	r = src && src->kept_name ? yaml_parse(src->text, &l->arena, &l->rs->arena, l->limits, &docs, &err) : -ENOMEM;
+	r = -ENOMEM;
+	if (src && src->kept_name)
+		r = yaml_parse(src->text, &l->arena, &l->rs->arena, l->limits, &docs, &err);
 	if (r == -ENOMEM) {
 		l->oom = true;
 		return r;
@@ -237,7 +239,9 @@ static void warn_unused(struct loader *l)
 
 static struct located locate(struct loader *l, struct str s, const struct place *at)
 {
-	return (struct located){ s, at->src->kept_name, source_pos(at->src, at->offset, &l->arena) };
+	struct pos pos = source_pos(at->src, at->offset, &l->arena);
+
+	return (struct located){ s, at->src->kept_name, pos };
 }
 
 struct str loader_text(struct loader *l, const struct text *t)

@@ -193,7 +193,7 @@ int ruleset_define_static(struct ruleset *rs, struct str name, struct str value)
 /*
  * Collect one file's text. Problems go to diags. 0, or -EINVAL when the file had errors. Files
  * named *.exceptions.yaml (or .yml) hold exceptions for rules of other files; they are applied by
- * ruleset_finish, so their place in the order does not matter.
+ * ruleset_finish, so their place in the order does not matter. The text must stay until then.
  */
 int ruleset_add(struct ruleset *rs, const char *file_name, struct str text);
 /* The same for a file whose text cannot be had; names that it may define are not missed then. */

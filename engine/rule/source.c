@@ -14,8 +14,8 @@ struct source *source_new(const char *name, struct str text, struct arena *a, st
 	if (!src)
 		return NULL;
 	src->name = arena_strdup(names, str_from(name));
-	src->text = arena_str(a, text);
-	return src->name && src->text.p ? src : NULL;
+	src->text = text;
+	return src->name ? src : NULL;
 }
 
 /* Built once per file and only for files that have something to report. */

@@ -61,6 +61,7 @@ struct gen {
 	struct origin *map;
 };
 
+/* The text stays the caller's and must outlive it. */
 struct source *source_new(const char *name, struct str text, struct arena *a,
 			  struct arena *names);
 struct pos source_pos(const struct source *src, uint32_t offset, struct arena *a);

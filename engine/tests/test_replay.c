@@ -141,6 +141,7 @@ static const char *first_error(const struct diags *diags)
 
 static void load_rules(struct tiercel *t, enum mode mode, struct limits *limits)
 {
+	struct buf texts[ARRAY_SIZE(rule_files[0])] = { BUF_INIT };
 	struct ruleset_opts opts;
 	struct ruleset *rs;
 	struct diags diags;
@@ -150,14 +151,16 @@ static void load_rules(struct tiercel *t, enum mode mode, struct limits *limits)
 	rs = ruleset_new(&opts, limits, &diags);
 	ck_assert_ptr_nonnull(rs);
 	for (int i = 0; rule_files[mode][i]; i++) {
-		_cleanup_buf_ struct buf path = BUF_INIT, text = BUF_INIT;
+		_cleanup_buf_ struct buf path = BUF_INIT;
 
 		buf_printf(&path, "%s/corpus/falco-rules/%s", test_shared(), rule_files[mode][i]);
-		ck_assert_msg(read_text(path.p, &text), "cannot read %s", path.p);
-		ck_assert_msg(!ruleset_add(rs, rule_files[mode][i], buf_str(&text)), "%s: %s",
+		ck_assert_msg(read_text(path.p, &texts[i]), "cannot read %s", path.p);
+		ck_assert_msg(!ruleset_add(rs, rule_files[mode][i], buf_str(&texts[i])), "%s: %s",
 			      rule_files[mode][i], diags.count ? diags.items[0].message : "?");
 	}
 	ruleset_finish(rs);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		buf_done(&texts[i]);
 	ck_assert_msg(rs->ok, "rules: %s", first_error(&diags));
 	ck_assert_int_eq(tiercel_set_rules(t, rs), 0);
 	diags_done(&diags);
