@@ -52,6 +52,48 @@ START_TEST(searching)
 }
 END_TEST
 
+START_TEST(arena_aligns)
+{
+	struct arena a;
+
+	arena_init(&a, 256, 0);
+	for (size_t n = 1; n < 64; n++) {
+		ck_assert_str_eq(arena_strdup(&a, STR("abc")), "abc");
+		ck_assert_uint_eq((uintptr_t)arena_alloc(&a, n) % (n % 16 ? 8 : 16), 0);
+	}
+	arena_done(&a);
+}
+END_TEST
+
+/* The array that was taken last grows where it is; others move. */
+START_TEST(arena_grows)
+{
+	uint32_t cap = 0, n = 0, *v = NULL, *old;
+	struct arena a;
+
+	arena_init(&a, 4096, 0);
+	for (; n < 100; n++) {
+		old = v;
+		v = arena_grow(&a, v, &cap, n + 1, sizeof(*v));
+		ck_assert_ptr_nonnull(v);
+		ck_assert_uint_gt(cap, n);
+		ck_assert(!old || v == old);
+		v[n] = n;
+	}
+	ck_assert_str_eq(arena_strdup(&a, STR("behind")), "behind");
+	old = v;
+	v = arena_grow(&a, v, &cap, cap + 1, sizeof(*v));
+	ck_assert_ptr_ne(v, old);
+	for (uint32_t i = 0; i < n; i++)
+		ck_assert_uint_eq(v[i], i);
+	v = arena_grow(&a, v, &cap, 4096, sizeof(*v));	/* not in this block */
+	for (uint32_t i = 0; i < n; i++)
+		ck_assert_uint_eq(v[i], i);
+	ck_assert_ptr_null(arena_grow(&a, v, &cap, UINT32_MAX, sizeof(*v)));
+	arena_done(&a);
+}
+END_TEST
+
 START_TEST(arena_reuse)
 {
 	struct arena a;
@@ -284,6 +326,8 @@ static Suite *make_suite(void)
 
 	tcase_add_test(t, numbers);
 	tcase_add_test(t, searching);
+	tcase_add_test(t, arena_aligns);
+	tcase_add_test(t, arena_grows);
 	tcase_add_test(t, arena_reuse);
 	tcase_add_test(t, maps_agree_with_a_plain_array);
 	tcase_add_test(t, string_map);
