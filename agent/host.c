@@ -3,6 +3,7 @@
  * Facts about the machine for the engine.
  */
 #include "agent/host.h"
+#include "agent/clock.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -27,6 +28,19 @@ void host_alert_opts(struct alert_opts *ret_opts)
 					 .hostname = str_from(name) };
 	if (localtime_r(&now, &tm))
 		ret_opts->tz_offset_s = (int32_t)tm.tm_gmtoff;
+}
+
+static uint64_t started_ns;
+
+void host_start(void)
+{
+	/* What came before is the work of the loader and of the kernel for this process. */
+	started_ns = clock_mono_ns() - clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+uint64_t host_started_ns(void)
+{
+	return started_ns;
 }
 
 static char root[PATH_MAX];

@@ -17,4 +17,8 @@ void host_alert_opts(struct alert_opts *ret_opts);
  */
 const char *host_root(void);
 
+/* First in main(). Then: when the program was started, on the monotonic clock. */
+void host_start(void);
+uint64_t host_started_ns(void);
+
 #endif

@@ -222,21 +222,30 @@ static const char *starts_programs(const struct live *l)
 	return NULL;
 }
 
+static struct source_ring_opts source_opts(const struct live *l)
+{
+	struct source_ring_opts opts = l->opts->source;
+
+	opts.readers = l->opts->threads;
+	opts.host_root = host_root();
+	return opts;
+}
+
 static int start_source(struct live *l)
 {
 	_cleanup_buf_ struct buf error = BUF_INIT;
-	struct source_ring_opts opts = l->opts->source;
+	struct source_ring_opts opts = source_opts(l);
 	struct evtset events = interest(l);
-	uint64_t begin = clock_mono_ns();
 	int r;
 
+	l->rules_ns = clock_mono_ns();
 	opts.events = &events;
-	opts.readers = l->opts->threads;
-	opts.host_root = host_root();
+	opts.begun = l->begun;
+	l->begun = NULL;
 	r = source_ring_open(&opts, &error, &l->source);
 	if (r < 0)
 		return cli_fail("%.*s", STR_ARG(buf_str(&error)));
-	l->load_ns = clock_mono_ns() - begin;
+	l->attached_ns = clock_mono_ns();
 	/* Until the snapshot is complete only the life of processes is reported: no event of
 	 * somebody who ended before the snapshot came to him. */
 	r = l->source->ops->snapshot(l->source, feed_snapshot, l);
@@ -245,7 +254,7 @@ static int start_source(struct live *l)
 	if (r < 0)
 		return cli_fail("cannot read the start state below '%s/proc': %s", host_root(),
 				strerror(-r));
-	l->snapshot_ns = clock_mono_ns() - begin - l->load_ns;
+	l->snapshot_ns = clock_mono_ns();
 	r = engines_start(l->engines, l->source);
 	if (r < 0)
 		return cli_fail("cannot start threads: %s", strerror(-r));
@@ -327,6 +336,16 @@ static int judge_outputs(struct live *l)
 	return e;
 }
 
+/* The kernel side and the rules get ready at the same time. If that fails the reason comes later.
+ */
+static void begin_source(struct live *l)
+{
+	const struct source_ring_opts opts = source_opts(l);
+
+	if (source_ring_begin(&opts, &l->begun) < 0)
+		l->begun = NULL;
+}
+
 static int run(struct live *l)
 {
 	int e = start_engine(l), lost;
@@ -358,6 +377,7 @@ int live_run(const struct live_opts *opts)
 	arena_init(&l.arena, 4096, 0);
 	catch_signals();
 	harden_start(opts->config, opts->record_path != NULL);
+	begin_source(&l);
 	memory_thread_start();
 	e = activity_init(&l.activity) < 0 ? cli_fail("out of memory") : run(&l);
 	stop_control(&l);
@@ -367,6 +387,8 @@ int live_run(const struct live_opts *opts)
 		engines_stop(l.engines);
 	if (l.source)
 		l.source->ops->close(l.source);
+	if (l.begun)
+		l.begun->ops->close(l.begun);
 	r = recorder_free(l.recorder);
 	if (r < 0 && e == EXIT_OK)
 		e = cli_fail("the recording is incomplete: %s", strerror(-r));

@@ -4,6 +4,7 @@
  */
 #include "agent/cmd.h"
 #include "agent/harden.h"
+#include "agent/host.h"
 #include "agent/live_priv.h"
 #include "agent/source_coverage.h"
 #include "agent/summary.h"
@@ -122,15 +123,19 @@ static void warn_refused(void *ctx, const struct source_part *part)
 		cli_warn("%s is not seen: %s; see 'tiercel doctor'", part->name, part->why);
 }
 
+/* Milliseconds since the program was started. */
+static unsigned long long since_start_ms(uint64_t mono_ns)
+{
+	return (mono_ns - host_started_ns()) / NS_PER_MS;
+}
+
 /* How long nothing was seen, and what took it. */
 static void say_start(const struct live *l)
 {
-	uint64_t all = clock_mono_ns() - l->stats.start_mono_ns;
-	uint64_t rest = all - MIN(all, l->load_ns + l->snapshot_ns);
-
-	cli_say("started in %llu ms: %llu to load and attach the kernel side, %llu for what runs "
-		"already, %llu for rules and outputs", all / NS_PER_MS, l->load_ns / NS_PER_MS,
-		l->snapshot_ns / NS_PER_MS, rest / NS_PER_MS);
+	cli_say("started in %llu ms: rules ready after %llu, kernel side attached after %llu, what runs "
+		"already known after %llu",
+		since_start_ms(clock_mono_ns()), since_start_ms(l->rules_ns),
+		since_start_ms(l->attached_ns), since_start_ms(l->snapshot_ns));
 }
 
 void live_health_start(struct live *l)

@@ -27,6 +27,7 @@ struct live {
 	struct engines *engines;
 	struct tiercel *engine;		/* the first of them */
 	struct source *source;
+	struct source *begun; /* until the rules are there */
 	struct metadata_wait metadata;
 	struct recorder *recorder;
 	bool full;			/* the recording reached a bound */
@@ -48,7 +49,7 @@ struct live {
 	struct agent_stats stats;	/* what is published; rules and hits are ours */
 	uint64_t last_event_ts;
 	uint64_t next_publish_ns, next_check_ns;
-	uint64_t load_ns, snapshot_ns;	/* of the start */
+	uint64_t rules_ns, attached_ns, snapshot_ns; /* when they were ready */
 	uint32_t unwatched;		/* events since somebody looked at the clock */
 	bool draining;			/* the end: only events count */
 };

@@ -60,7 +60,6 @@ int live_swap_start(struct live *l)
 		return cli_fail("out of memory while loading rules");
 	if (r < 0)
 		return cli_fail("the rules do not load");
-	live_rules_save(rules, &l->opts->rules_spec, l->opts->config->state_directory);
 	activate(l, rules);
 	if (rules->last_good) {
 		struct str first = first_problems(buf_str(&problems));
@@ -108,6 +107,8 @@ void live_swap_follow(struct live *l)
 
 	if (!l->rules)
 		return;
+	/* Now that the sensor sees: a disk may take its time. */
+	live_rules_save(l->rules, &l->opts->rules_spec, l->opts->config->state_directory);
 	r = reload_new(&l->opts->rules_spec, l->opts->config, l->engines, l->rules, &l->reload);
 	if (r < 0)
 		cli_warn("rules will not be loaded again: %s", strerror(-r));

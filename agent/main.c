@@ -3,6 +3,7 @@
  * tiercel: entry point. Finds the subcommand and runs it; everything else is in cmd_<name>.c.
  */
 #include "agent/cmd.h"
+#include "agent/host.h"
 #include "engine/tiercel.h"
 
 /*
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
 {
 	const struct command *cmd;
 
+	host_start();
 	if (argc < 2) {
 		print_overview(stderr);
 		return EXIT_USAGE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The start state as the iterators of bpf/snapshot.bpf.c tell it. Called by source_ring.c; the
- * object is loaded for the snapshot and freed behind it. Host, users and interfaces come from the
+ * object is there for the snapshot and freed behind it. Host, users and interfaces come from the
  * same code as with /proc.
  */
 #include <bpf/bpf.h>
@@ -16,45 +16,59 @@
 
 #include "bpf/snapshot.h"
 #include "bpf/snapshot.skel.h"
+#include "bpf/snapshot_plain.skel.h"
 
 #define READ_BYTES (256 * 1024)		/* a read returns at most what the kernel buffers: 32 KiB */
 #define LATE_RING_BYTES (1U << 20)
 
 struct snapshot_iter {
-	struct snapshot *skel;
-	struct bpf_link *tasks, *fds, *late;
+	struct bpf_object *object;
+	struct source_ring_progs progs;
+	struct jobs *jobs;
+	struct job_group late_loads, loads; /* of the program that watches, and of the iterators */
+	int tasks, fds, late;               /* links; -1: none */
 	struct ring_buffer *late_ring;
 	struct buf cmdline, env;	/* from /proc, where the kernel side cannot read them */
 	struct snap *snap;		/* of the running snapshot */
 	struct u64map seen;		/* threads the iterator has shown */
 	bool late_now;			/* records of the late ring are being taken */
-	int err;			/* what the callback returned */
-	bool memory;
+	int err;                        /* what the callback returned */
 };
 
-static struct snapshot *load(int site_counters, const char *btf, bool memory)
+/* The object that fits the kernel, see source_ring_load.c. */
+static struct bpf_object *open_bytes(const struct source_ring_btf *btf)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf);
-	static const char *const used[] = { "late_ring", "scratch_map", "walk_map", "site_counters" };
-	struct snapshot *skel = snapshot__open_opts(&opts);
-	struct bpf_map *m;
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "snapshot",
+		    .btf_custom_path = source_ring_btf_path(btf));
+	const void *bytes;
+	size_t size;
 
-	if (!skel)
-		return NULL;
-	bpf_object__for_each_map(m, skel->obj) {
+	bytes = source_ring_btf_has_functions(btf) ? snapshot__elf_bytes(&size)
+						   : snapshot_plain__elf_bytes(&size);
+	return bpf_object__open_mem(bytes, size, &opts);
+}
+
+static int open_object(struct snapshot_iter *it, int site_counters,
+		       const struct source_ring_btf *btf)
+{
+	static const char *const used[] = { "late_ring", "scratch_map", "walk_map",
+					    "site_counters" };
+	struct bpf_map *m;
+	int r = 0;
+
+	it->object = open_bytes(btf);
+	if (!it->object)
+		return -errno;
+	bpf_object__for_each_map(m, it->object) {
 		bool wanted = bpf_map__is_internal(m);
 
 		for (size_t i = 0; i < ARRAY_SIZE(used); i++)
 			wanted = wanted || !strcmp(bpf_map__name(m), used[i]);
 		bpf_map__set_autocreate(m, wanted);
+		if (!r && !strcmp(bpf_map__name(m), "site_counters"))
+			r = bpf_map__reuse_fd(m, site_counters);
 	}
-	bpf_program__set_autoload(skel->progs.snap_tasks_memory, memory);
-	bpf_program__set_autoload(skel->progs.snap_tasks, !memory);
-	if (bpf_map__reuse_fd(skel->maps.site_counters, site_counters) || snapshot__load(skel)) {
-		snapshot__destroy(skel);
-		return NULL;
-	}
-	return skel;
+	return r ? r : source_ring_progs_prepare(it->object, btf, &it->progs);
 }
 
 /* Iterators show the processes of our own pid namespace: only the first one has all. */
@@ -66,24 +80,65 @@ static bool sees_all(void)
 	return readlink("/proc/self/ns/pid", link, sizeof(link) - 1) > 0 && !strcmp(link, first);
 }
 
-static int attach(struct snapshot_iter *it)
+static int queue(struct snapshot_iter *it, const char *name, struct job_group *group)
 {
-	it->late = bpf_program__attach(it->skel->progs.snap_late);
-	it->tasks = bpf_program__attach_iter(it->memory ? it->skel->progs.snap_tasks_memory
-							: it->skel->progs.snap_tasks, NULL);
-	it->fds = bpf_program__attach_iter(it->skel->progs.snap_fds, NULL);
-	return it->late && it->tasks && it->fds ? 0 : -ENOTSUP;
+	struct source_ring_prog *p = source_ring_progs_find(&it->progs, name);
+
+	if (!p)
+		return -ENOENT;
+	source_ring_prog_queue(p, it->jobs, group);
+	return 0;
+}
+
+static int loaded(const struct snapshot_iter *it, const char *name)
+{
+	const struct source_ring_prog *p = source_ring_progs_find(&it->progs, name);
+
+	return !p ? -ENOENT : p->err ? p->err : p->fd;
+}
+
+static int link_iterator(struct snapshot_iter *it, const char *name)
+{
+	int fd = loaded(it, name);
+
+	return fd < 0 ? fd : bpf_link_create(fd, 0, BPF_TRACE_ITER, NULL);
+}
+
+/* The one that reads memory needs a newer kernel than the other, which is loaded in its place. */
+static int link_iterators(struct snapshot_iter *it)
+{
+	jobs_wait(it->jobs, &it->loads);
+	if (loaded(it, "snap_tasks_memory") < 0) {
+		if (queue(it, "snap_tasks", &it->loads))
+			return -ENOENT;
+		jobs_wait(it->jobs, &it->loads);
+		it->tasks = link_iterator(it, "snap_tasks");
+	} else {
+		it->tasks = link_iterator(it, "snap_tasks_memory");
+	}
+	it->fds = link_iterator(it, "snap_fds");
+	return it->tasks < 0 ? it->tasks : MIN(it->fds, 0);
+}
+
+static void close_link(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 void snapshot_iter_free(struct snapshot_iter *it)
 {
 	if (!it)
 		return;
-	bpf_link__destroy(it->late);
-	bpf_link__destroy(it->tasks);
-	bpf_link__destroy(it->fds);
+	jobs_wait(it->jobs, &it->late_loads);
+	jobs_wait(it->jobs, &it->loads);
+	close_link(&it->late);
+	close_link(&it->tasks);
+	close_link(&it->fds);
 	ring_buffer__free(it->late_ring);
-	snapshot__destroy(it->skel);
+	source_ring_progs_done(&it->progs);
+	bpf_object__close(it->object);
 	u64map_done(&it->seen);
 	buf_done(&it->cmdline);
 	buf_done(&it->env);
@@ -262,10 +317,10 @@ static int take_record(struct snapshot_iter *it, const uint8_t *rec, size_t len)
 }
 
 /* All that an iterator has to say. Records may be cut at the end of a read. */
-static int read_iterator(struct snapshot_iter *it, struct bpf_link *link)
+static int read_iterator(struct snapshot_iter *it, int link)
 {
 	_cleanup_free_ uint8_t *data = malloc(READ_BYTES);
-	int fd = data ? bpf_iter_create(bpf_link__fd(link)) : -1;
+	int fd = data ? bpf_iter_create(link) : -1;
 	size_t have = 0;
 	ssize_t n;
 	int r = 0;
@@ -310,6 +365,22 @@ static int on_late(void *ctx, void *data, size_t len)
 	return r < 0 ? r : 0;
 }
 
+int snapshot_iter_attach(struct snapshot_iter *it)
+{
+	int fd;
+
+	jobs_wait(it->jobs, &it->late_loads);
+	fd = loaded(it, "snap_late");
+	if (fd < 0)
+		return fd;
+	it->late_ring = ring_buffer__new(bpf_object__find_map_fd_by_name(it->object, "late_ring"),
+					 on_late, it, NULL);
+	if (!it->late_ring)
+		return -ENOMEM;
+	it->late = bpf_raw_tracepoint_open(NULL, fd);
+	return it->late < 0 ? -errno : 0;
+}
+
 /* The threads that ended since the load. */
 static int read_late(struct snapshot_iter *it)
 {
@@ -326,13 +397,13 @@ static int run(struct snap *s, void *arg)
 	int r;
 
 	it->snap = s;
-	r = read_iterator(it, it->tasks);
+	r = link_iterators(it);
+	if (!r)
+		r = read_iterator(it, it->tasks);
 	if (!r)
 		r = read_late(it);
 	if (!r)
 		r = read_iterator(it, it->fds);
-	bpf_link__destroy(it->late);
-	it->late = NULL;
 	/* A kernel may keep processes from iterators; their children want a parent nevertheless. */
 	return r ? r : snap_processes(s, &it->seen);
 }
@@ -343,29 +414,27 @@ int snapshot_iter_run(struct snapshot_iter *it, const char *host_root, source_sn
 	return snapshot_with(host_root, run, it, fn, ctx);
 }
 
-int snapshot_iter_new(int site_counters, const char *btf, struct snapshot_iter **ret)
+int snapshot_iter_new(int site_counters, const struct source_ring_btf *btf, struct jobs *jobs,
+		      struct snapshot_iter **ret)
 {
 	struct snapshot_iter *it;
-	int r = -ENOTSUP;
+	int r;
 
 	if (!sees_all())
-		return r;
+		return -ENOTSUP;
 	it = calloc(1, sizeof(*it));
 	if (!it)
 		return -ENOMEM;
-	it->memory = true;
-	it->skel = load(site_counters, btf, true);
-	if (!it->skel) {
-		it->memory = false;
-		it->skel = load(site_counters, btf, false);
-	}
-	if (it->skel)
-		r = attach(it);
-	if (!r) {
-		it->late_ring = ring_buffer__new(bpf_map__fd(it->skel->maps.late_ring), on_late, it,
-						 NULL);
-		r = it->late_ring ? 0 : -ENOMEM;
-	}
+	it->jobs = jobs;
+	it->loads.can_wait = true; /* until everything is attached */
+	it->tasks = it->fds = it->late = -1;
+	r = open_object(it, site_counters, btf);
+	if (!r)
+		r = queue(it, "snap_late", &it->late_loads);
+	if (!r)
+		r = queue(it, "snap_tasks_memory", &it->loads);
+	if (!r)
+		r = queue(it, "snap_fds", &it->loads);
 	if (r) {
 		snapshot_iter_free(it);
 		return r;

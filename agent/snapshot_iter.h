@@ -4,15 +4,21 @@
 #define TIERCEL_SNAPSHOT_ITER_H
 
 #include "agent/source.h"
+#include "agent/source_ring_prog.h"
 
 struct snapshot_iter;
 
 /*
- * Load and attach; from here on no thread that ends is missed by the snapshot, so this comes before
- * the sensor's own hooks. site_counters: map of failed reads to count into; btf: type information of the
- * kernel, NULL: where it always is. 0 or -errno: this machine needs /proc.
+ * Its programs are being loaded by `jobs`, which stay until it is freed. site_counters: map of
+ * failed reads to count into. 0 or -errno: this machine needs /proc.
  */
-int snapshot_iter_new(int site_counters, const char *btf, struct snapshot_iter **ret);
+int snapshot_iter_new(int site_counters, const struct source_ring_btf *btf, struct jobs *jobs,
+		      struct snapshot_iter **ret);
+/*
+ * From here on no thread that ends is missed by the snapshot, so this comes before the sensor's own
+ * hooks. 0 or -errno as above.
+ */
+int snapshot_iter_attach(struct snapshot_iter *it);
 void snapshot_iter_free(struct snapshot_iter *it);
 
 /* As snapshot_proc(). After a failure in the middle the caller starts over: RESET comes first. */

@@ -471,16 +471,20 @@ int snap_processes(struct snap *s, void *arg)
 	struct pidns_list ns = { 0 };
 	DIR *d = open_dir(s, ".");
 	struct dirent *e;
+	bool news = false;
 	int r;
 
 	s->socks = snap_socks_new();
 	r = w && d && s->socks ? 0 : -ENOMEM;
-	while (!r && (e = readdir(d)))
-		if (is_news(known, e))
-			note_pidns(s, &ns, entry_number(e), w);
-	if (!r)
+	while (!r && (e = readdir(d))) {
+		if (!is_news(known, e))
+			continue;
+		note_pidns(s, &ns, entry_number(e), w);
+		news = true;
+	}
+	if (news)
 		rewinddir(d);
-	while (!r && (e = readdir(d)))
+	while (!r && news && (e = readdir(d)))
 		if (is_news(known, e))
 			r = snap_process(s, &ns, entry_number(e), w);
 	if (d)

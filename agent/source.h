@@ -95,7 +95,14 @@ struct source_ring_opts {
 	const struct evtset *events;
 	uint32_t readers;		/* of walk(), numbered from 0; 0 or 1: one */
 	enum source_snapshot_way snapshot;
+	struct source *begun; /* by source_ring_begin(); NULL: begin now. Taken over. */
 };
+
+/*
+ * A start has parts that do not depend on rules: they are done in other threads from here on. Then
+ * comes source_ring_open() with the same host_root and snapshot, or close.
+ */
+int source_ring_begin(const struct source_ring_opts *opts, struct source **ret);
 
 /*
  * The live sensor. Everything is attached when this returns 0. On failure `ret_error` has one line

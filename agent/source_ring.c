@@ -8,8 +8,10 @@
 #include <bpf/libbpf.h>
 #include <limits.h>
 #include <linux/io_uring.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include "agent/jobs.h"
 #include "agent/snapshot_iter.h"
 #include "agent/source_counters.h"
 #include "agent/source_reader.h"
@@ -25,12 +27,29 @@ static const char *const hook_names[HOOK_COUNT] = { "sched_process_fork", "sched
 						    "sched_process_exit", "sys_exit",
 						    SOURCE_HOOK_URING };
 
+/* Rings on their way into the table of a lane, in a thread of their own. */
+struct lane_rings {
+	pthread_t thread;
+	bool running;
+	int table, r;
+	const int *fds;
+	uint32_t n;
+};
+
 struct source_ring {
 	struct source base;
+	struct jobs jobs; /* until the start is over */
+	bool has_jobs;
+	struct job begin;
+	struct job_group begun;
+	int begin_err;
 	struct source_ring_load load;
 	struct source_reader *reader;
-	struct snapshot_iter *iter;	/* until the snapshot has been taken */
+	struct lane_rings lanes[LANE_COUNT];
+	struct snapshot_iter *iter; /* likewise */
+	int iter_err;
 	enum source_snapshot_way snapshot;
+	bool snapshot_taken;
 	/* Attached while somebody wants what the hooks report, those of the process life cycle
 	 * always; -1: not attached. */
 	int links[HOOK_COUNT];
@@ -55,22 +74,26 @@ static uint32_t ring_size(uint32_t wanted, uint32_t def)
  * until no program can see the old entry, some 15 ms, which for the rings of 64 CPUs one by one are two
  * seconds without a sensor. Kernels before 5.19 know no batches of these tables.
  */
-static int publish_rings(int outer, const int *fds, uint32_t n)
+static void *publish_rings(void *arg)
 {
-	uint32_t slots[RINGS_MAX] = { 0 }, done = n;
+	uint32_t slots[RINGS_MAX] = { 0 };
+	struct lane_rings *l = arg;
+	uint32_t done = l->n;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < l->n; i++)
 		slots[i] = i;
-	if (bpf_map_update_batch(outer, slots, fds, &done, NULL) == 0)
-		return 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (bpf_map_update_elem(outer, &slots[i], &fds[i], BPF_ANY))
-			return -errno;
-	return 0;
+	l->r = 0;
+	if (bpf_map_update_batch(l->table, slots, l->fds, &done, NULL) == 0)
+		return NULL;
+	for (uint32_t i = 0; i < l->n && !l->r; i++)
+		if (bpf_map_update_elem(l->table, &slots[i], &l->fds[i], BPF_ANY))
+			l->r = -errno;
+	return NULL;
 }
 
 static int make_lane(struct source_ring *s, enum ring_lane lane, uint32_t n, uint32_t bytes)
 {
+	struct lane_rings *l = &s->lanes[lane];
 	bool life = lane == LANE_LIFE;
 	int *fds = s->ring_fds + s->nring_fds, r = 0;
 
@@ -82,7 +105,29 @@ static int make_lane(struct source_ring *s, enum ring_lane lane, uint32_t n, uin
 		s->nring_fds++;
 		r = source_reader_add(s->reader, fds[i], bytes, lane);
 	}
-	return r ? r : publish_rings(life ? s->load.life_rings : s->load.data_rings, fds, n);
+	if (r)
+		return r;
+	l->table = life ? s->load.life_rings : s->load.data_rings;
+	l->fds = fds;
+	l->n = n;
+	l->running = !thread_start(&l->thread, publish_rings, l);
+	if (!l->running)
+		publish_rings(l);
+	return 0;
+}
+
+/* Both lanes are in their tables; programs are loaded meanwhile. */
+static int wait_rings(struct source_ring *s)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < LANE_COUNT; i++) {
+		if (s->lanes[i].running)
+			pthread_join(s->lanes[i].thread, NULL);
+		s->lanes[i].running = false;
+		r = r ? r : s->lanes[i].r;
+	}
+	return r;
 }
 
 static int make_rings(struct source_ring *s, const struct source_ring_opts *opts,
@@ -194,13 +239,25 @@ static void ring_stop(struct source *base)
 		detach(s, i);
 }
 
+/* Detaching waits for a grace period: once everything else has been done. */
+static void end_start(struct source_ring *s)
+{
+	if (s->has_jobs)
+		jobs_wait(&s->jobs, &s->begun);
+	snapshot_iter_free(s->iter);
+	s->iter = NULL;
+	if (s->has_jobs)
+		jobs_done(&s->jobs);
+	s->has_jobs = false;
+}
+
 static void ring_close(struct source *base)
 {
 	struct source_ring *s = container_of(base, struct source_ring, base);
 
 	ring_stop(base);
-	source_ring_btf_close(&s->load.btf);
-	snapshot_iter_free(s->iter);
+	wait_rings(s);
+	end_start(s);
 	source_reader_free(s->reader);
 	for (uint32_t i = 0; i < s->nring_fds; i++)
 		close(s->ring_fds[i]);
@@ -217,23 +274,24 @@ static int ring_snapshot(struct source *base, source_snapshot_fn fn, void *ctx)
 
 	if (s->iter)
 		r = snapshot_iter_run(s->iter, s->host_root, fn, ctx);
-	snapshot_iter_free(s->iter);
-	s->iter = NULL;
 	if (r && s->snapshot != SOURCE_SNAPSHOT_ITER)
 		r = snapshot_proc(s->host_root, fn, ctx);
+	s->snapshot_taken = true;
 	return r;
 }
 
 /* Before the hooks, so that who ends between them and the snapshot is part of it. */
-static int prepare_snapshot(struct source_ring *s, struct buf *error)
+static int attach_snapshot(struct source_ring *s, struct buf *error)
 {
-	int r = 0;
+	int r = s->iter ? snapshot_iter_attach(s->iter) : s->iter_err;
 
-	if (s->snapshot != SOURCE_SNAPSHOT_PROC)
-		r = snapshot_iter_new(s->load.site_counters, source_ring_btf_path(&s->load.btf), &s->iter);
-	if (!r || s->snapshot == SOURCE_SNAPSHOT_AUTO)
+	if (r) {
+		snapshot_iter_free(s->iter);
+		s->iter = NULL;
+	}
+	if (!r || s->snapshot != SOURCE_SNAPSHOT_ITER)
 		return 0;
-	buf_printf(error, "no iterators on this kernel: %s (%s)", strerror(-r), source_ring_said());
+	buf_printf(error, "no iterators on this kernel: %s", strerror(-r));
 	return r;
 }
 
@@ -314,6 +372,8 @@ static int ring_set_events(struct source *base, const struct evtset *events)
 
 	set_interest(s, &needed);
 	err = follow_hooks(s, &hook);
+	if (s->snapshot_taken)
+		end_start(s);
 	return r ? r : err;
 }
 
@@ -353,7 +413,7 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 		struct source_part part = { .name = hook_names[i], .is_hook = true,
 					    .active = s->links[i] >= 0 };
 
-		part.refused = i == HOOK_URING && source_ring_load_uring_refused();
+		part.refused = i == HOOK_URING && s->load.uring_refused;
 		if (!part.active)
 			part.why = part.refused ? "this kernel's tracepoint does not tell the request"
 						: "not asked for";
@@ -364,7 +424,7 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 		struct source_part part = { .name = event_infos[event].name };
 
 		part.active = source_ring_load_has(&s->load, event);
-		part.refused = !part.active && source_ring_load_refused(event);
+		part.refused = !part.active && source_ring_load_refused(&s->load, event);
 		if (!part.active)
 			part.why = part.refused ? "refused by the verifier" : "not asked for";
 		if (!seen[event])
@@ -400,12 +460,29 @@ static uint32_t own_tgid(const struct source_ring *s)
 	return n > 0 ? (uint32_t)strtoul(link, NULL, 10) : (uint32_t)getpid();
 }
 
-int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
-		     struct source **ret)
+/* Of the cpus that this process may use one is for the caller. */
+static uint32_t other_cpus(void)
 {
-	struct evtset first, start;
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (uint32_t)MAX(CPU_COUNT(&set) - 1, 0);
+}
+
+/* In a thread: the maps, and what all rules need. */
+static void begin(struct job *job)
+{
+	struct source_ring *s = container_of(job, struct source_ring, begin);
+
+	s->begin_err = source_ring_load_begin(&s->load, &s->jobs);
+	if (!s->begin_err && s->snapshot != SOURCE_SNAPSHOT_PROC)
+		s->iter_err = snapshot_iter_new(s->load.site_counters, &s->load.btf, &s->jobs,
+						&s->iter);
+}
+
+int source_ring_begin(const struct source_ring_opts *opts, struct source **ret)
+{
 	struct source_ring *s;
-	int r = source_ring_check_machine(ret_error);
+	int r = source_ring_prog_start();
 
 	if (r)
 		return r;
@@ -414,33 +491,83 @@ int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
 		return -ENOMEM;
 	s->base.ops = &ring_ops;
 	for (unsigned i = 0; i < HOOK_COUNT; i++)
-		s->links[i] = -1;
+		s->links[i] = s->load.hooks[i] = -1;
 	s->cpus = MAX(libbpf_num_possible_cpus(), 1);
+	s->snapshot = opts->snapshot;
 	s->host_root = strdup(opts->host_root ? opts->host_root : "");
+	if (!s->host_root) {
+		free(s);
+		return -ENOMEM;
+	}
+	source_ring_listen();
+	jobs_init(&s->jobs, other_cpus());
+	s->has_jobs = true;
+	s->begin.run = begin;
+	jobs_add(&s->jobs, &s->begin, &s->begun);
+	*ret = &s->base;
+	return 0;
+}
+
+/* Everything is loaded and knows what is wanted first. */
+static int load(struct source_ring *s, const struct source_ring_opts *opts, struct buf *error)
+{
+	struct evtset first, start;
+	int r;
+
 	memset(&first, 0xff, sizeof(first));
 	if (opts->events)
 		first = source_syscalls_needed(opts->events);
-	r = s->host_root ? source_ring_load(&s->load, &first, ret_error) : -ENOMEM;
+	jobs_wait(&s->jobs, &s->begun);
+	r = s->begin_err;
+	if (!r) {
+		r = make_rings(s, opts, error);
+		if (r)
+			return r;
+		r = source_ring_load_wanted(&s->load, &s->jobs, &first);
+	}
 	if (!r)
-		r = make_rings(s, opts, ret_error);
-	if (r)
-		goto fail;
+		r = source_ring_load_finish(&s->load, &s->jobs);
+	if (r) {
+		source_ring_load_error(&s->load, r, error);
+		return r;
+	}
 	fill_numbers32(s->load.config);
 	s->load.config->snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
 	s->load.config->own_tgid = opts->report_self ? 0 : own_tgid(s);
 	/* Of a process that ends before the snapshot comes to it nothing is reported but its life. */
 	start = source_syscalls_state(opts->events);
 	set_interest(s, &start);
-	s->snapshot = opts->snapshot;
-	r = prepare_snapshot(s, ret_error);
+	r = wait_rings(s);
+	if (r)
+		buf_printf(error, "cannot fill the tables of rings: %s", strerror(-r));
+	return r;
+}
+
+int source_ring_open(const struct source_ring_opts *opts, struct buf *ret_error,
+		     struct source **ret)
+{
+	struct source *base = opts->begun;
+	struct source_ring *s;
+	int r = source_ring_check_machine(ret_error);
+
+	if (!r && !base) {
+		r = source_ring_begin(opts, &base);
+		if (r)
+			buf_printf(ret_error, "cannot begin to load: %s", strerror(-r));
+	}
+	if (!base)
+		return r;
+	s = container_of(base, struct source_ring, base);
+	if (!r)
+		r = load(s, opts, ret_error);
+	if (!r)
+		r = attach_snapshot(s, ret_error);
 	source_ring_btf_close(&s->load.btf);
 	if (!r)
 		r = attach(s, ret_error);
 	if (r)
-		goto fail;
-	*ret = &s->base;
-	return 0;
-fail:
-	ring_close(&s->base);
+		ring_close(base);
+	else
+		*ret = base;
 	return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Called by source_ring_load.c before anything is loaded; keeps nothing. */
+#include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btf.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/source_ring_btf.h"
+#include "bpf/kfuncs.h"
 
 #define VMLINUX "/sys/kernel/btf/vmlinux"
 #define READ_BYTES (256 * 1024)
@@ -22,24 +24,35 @@ static const char *const read_names[] = {
 #include "bpf/kernel_types.h"
 };
 
+/* What programs are attached to, and functions that they call. */
+#define KFUNC_NAME(name) #name,
+static const char *const id_names[] = {
+#include "bpf/kernel_hooks.h"
+	KFUNCS(KFUNC_NAME)
+};
+#undef KFUNC_NAME
+
+_Static_assert(ARRAY_SIZE(id_names) <= SOURCE_RING_IDS_MAX, "room for all numbers");
+
 struct cut {
 	const struct btf_header *h;
 	const uint8_t *types;	/* types_len bytes */
 	const char *strings;
 	uint32_t *at;		/* by type number: where it begins */
-	uint32_t n, last;	/* numbers are 1 to n; the last one that stays */
-	uint8_t *kept;		/* by type number */
+	uint32_t n;             /* numbers are 1 to n */
+	uint32_t *kept;         /* by type number: its new one; 0: not kept */
 	struct strmap names;	/* that bpf/ has, without flavours */
+	struct strmap ids;      /* where the numbers of others go; they need not stay */
 };
 
 /* Spellings of a structure in other kernels have a flavour behind their name. */
-static int add_names(struct cut *c, const char *const *names, size_t n)
+static int add_names(struct cut *c, const struct source_ring_cut *want)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < n && !r; i++)
-		if (!strstr(names[i], FLAVOUR))
-			r = strmap_put(&c->names, str_from(names[i]), (void *)names[i]);
+	for (size_t i = 0; i < want->nnames && !r; i++)
+		if (!strstr(want->names[i], FLAVOUR))
+			r = strmap_put(&c->names, str_from(want->names[i]), (void *)want->names[i]);
 	return r;
 }
 
@@ -84,7 +97,7 @@ static int index_types(struct cut *c)
 	uint32_t at = 0, size, max = c->h->type_len / sizeof(struct btf_type) + 2;
 
 	c->at = malloc(max * sizeof(*c->at));
-	c->kept = calloc(max, 1);
+	c->kept = calloc(max, sizeof(*c->kept));
 	if (!c->at || !c->kept)
 		return -ENOMEM;
 	while (at < c->h->type_len) {
@@ -112,7 +125,6 @@ static int keep(struct cut *c, uint32_t id, unsigned depth)
 	if (id > c->n || depth > 64)
 		return -EBADMSG;
 	c->kept[id] = 1;
-	c->last = MAX(c->last, id);
 	t = type_at(c, id);
 	switch (BTF_INFO_KIND(t->info)) {
 	case BTF_KIND_TYPEDEF:
@@ -134,6 +146,28 @@ static int keep(struct cut *c, uint32_t id, unsigned depth)
 	}
 }
 
+static int add_ids(struct cut *c, const struct source_ring_cut *want)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < want->nids && !r; i++) {
+		want->ids[i] = 0;
+		r = strmap_put(&c->ids, str_from(want->id_names[i]), &want->ids[i]);
+	}
+	return r;
+}
+
+/* Most of the kernel's types are functions: only names that can be wanted are looked up. */
+static void note_id(const struct cut *c, const char *name, uint32_t id)
+{
+	uint32_t *to = NULL;
+
+	if (!strncmp(name, "bpf_", 4) || !strncmp(name, "btf_trace_", 10))
+		to = strmap_get(&c->ids, str_from(name));
+	if (to)
+		*to = id;
+}
+
 static int keep_named(struct cut *c)
 {
 	int r = 0;
@@ -149,6 +183,7 @@ static int keep_named(struct cut *c)
 		case BTF_KIND_ENUM:
 		case BTF_KIND_ENUM64:
 		case BTF_KIND_TYPEDEF:
+		case BTF_KIND_FUNC:
 			break;
 		default:
 			continue;
@@ -156,6 +191,9 @@ static int keep_named(struct cut *c)
 		if (t->name_off >= c->h->str_len)
 			return -EBADMSG;
 		text = c->strings + t->name_off;
+		note_id(c, text, id);
+		if (BTF_INFO_KIND(t->info) == BTF_KIND_FUNC)
+			continue;
 		flavour = strstr(text, FLAVOUR);
 		name = flavour ? (struct str){ text, (uint32_t)(flavour - text) } : str_from(text);
 		if (name.len && strmap_get(&c->names, name))
@@ -188,14 +226,14 @@ static uint32_t move_name(const struct cut *c, uint32_t at, struct buf *strings)
 	return to;
 }
 
-/* What it refers to is kept, or behind the end. */
-static void cut_references(const struct cut *c, struct btf_type *t)
+/* What it refers to has its new number, or is `void` where it is not kept. */
+static void number_references(const struct cut *c, struct btf_type *t)
 {
 	struct btf_array *a = (struct btf_array *)(t + 1);
 	struct btf_member *m = (struct btf_member *)(t + 1);
 	struct btf_param *p = (struct btf_param *)(t + 1);
 
-#define CUT(ref) if ((ref) > c->last) { (ref) = 0; }
+#define NUMBER(ref) (ref) = (ref) <= c->n ? c->kept[ref] : 0;
 	switch (BTF_INFO_KIND(t->info)) {
 	case BTF_KIND_INT:
 	case BTF_KIND_ENUM:
@@ -206,34 +244,28 @@ static void cut_references(const struct cut *c, struct btf_type *t)
 	case BTF_KIND_STRUCT:
 	case BTF_KIND_UNION:
 		for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++)
-			CUT(m[i].type)
+			NUMBER(m[i].type)
 		break;
 	case BTF_KIND_ARRAY:
-		CUT(a->type)
-		CUT(a->index_type)
+		NUMBER(a->type)
+		NUMBER(a->index_type)
 		break;
 	case BTF_KIND_FUNC_PROTO:
 		for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++)
-			CUT(p[i].type)
-		CUT(t->type)
+			NUMBER(p[i].type)
+		NUMBER(t->type)
 		break;
 	default:
-		CUT(t->type)
+		NUMBER(t->type)
 	}
-#undef CUT
+#undef NUMBER
 }
 
-/* Others keep their number as `const void`, which nobody looks for. */
 static void write_type(const struct cut *c, uint32_t id, struct buf *types, struct buf *strings)
 {
-	static const struct btf_type filler = { .info = BTF_KIND_CONST << 24 };
 	uint32_t at = types->len, part, *name;
 	struct btf_type *t;
 
-	if (!c->kept[id]) {
-		buf_add(types, &filler, sizeof(filler));
-		return;
-	}
 	buf_add(types, type_at(c, id), c->at[id + 1] - c->at[id]);
 	if (types->err)
 		return;
@@ -243,32 +275,56 @@ static void write_type(const struct cut *c, uint32_t id, struct buf *types, stru
 	name = (uint32_t *)(t + 1);
 	for (uint32_t i = 0; part && i < BTF_INFO_VLEN(t->info); i++, name += part / sizeof(*name))
 		*name = move_name(c, *name, strings);
-	cut_references(c, t);
+	number_references(c, t);
 }
 
-static int write_cut(const struct cut *c, struct buf *ret)
+/* New numbers, in the order of the old ones. */
+static void number_kept(struct cut *c, struct buf *numbers)
 {
+	uint32_t next = SOURCE_RING_BTF_FIRST;
+
+	for (uint32_t id = 1; id <= c->n; id++) {
+		if (!c->kept[id])
+			continue;
+		c->kept[id] = next++;
+		buf_add(numbers, &id, sizeof(id));
+	}
+}
+
+static int write_cut(struct cut *c, struct source_ring_cut *ret)
+{
+	/* What is in front of the first one: `const void`, which nobody looks for. */
+	static const struct btf_type filler = { .info = BTF_KIND_CONST << 24 };
 	_cleanup_buf_ struct buf types = BUF_INIT, strings = BUF_INIT;
 	struct btf_header h = *c->h;
 
+	number_kept(c, &ret->numbers);
 	buf_add_char(&strings, '\0');
-	for (uint32_t id = 1; id <= c->last; id++)
-		write_type(c, id, &types, &strings);
-	if (types.err || strings.err)
+	for (uint32_t id = 1; id < SOURCE_RING_BTF_FIRST; id++)
+		buf_add(&types, &filler, sizeof(filler));
+	for (uint32_t id = 1; id <= c->n; id++)
+		if (c->kept[id])
+			write_type(c, id, &types, &strings);
+	if (types.err || strings.err || ret->numbers.err)
 		return -ENOMEM;
 	h.hdr_len = sizeof(h);
 	h.type_off = 0;
 	h.type_len = types.len;
 	h.str_off = types.len;
 	h.str_len = strings.len;
-	buf_add(ret, &h, sizeof(h));
-	buf_add(ret, types.p, types.len);
-	buf_add(ret, strings.p, strings.len);
-	return ret->err;
+	buf_add(&ret->btf, &h, sizeof(h));
+	buf_add(&ret->btf, types.p, types.len);
+	buf_add(&ret->btf, strings.p, strings.len);
+	return ret->btf.err;
 }
 
-int source_ring_btf_cut(const void *btf, size_t len, const char *const *names, size_t n,
-			struct buf *ret)
+void source_ring_cut_done(struct source_ring_cut *cut)
+{
+	buf_done(&cut->btf);
+	buf_done(&cut->numbers);
+}
+
+int source_ring_btf_cut(const void *btf, size_t len, struct source_ring_cut *cut)
 {
 	const struct btf_header *h = btf;
 	struct cut c = { .h = h };
@@ -286,16 +342,19 @@ int source_ring_btf_cut(const void *btf, size_t len, const char *const *names, s
 	c.strings = (const char *)btf + h->hdr_len + h->str_off;
 	if (c.strings[h->str_len - 1])
 		return -EBADMSG;
-	r = add_names(&c, names, n);
+	r = add_names(&c, cut);
+	if (!r)
+		r = add_ids(&c, cut);
 	if (!r)
 		r = index_types(&c);
 	if (!r)
 		r = keep_named(&c);
 	if (!r)
-		r = write_cut(&c, ret);
+		r = write_cut(&c, cut);
 	free(c.at);
 	free(c.kept);
 	strmap_done(&c.names);
+	strmap_done(&c.ids);
 	return r;
 }
 
@@ -311,10 +370,9 @@ static int read_all(int fd, size_t len, struct buf *ret)
 	return n ? -EIO : 0;
 }
 
-static int cut_kernel(int fd, struct buf *ret)
+static int cut_kernel(int fd, struct source_ring_cut *cut)
 {
 	_cleanup_buf_ struct buf all = BUF_INIT;
-	const size_t n = ARRAY_SIZE(read_names);
 	struct stat st;
 	void *map;
 	int r;
@@ -323,12 +381,12 @@ static int cut_kernel(int fd, struct buf *ret)
 		return -errno;
 	map = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map != MAP_FAILED) {
-		r = source_ring_btf_cut(map, st.st_size, read_names, n, ret);
+		r = source_ring_btf_cut(map, st.st_size, cut);
 		munmap(map, st.st_size);
 		return r;
 	}
 	r = read_all(fd, st.st_size, &all);
-	return r ? r : source_ring_btf_cut(all.p, all.len, read_names, n, ret);
+	return r ? r : source_ring_btf_cut(all.p, all.len, cut);
 }
 
 static int write_file(const struct buf *b)
@@ -347,19 +405,62 @@ static int write_file(const struct buf *b)
 	return -EIO;
 }
 
+/* By libbpf, which keeps up with kinds of types that are unknown here. */
+static void find_ids(uint32_t *ids)
+{
+	struct btf *b = btf__load_vmlinux_btf();
+
+	for (size_t i = 0; b && i < ARRAY_SIZE(id_names); i++) {
+		int id = btf__find_by_name_kind(b, id_names[i], BTF_KIND_FUNC);
+
+		if (id < 0)
+			id = btf__find_by_name_kind(b, id_names[i], BTF_KIND_TYPEDEF);
+		ids[i] = MAX(id, 0);
+	}
+	btf__free(b);
+}
+
 void source_ring_btf_open(struct source_ring_btf *ret)
 {
-	_cleanup_buf_ struct buf part = BUF_INIT;
+	struct source_ring_cut cut = { .names = read_names,
+				       .nnames = ARRAY_SIZE(read_names),
+				       .id_names = id_names,
+				       .ids = ret->ids,
+				       .nids = ARRAY_SIZE(id_names) };
 	int fd = open(VMLINUX, O_RDONLY | O_CLOEXEC);
 
 	*ret = (struct source_ring_btf){ .fd = -1 };
 	if (fd < 0)
 		return;
-	if (!cut_kernel(fd, &part))
-		ret->fd = write_file(&part);
+	if (!cut_kernel(fd, &cut)) {
+		ret->nnumbers = cut.numbers.len / sizeof(*ret->numbers);
+		ret->numbers = (uint32_t *)cut.numbers.p;
+		cut.numbers = (struct buf)BUF_INIT;
+		ret->fd = write_file(&cut.btf);
+	} else {
+		find_ids(ret->ids);
+	}
+	source_ring_cut_done(&cut);
 	close(fd);
 	if (ret->fd >= 0)
 		snprintf(ret->path, sizeof(ret->path), "/proc/self/fd/%d", ret->fd);
+	else
+		source_ring_btf_close(ret);
+}
+
+uint32_t source_ring_btf_id(const struct source_ring_btf *b, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(id_names); i++)
+		if (!strcmp(id_names[i], name))
+			return b->ids[i];
+	return 0;
+}
+
+bool source_ring_btf_has_functions(const struct source_ring_btf *b)
+{
+#define KFUNC_HAS(name) &&source_ring_btf_id(b, #name)
+	return true KFUNCS(KFUNC_HAS);
+#undef KFUNC_HAS
 }
 
 void source_ring_btf_close(struct source_ring_btf *b)
@@ -367,4 +468,7 @@ void source_ring_btf_close(struct source_ring_btf *b)
 	if (b->path[0])
 		close(b->fd);
 	b->path[0] = '\0';
+	free(b->numbers);
+	b->numbers = NULL;
+	b->nnumbers = 0;
 }

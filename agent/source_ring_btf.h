@@ -11,17 +11,35 @@
 
 #include "engine/tiercel.h"
 
+#define SOURCE_RING_IDS_MAX 16
 /*
- * `len` bytes of raw BTF with nothing but the types that have one of these names or are part of such a
- * type. Their numbers stay what they are. 0, or -errno: not understood.
+ * Numbers of the types in the part begin here, so that a constant of a program that is one cannot
+ * be anything else: the others that depend on the kernel are sizes of structures and small
+ * enumerations.
  */
-int source_ring_btf_cut(const void *btf, size_t len, const char *const *names, size_t n,
-			struct buf *ret);
+#define SOURCE_RING_BTF_FIRST 4096
+
+/* What is cut out of the kernel's types, and the result; zero but for what is asked for. */
+struct source_ring_cut {
+	const char *const *names; /* of types: these and what they are made of */
+	size_t nnames;
+	const char *const *id_names; /* of others, of which only the number is wanted */
+	uint32_t *ids;               /* 0: there is none */
+	size_t nids;
+	struct buf btf;
+	struct buf numbers; /* uint32_t each: of the types from FIRST on in the kernel */
+};
+
+/* From `len` bytes of raw BTF. 0, or -errno: not understood. */
+int source_ring_btf_cut(const void *btf, size_t len, struct source_ring_cut *cut);
+void source_ring_cut_done(struct source_ring_cut *cut);
 
 /* That of the running kernel for what bpf/ reads, as a file; without it libbpf reads all by itself. */
 struct source_ring_btf {
 	int fd;
 	char path[32];		/* "": could not be made */
+	uint32_t ids[SOURCE_RING_IDS_MAX]; /* stay valid when it is closed */
+	uint32_t *numbers, nnumbers;       /* of its types in the kernel, see source_ring_cut */
 };
 
 void source_ring_btf_open(struct source_ring_btf *ret);
@@ -29,6 +47,10 @@ static inline const char *source_ring_btf_path(const struct source_ring_btf *b)
 {
 	return b->path[0] ? b->path : NULL;
 }
+/* Of what programs are attached to and of functions of bpf/kfuncs.h; 0: this kernel has none. */
+uint32_t source_ring_btf_id(const struct source_ring_btf *b, const char *name);
+/* All functions of bpf/kfuncs.h: the kernel runs the objects that call them. */
+bool source_ring_btf_has_functions(const struct source_ring_btf *b);
 void source_ring_btf_close(struct source_ring_btf *b);
 
 #endif

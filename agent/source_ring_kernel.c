@@ -1,45 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What the kernel says about the sensor: whether it can run it at all, and which programs it refused.
- * Called by source_ring.c.
- */
+/* What the kernel says about the sensor: whether it can run it at all. Called by source_ring.c. */
 #include "agent/source_ring_kernel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* What libbpf said; it reports through one callback without context. */
+/* What libbpf said; it reports through one callback without context, from any thread. */
 static struct {
+	pthread_mutex_t lock;
 	char last[512];
-	char failed[SOURCE_RING_REFUSED_MAX][64];	/* programs to leave out at the next try */
-	uint32_t nfailed;
-} load_log;
+} load_log = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static int on_libbpf_message(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	/* The second: a tracepoint that the kernel was built without. */
-	static const char *const marks[] = { "': failed to load",
-					     "': failed to find kernel BTF type" };
-	char line[512], *name, *end = NULL;
-
 	if (level == LIBBPF_DEBUG)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(marks) && !end; i++)
-		end = strstr(line, marks[i]);
-	name = strstr(line, "prog '");
-	if (end && name && load_log.nfailed < SOURCE_RING_REFUSED_MAX) {
-		*end = '\0';
-		snprintf(load_log.failed[load_log.nfailed++], sizeof(load_log.failed[0]), "%s",
-			 name + strlen("prog '"));
-		*end = '\'';
-	}
-	snprintf(load_log.last, sizeof(load_log.last), "%s", line);
+	pthread_mutex_lock(&load_log.lock);
+	vsnprintf(load_log.last, sizeof(load_log.last), fmt, ap);
+	load_log.last[strcspn(load_log.last, "\n")] = '\0';
+	pthread_mutex_unlock(&load_log.lock);
 	return 0;
 }
 
@@ -105,31 +89,17 @@ int source_ring_check_machine(struct buf *error)
 	return -ENOTSUP;
 }
 
-bool source_ring_refused(const char *program)
-{
-	for (uint32_t i = 0; i < load_log.nfailed; i++)
-		if (!strcmp(load_log.failed[i], program))
-			return true;
-	return false;
-}
-
 void source_ring_listen(void)
 {
-	memset(&load_log, 0, sizeof(load_log));
+	pthread_mutex_lock(&load_log.lock);
+	load_log.last[0] = '\0';
+	pthread_mutex_unlock(&load_log.lock);
 	libbpf_set_print(on_libbpf_message);
 }
 
-uint32_t source_ring_refusals(void)
+void source_ring_said(struct buf *out)
 {
-	return load_log.nfailed;
-}
-
-const char *source_ring_refusal(uint32_t i)
-{
-	return load_log.failed[i];
-}
-
-const char *source_ring_said(void)
-{
-	return load_log.last;
+	pthread_mutex_lock(&load_log.lock);
+	buf_add_c(out, load_log.last);
+	pthread_mutex_unlock(&load_log.lock);
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to source_ring.c: libbpf's messages, which name the programs that a kernel refuses, and the
- * check of the kernel before anything is loaded. One live source loads at a time.
+ * Private to source_ring.c: libbpf's messages, and the check of the kernel before anything is
+ * loaded. One live source loads at a time.
  */
 #ifndef TIERCEL_SOURCE_RING_KERNEL_H
 #define TIERCEL_SOURCE_RING_KERNEL_H
 
 #include "agent/source.h"
-
-#define SOURCE_RING_REFUSED_MAX 16	/* programs that may be left out before we give up */
 
 /* 0, or -errno with the usual reasons why nothing can work, and what to do about them. */
 int source_ring_check_machine(struct buf *error);
@@ -16,9 +14,7 @@ int source_ring_check_machine(struct buf *error);
 void source_ring_not_allowed(struct buf *error);
 /* From now on messages are kept, those of before are forgotten. */
 void source_ring_listen(void);
-uint32_t source_ring_refusals(void);
-const char *source_ring_refusal(uint32_t i);
-bool source_ring_refused(const char *program);
-const char *source_ring_said(void);	/* the last message */
+/* The last message. */
+void source_ring_said(struct buf *out);
 
 #endif

@@ -14,14 +14,22 @@
 #include "agent/source_syscalls.h"
 
 #include "bpf/sensor.skel.h"
+#include "bpf/sensor_plain.skel.h"
 
-#define URING_PROGRAM "on_uring"
-#define SYS_EXIT "sys_exit"
+/* The programs that those of system calls end in. */
+static const struct {
+	const char *name;
+	uint32_t slot;
+} ends[] = { { "on_fd", NEXT_FD }, { "on_record", NEXT_RECORD } };
+
+static const char *const hook_programs[HOOK_COUNT] = {
+	[HOOK_FORK] = "on_fork", [HOOK_EXEC] = "on_exec", [HOOK_EXIT] = "on_exit",
+	[HOOK_SYS_EXIT] = "on_sys_exit", [HOOK_URING] = "on_uring",
+};
 
 /* Event type of a program sys_<event>; EVENT_TYPE_COUNT for the others. */
-static unsigned program_event(const struct bpf_program *p)
+static unsigned program_event(const char *name)
 {
-	const char *name = bpf_program__name(p);
 	unsigned type = 0;
 
 	if (strncmp(name, "sys_", 4) != 0)
@@ -36,99 +44,54 @@ bool source_ring_load_has(const struct source_ring_load *l, unsigned event)
 	return l->programs[source_syscalls_program(event)];
 }
 
-bool source_ring_load_refused(unsigned event)
+bool source_ring_load_refused(const struct source_ring_load *l, unsigned event)
 {
-	char name[64];
-
-	snprintf(name, sizeof(name), "sys_%s", event_infos[source_syscalls_program(event)].id);
-	return source_ring_refused(name);
-}
-
-bool source_ring_load_uring_refused(void)
-{
-	return source_ring_refused(URING_PROGRAM);
+	return l->refused[source_syscalls_program(event)];
 }
 
 static bool misses_uring(const struct source_ring_load *l, const struct evtset *wanted)
 {
 	return (evtset_has(wanted, EV_OPENAT_2_X) || evtset_has(wanted, EV_ACCEPT4_6_X) ||
 		evtset_has(wanted, EV_CONNECT_X)) &&
-	       l->hooks[HOOK_URING] < 0 && !source_ring_load_uring_refused();
+	       l->hooks[HOOK_URING] < 0 && !l->uring_refused;
 }
 
 static bool misses_event(const struct source_ring_load *l, const struct evtset *wanted, unsigned event)
 {
 	return evtset_has(wanted, event) && !source_ring_load_has(l, event) &&
-	       !source_ring_load_refused(event);
+	       !source_ring_load_refused(l, event);
 }
 
-/* These can be missing; the sensor works without them. */
-static bool is_optional(const char *program)
+static int set_program(int array, uint32_t slot, int fd)
 {
-	return !strncmp(program, "sys_", 4) || !strcmp(program, URING_PROGRAM);
-}
-
-static int set_program(int array, uint32_t slot, const struct bpf_program *p)
-{
-	int fd = bpf_program__fd(p);
-
 	return bpf_map_update_elem(array, &slot, &fd, BPF_ANY) ? -errno : 0;
 }
 
-/* libbpf calls back without context; one source loads at a time. */
-static struct {
-	struct sensor *skel;	/* has the programs that those of system calls end in */
-	bool filled;
-} ends;
+/* ---- opening: which programs, with which maps ------------------------------------------------ */
 
-/*
- * Before a program of system calls is loaded: those that it ends in are the first of the object, so
- * they are there now. A jump into a slot that is filled becomes part of the program; filling it
- * later patches running code, which stops all cpus, once per program.
- */
-static int fill_ends(struct bpf_program *p, struct bpf_prog_load_opts *opts, long cookie)
+/* Those that every set of rules needs: the hooks, and what programs of system calls end in. */
+static void choose_base(struct bpf_object *object)
 {
-	struct sensor *skel = ends.skel;
-	int r;
+	struct bpf_program *p;
 
-	if (ends.filled || !skel || bpf_program__fd(skel->progs.on_fd) < 0 ||
-	    bpf_program__fd(skel->progs.on_record) < 0)
-		return 0;
-	ends.filled = true;
-	r = set_program(bpf_map__fd(skel->maps.next_progs), NEXT_FD, skel->progs.on_fd);
-	return r ? r : set_program(bpf_map__fd(skel->maps.next_progs), NEXT_RECORD,
-				   skel->progs.on_record);
-}
+	bpf_object__for_each_program(p, object) {
+		const char *name = bpf_program__name(p);
 
-static int attach_program(const struct bpf_program *p, long cookie, struct bpf_link **ret)
-{
-	*ret = bpf_program__attach_trace(p);
-	return *ret ? 0 : -errno;
-}
-
-/* As libbpf's own handler of this section but for fill_ends(); once. */
-static int handle_section(void)
-{
-	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = fill_ends,
-		    .prog_attach_fn = attach_program);
-	static int id;
-
-	if (id > 0)
-		return 0;
-	id = libbpf_register_prog_handler("tp_btf/" SYS_EXIT, BPF_PROG_TYPE_TRACING,
-					  BPF_TRACE_RAW_TP, &opts);
-	return MIN(id, 0);
+		bpf_program__set_autoload(p, program_event(name) == EVENT_TYPE_COUNT &&
+						     strcmp(name, hook_programs[HOOK_URING]) != 0);
+	}
 }
 
 /* Verifying all of them costs 200 ms of CPU: only what is wanted and not there yet. */
-static int choose_programs(struct source_ring_load *l, struct sensor *skel, const struct evtset *wanted)
+static void choose_wanted(const struct source_ring_load *l, struct bpf_object *object,
+			  const struct evtset *wanted)
 {
 	struct bpf_program *p;
-	int r = 0;
 
-	bpf_object__for_each_program(p, skel->obj)
-		bpf_program__set_autoload(p, !l->nmaps && program_event(p) == EVENT_TYPE_COUNT);
-	bpf_program__set_autoload(skel->progs.on_uring, misses_uring(l, wanted));
+	bpf_object__for_each_program(p, object)
+		bpf_program__set_autoload(p, misses_uring(l, wanted) &&
+						     !strcmp(bpf_program__name(p),
+							     hook_programs[HOOK_URING]));
 	for (unsigned event = 0; event < EVENT_TYPE_COUNT; event++) {
 		char name[64];
 
@@ -136,77 +99,79 @@ static int choose_programs(struct source_ring_load *l, struct sensor *skel, cons
 			continue;
 		snprintf(name, sizeof(name), "sys_%s",
 			 event_infos[source_syscalls_program(event)].id);
-		p = bpf_object__find_program_by_name(skel->obj, name);
+		p = bpf_object__find_program_by_name(object, name);
 		if (p)
 			bpf_program__set_autoload(p, true);
 	}
-	bpf_object__for_each_program(p, skel->obj)
-		if (!r && bpf_program__autoload(p) &&
-		    !strcmp(bpf_program__section_name(p), "tp_btf/" SYS_EXIT))
-			r = bpf_program__set_attach_target(p, 0, SYS_EXIT);
-	return r;
 }
 
-/* Both objects come from the same skeleton, so their maps are in the same order. */
-static int share_maps(struct source_ring_load *l, struct sensor *skel)
+/* Maps are in the order of the source. */
+static int share_maps(struct source_ring_load *l, struct bpf_object *object)
 {
 	struct bpf_map *m;
 	uint32_t i = 0;
 	int r = 0;
 
-	bpf_object__for_each_map(m, skel->obj)
+	bpf_object__for_each_map(m, object)
 		if (!r)
 			r = bpf_map__reuse_fd(m, l->maps[i++]);
 	return r;
 }
 
-static struct sensor *try_load(struct source_ring_load *l, const struct evtset *wanted,
-			       int *ret_error)
+static void close_part(struct source_ring_part *part)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = source_ring_btf_path(&l->btf));
-	struct sensor *skel = sensor__open_opts(&opts);
-
-	if (!skel) {
-		*ret_error = -errno;
-		return NULL;
-	}
-	bpf_map__set_max_entries(skel->maps.doorbell, sysconf(_SC_PAGESIZE));
-	*ret_error = choose_programs(l, skel, wanted);
-	if (!*ret_error && l->nmaps)
-		*ret_error = share_maps(l, skel);
-	ends.skel = l->nmaps ? NULL : skel;
-	ends.filled = false;
-	if (!*ret_error)
-		*ret_error = sensor__load(skel);
-	ends.skel = NULL;
-	if (!*ret_error)
-		return skel;
-	sensor__destroy(skel);
-	return NULL;
+	source_ring_progs_done(&part->progs);
+	bpf_object__close(part->object);
+	part->object = NULL;
 }
 
-/* A program that this kernel refuses is left out; its system calls are then not reported. */
-static int load_programs(struct source_ring_load *l, const struct evtset *wanted, struct sensor **ret)
+/* The one that fits the kernel: what differs most between kernels was decided by the compiler. */
+static const void *object_bytes(const struct source_ring_load *l, size_t *ret_size)
 {
-	struct sensor *skel = NULL;
-	int r = handle_section();
+	return source_ring_btf_has_functions(&l->btf) ? sensor__elf_bytes(ret_size)
+						      : sensor_plain__elf_bytes(ret_size);
+}
 
-	for (int i = 0; i < SOURCE_RING_REFUSED_MAX && !skel && !r; i++) {
-		uint32_t before = source_ring_refusals();
+/* `wanted` NULL: the base. */
+static int try_open(struct source_ring_load *l, const struct evtset *wanted,
+		    struct source_ring_part *part)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "sensor",
+		    .btf_custom_path = source_ring_btf_path(&l->btf));
+	struct bpf_map *doorbell;
+	const void *bytes;
+	size_t size;
+	int r = 0;
 
-		skel = try_load(l, wanted, &r);
-		if (!skel && source_ring_refusals() != before &&
-		    is_optional(source_ring_refusal(before))) {
-			r = 0;
-		} else if (!skel && source_ring_btf_path(&l->btf)) {
-			source_ring_btf_close(&l->btf);	/* all of it may do what the part did not */
-			r = 0;
-		}
-	}
-	if (!skel)
-		return r ? r : -E2BIG;
-	*ret = skel;
-	return 0;
+	bytes = object_bytes(l, &size);
+	part->object = bpf_object__open_mem(bytes, size, &opts);
+	if (!part->object)
+		return -errno;
+	doorbell = bpf_object__find_map_by_name(part->object, "doorbell");
+	if (doorbell)
+		bpf_map__set_max_entries(doorbell, sysconf(_SC_PAGESIZE));
+	if (wanted)
+		choose_wanted(l, part->object, wanted);
+	else
+		choose_base(part->object);
+	if (l->nmaps)
+		r = share_maps(l, part->object);
+	if (!r)
+		r = source_ring_progs_prepare(part->object, &l->btf, &part->progs);
+	if (r)
+		close_part(part);
+	return r;
+}
+
+static int open_part(struct source_ring_load *l, const struct evtset *wanted,
+		     struct source_ring_part *part)
+{
+	int r = try_open(l, wanted, part);
+
+	if (!r || !source_ring_btf_path(&l->btf))
+		return r;
+	source_ring_btf_close(&l->btf); /* all of it may do what the part did not */
+	return try_open(l, wanted, part);
 }
 
 /* ---- what stays ----------------------------------------------------------------------------- */
@@ -218,162 +183,220 @@ static int keep_fd(int fd)
 	return copy < 0 ? -errno : copy;
 }
 
-static int keep_maps(struct source_ring_load *l, struct sensor *skel)
+static int keep_maps(struct source_ring_load *l, const struct bpf_object *object)
 {
 	const struct {
-		const struct bpf_map *map;
+		const char *name;
 		int *fd;
 	} known[] = {
-		{ skel->maps.life_rings, &l->life_rings },
-		{ skel->maps.data_rings, &l->data_rings },
-		{ skel->maps.doorbell, &l->doorbell },
-		{ skel->maps.syscall_progs, &l->syscall_progs },
-		{ skel->maps.kind_counters, &l->kind_counters },
-		{ skel->maps.site_counters, &l->site_counters },
+		{ "life_rings", &l->life_rings },
+		{ "data_rings", &l->data_rings },
+		{ "doorbell", &l->doorbell },
+		{ "syscall_progs", &l->syscall_progs },
+		{ "next_progs", &l->next_progs },
+		{ "kind_counters", &l->kind_counters },
+		{ "site_counters", &l->site_counters },
 	};
+	uint32_t found = 0;
 	struct bpf_map *m;
 
-	bpf_object__for_each_map(m, skel->obj) {
+	bpf_object__for_each_map(m, object) {
 		int fd = l->nmaps < SOURCE_RING_MAPS_MAX ? keep_fd(bpf_map__fd(m)) : -E2BIG;
 
 		if (fd < 0)
 			return fd;
 		l->maps[l->nmaps++] = fd;
-		for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-			if (known[i].map == m)
-				*known[i].fd = fd;
+		for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+			if (strcmp(known[i].name, bpf_map__name(m)) != 0)
+				continue;
+			*known[i].fd = fd;
+			found++;
+		}
 	}
-	return 0;
+	return found == ARRAY_SIZE(known) ? 0 : -ENOENT;
 }
 
-static int map_config(struct source_ring_load *l, struct sensor *skel)
+/* The only global of the object. */
+static int map_config(struct source_ring_load *l, const struct bpf_object *object)
 {
+	const struct bpf_map *bss = bpf_object__find_map_by_name(object, ".bss");
 	void *at;
 
-	_Static_assert(sizeof(*skel->bss) == sizeof(struct sensor_config), "it is all of it");
-	l->config_bytes = align_up(sizeof(*skel->bss), (size_t)sysconf(_SC_PAGESIZE));
-	at = mmap(NULL, l->config_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-		  bpf_map__fd(skel->maps.bss), 0);
+	if (!bss || bpf_map__value_size(bss) != sizeof(struct sensor_config))
+		return -ENOENT;
+	l->config_bytes = align_up(sizeof(struct sensor_config), (size_t)sysconf(_SC_PAGESIZE));
+	at = mmap(NULL, l->config_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(bss), 0);
 	if (at == MAP_FAILED)
 		return -errno;
 	l->config = at;
 	return 0;
 }
 
-static int keep_hooks(struct source_ring_load *l, struct sensor *skel)
+/* ---- loading -------------------------------------------------------------------------------- */
+
+int source_ring_load_begin(struct source_ring_load *l, struct jobs *jobs)
 {
-	const struct bpf_program *programs[HOOK_COUNT] = {
-		[HOOK_FORK] = skel->progs.on_fork, [HOOK_EXEC] = skel->progs.on_exec,
-		[HOOK_EXIT] = skel->progs.on_exit, [HOOK_SYS_EXIT] = skel->progs.on_sys_exit,
-		[HOOK_URING] = skel->progs.on_uring,
-	};
+	struct source_ring_prog *p;
+	int r;
 
+	source_ring_btf_open(&l->btf);
+	r = open_part(l, NULL, &l->base);
+	if (!r)
+		r = keep_maps(l, l->base.object);
+	if (!r)
+		r = map_config(l, l->base.object);
+	if (r)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		p = source_ring_progs_find(&l->base.progs, ends[i].name);
+		if (p)
+			source_ring_prog_queue(p, jobs, &l->ends);
+	}
 	for (unsigned i = 0; i < HOOK_COUNT; i++) {
-		int fd = bpf_program__fd(programs[i]);
-
-		if (fd < 0 || l->hooks[i] >= 0)
-			continue;
-		fd = keep_fd(fd);
-		if (fd < 0)
-			return fd;
-		l->hooks[i] = fd;
+		p = source_ring_progs_find(&l->base.progs, hook_programs[i]);
+		if (p)
+			source_ring_prog_queue(p, jobs, &l->base_rest);
 	}
 	return 0;
 }
 
+/*
+ * Programs of system calls are loaded behind those that they end in: a jump into a slot that is
+ * filled becomes part of the program; filling it later patches running code, which stops all cpus,
+ * once per program.
+ */
+static int fill_ends(struct source_ring_load *l)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends) && !r; i++) {
+		struct source_ring_prog *p = source_ring_progs_find(&l->base.progs, ends[i].name);
+
+		r = !p ? -ENOENT : p->err;
+		if (!r)
+			r = set_program(l->next_progs, ends[i].slot, p->fd);
+	}
+	return r;
+}
+
+int source_ring_load_wanted(struct source_ring_load *l, struct jobs *jobs,
+			    const struct evtset *wanted)
+{
+	int r = open_part(l, wanted, &l->wanted);
+
+	jobs_wait(jobs, &l->ends);
+	if (!r && l->base.object)
+		r = fill_ends(l);
+	for (uint32_t i = 0; i < l->wanted.progs.n && !r; i++)
+		source_ring_prog_queue(&l->wanted.progs.v[i], jobs, &l->wanted_all);
+	return r;
+}
+
+static void keep_hooks(struct source_ring_load *l, struct source_ring_progs *progs)
+{
+	for (unsigned i = 0; i < HOOK_COUNT; i++) {
+		struct source_ring_prog *p = source_ring_progs_find(progs, hook_programs[i]);
+
+		if (!p || p->fd < 0)
+			continue;
+		l->hooks[i] = p->fd;
+		p->fd = -1;
+	}
+}
+
 /* The table in which the kernel side finds the program of a system call, and what it needs to know. */
-static int fill_syscalls(struct source_ring_load *l, struct bpf_program *const *programs)
+static int fill_syscalls(struct source_ring_load *l, const int *fds)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; !r && i < source_syscalls_count; i++) {
 		const struct source_syscall *c = &source_syscalls[i];
-		const struct bpf_program *p = programs[source_syscalls_program(c->event)];
+		int fd = fds[source_syscalls_program(c->event)];
 
-		if (!p || c->nr >= SYSCALL_SLOTS)
+		if (fd < 0 || c->nr >= SYSCALL_SLOTS)
 			continue;
-		r = set_program(l->syscall_progs, c->nr, p);
+		r = set_program(l->syscall_progs, c->nr, fd);
 		l->config->row_of[c->nr] = source_syscalls_row(c->event);
 		l->config->sc_of[c->nr] = c->code;
 	}
 	return r;
 }
 
-static int keep_programs(struct source_ring_load *l, struct sensor *skel)
+/* What is missing now is not reported, which the caller is told by source_ring_load_refused(). */
+static int keep_wanted(struct source_ring_load *l)
 {
-	struct bpf_program *programs[EVENT_TYPE_COUNT] = { NULL }, *p;
+	int fds[EVENT_TYPE_COUNT];
 
-	bpf_object__for_each_program(p, skel->obj) {
-		unsigned event = program_event(p);
+	for (unsigned event = 0; event < EVENT_TYPE_COUNT; event++)
+		fds[event] = -1;
+	for (uint32_t i = 0; i < l->wanted.progs.n; i++) {
+		const struct source_ring_prog *p = &l->wanted.progs.v[i];
+		unsigned event = program_event(p->name);
 
-		if (event < EVENT_TYPE_COUNT && bpf_program__fd(p) >= 0) {
-			programs[event] = p;
-			l->programs[event] = true;
+		if (event == EVENT_TYPE_COUNT) {
+			l->uring_refused = p->err;
+			continue;
 		}
+		fds[event] = p->fd;
+		l->programs[event] = p->fd >= 0;
+		l->refused[event] = p->err;
 	}
-	return fill_syscalls(l, programs);
-}
-
-/* Frees the object. */
-static int keep(struct source_ring_load *l, struct sensor *skel)
-{
-	int r = 0;
-
-	if (!l->nmaps) {
-		r = keep_maps(l, skel);
-		if (!r)
-			r = map_config(l, skel);
-	}
-	if (!r)
-		r = keep_hooks(l, skel);
-	if (!r)
-		r = keep_programs(l, skel);
-	sensor__destroy(skel);
-	return r;
+	return fill_syscalls(l, fds);
 }
 
 /* The object's bytes in our program file are not needed until the next load: their pages go. */
-static void forget_object(void)
+static void forget_object(const struct source_ring_load *l)
 {
 	uintptr_t page = sysconf(_SC_PAGESIZE), from, to;
 	size_t size;
 
-	from = (uintptr_t)sensor__elf_bytes(&size);
+	from = (uintptr_t)object_bytes(l, &size);
 	to = (from + size) & ~(page - 1);
 	from = (from + page - 1) & ~(page - 1);
 	madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
-int source_ring_load(struct source_ring_load *l, const struct evtset *wanted, struct buf *error)
+int source_ring_load_finish(struct source_ring_load *l, struct jobs *jobs)
 {
-	struct sensor *skel;
-	int r;
+	int r = 0;
 
-	for (unsigned i = 0; i < HOOK_COUNT; i++)
-		l->hooks[i] = -1;
-	source_ring_listen();
-	source_ring_btf_open(&l->btf);
-	r = load_programs(l, wanted, &skel);
-	forget_object();
-	if (r == -EPERM) {
-		source_ring_not_allowed(error);
-		buf_printf(error, " (%s)", source_ring_said());
-	} else if (r) {
-		buf_printf(error, "kernel refuses the sensor: %s (%s)", strerror(-r),
-			   source_ring_said());
-	}
+	jobs_wait(jobs, &l->wanted_all);
+	jobs_wait(jobs, &l->base_rest);
+	for (uint32_t i = 0; i < l->base.progs.n && !r; i++)
+		r = l->base.progs.v[i].err;
 	if (r)
 		return r;
-	r = keep(l, skel);
-	if (r)
-		buf_printf(error, "cannot fill the program table: %s", strerror(-r));
+	keep_hooks(l, &l->base.progs);
+	keep_hooks(l, &l->wanted.progs);
+	r = keep_wanted(l);
+	if (!r) {
+		close_part(&l->base);
+		close_part(&l->wanted);
+		forget_object(l);
+	}
 	return r;
+}
+
+void source_ring_load_error(const struct source_ring_load *l, int err, struct buf *error)
+{
+	_cleanup_buf_ struct buf why = BUF_INIT;
+
+	for (uint32_t i = 0; i < l->base.progs.n && !why.len; i++)
+		if (l->base.progs.v[i].err)
+			source_ring_prog_why(&l->base.progs.v[i], &why);
+	if (!why.len)
+		source_ring_said(&why);
+	if (err == -EPERM)
+		source_ring_not_allowed(error);
+	else
+		buf_printf(error, "kernel refuses the sensor: %s", strerror(-err));
+	buf_printf(error, " (%.*s)", STR_ARG(buf_str(&why)));
 }
 
 int source_ring_load_missing(struct source_ring_load *l, const struct evtset *needed)
 {
 	bool missing = misses_uring(l, needed);
-	struct sensor *skel;
+	struct jobs none;
 	int r;
 
 	for (uint32_t i = 0; i < source_syscalls_count; i++)
@@ -381,14 +404,21 @@ int source_ring_load_missing(struct source_ring_load *l, const struct evtset *ne
 	if (!missing)
 		return 0;
 	source_ring_btf_open(&l->btf);
-	r = load_programs(l, needed, &skel);
+	jobs_init(&none, 0);
+	r = source_ring_load_wanted(l, &none, needed);
+	if (!r)
+		r = source_ring_load_finish(l, &none);
+	jobs_done(&none);
+	close_part(&l->wanted);
 	source_ring_btf_close(&l->btf);
-	forget_object();
-	return r ? r : keep(l, skel);
+	return r;
 }
 
 void source_ring_load_done(struct source_ring_load *l)
 {
+	close_part(&l->base);
+	close_part(&l->wanted);
+	source_ring_btf_close(&l->btf);
 	if (l->config)
 		munmap(l->config, l->config_bytes);
 	for (unsigned i = 0; l->nmaps && i < HOOK_COUNT; i++)

@@ -7,19 +7,30 @@
 #define TIERCEL_BPF_COMPAT_H
 
 #include "bpf/kernel.bpf.h"
+#include "bpf/kfuncs.h"
 
 #define NSEC_PER_SEC 1000000000ULL
 
 /*
- * From 6.2 on an address can be declared to be a structure, whose members then cost one load instead
- * of a helper call of 20 ns. The function came with the helper that is looked for here.
+ * The objects of the sensor are compiled twice: KFUNCS_THERE is 1 for kernels that have all
+ * functions of kfuncs.h, from 6.4 on, and 0 for the others. Decided at load time at each use, as
+ * without it, both ways would be in every program: for each read twice the relocations, and a jump
+ * for the verifier to remove.
+ *
+ * From 6.2 on an address can be declared to be a structure, whose members then cost one load
+ * instead of a helper call of 20 ns. The function came with the helper that is looked for here.
  */
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+static void *(*const bpf_rdonly_cast)(const void *obj, __u32 btf_id) =
+	(void *)KFUNC_bpf_rdonly_cast;
 
 enum bpf_func_id___6_2 { BPF_FUNC_cgrp_storage_get___6_2 = 210 };
 
+#ifdef KFUNCS_THERE
+#define HAS_CAST KFUNCS_THERE
+#else
 #define HAS_CAST                                                                            \
 	bpf_core_enum_value_exists(enum bpf_func_id___6_2, BPF_FUNC_cgrp_storage_get___6_2)
+#endif
 #define CAST(type, p) ((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
 
 /*
@@ -30,11 +41,17 @@ struct bpf_iter_num {
 	__u64 opaque;
 };
 
-extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym __weak;
-extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym __weak;
-extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym __weak;
+static int (*const bpf_iter_num_new)(struct bpf_iter_num *it, int start, int end) =
+	(void *)KFUNC_bpf_iter_num_new;
+static int *(*const bpf_iter_num_next)(struct bpf_iter_num *it) = (void *)KFUNC_bpf_iter_num_next;
+static void (*const bpf_iter_num_destroy)(struct bpf_iter_num *it) =
+	(void *)KFUNC_bpf_iter_num_destroy;
 
+#ifdef KFUNCS_THERE
+#define HAS_ITER KFUNCS_THERE
+#else
 #define HAS_ITER bpf_core_type_exists(struct bpf_iter_num)
+#endif
 
 /*
  * Does `step`, an expression, until it is true; `done` tells whether it ever was. A turn of an iterator

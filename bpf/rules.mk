@@ -1,44 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 # The kernel side: one object, minimised by stripping, embedded in the agent as a skeleton header.
 BPF_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,x86)
-BPF_SRC  := $(wildcard bpf/*.bpf.h) bpf/sensor.bpf.c engine/event/ring.h engine/event/event_type.h \
+BPF_SRC  := $(wildcard bpf/*.bpf.h) bpf/kfuncs.h bpf/snapshot.h engine/event/ring.h engine/event/event_type.h \
 	    engine/event/syscalls.def engine/event/events.def
 # -mcpu=v3 is the newest instruction set that 5.10 knows.
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
 	      -I/usr/include/$(shell uname -m)-linux-gnu -Wall -Werror
 
-$(BUILD)/bpf/sensor.bpf.o: $(BPF_SRC)
+# Each for kernels that have the functions of kfuncs.h, and plain for the others.
+BPF_OBJ := $(foreach o,sensor snapshot,$(BUILD)/bpf/$(o).bpf.o $(BUILD)/bpf/$(o)_plain.bpf.o)
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_SRC)
 	$(call msg,CLANG,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c bpf/sensor.bpf.c -o $@.tmp
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DKFUNCS_THERE=1 -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 
-$(BUILD)/bpf/sensor.skel.h: $(BUILD)/bpf/sensor.bpf.o
-	$(call msg,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name sensor > $@.tmp && mv $@.tmp $@
-
-$(BUILD)/agent/source_ring.o $(BUILD)/agent/source_ring_load.o: $(BUILD)/bpf/sensor.skel.h
-
-$(BUILD)/bpf/snapshot.bpf.o: $(BPF_SRC) bpf/snapshot.bpf.c bpf/snapshot.h
+$(BUILD)/bpf/%_plain.bpf.o: bpf/%.bpf.c $(BPF_SRC)
 	$(call msg,CLANG,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -c bpf/snapshot.bpf.c -o $@.tmp
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DKFUNCS_THERE=0 -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 
-$(BUILD)/bpf/snapshot.skel.h: $(BUILD)/bpf/snapshot.bpf.o
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call msg,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name snapshot > $@.tmp && mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/agent/snapshot_iter.o: $(BUILD)/bpf/snapshot.skel.h
+$(BUILD)/agent/source_ring_load.o: $(BUILD)/bpf/sensor.skel.h $(BUILD)/bpf/sensor_plain.skel.h
+$(BUILD)/agent/snapshot_iter.o: $(BUILD)/bpf/snapshot.skel.h $(BUILD)/bpf/snapshot_plain.skel.h
+$(BUILD)/agent/tests/test_source_ring_prog.o: $(BUILD)/bpf/sensor.skel.h $(BUILD)/bpf/sensor_plain.skel.h
 
 # Names of the kernel's types that the objects read, for agent/source_ring_btf.c.
-$(BUILD)/bpf/kernel_types.h: $(BUILD)/bpf/sensor.bpf.o $(BUILD)/bpf/snapshot.bpf.o
+$(BUILD)/bpf/kernel_types.h: $(BPF_OBJ)
 	$(call msg,GEN,$@)
 	$(Q)for o in $^; do $(BPFTOOL) btf dump file $$o format raw; done | \
 		sed -nE "s/^\[[0-9]+\] (STRUCT|UNION|ENUM|ENUM64|TYPEDEF) '([^']+)'.*/\2/p" | \
 		sed -E 's/___.*//; s/.*/"&",/' | grep -vF '(anon)' | sort -u > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/agent/source_ring_btf.o: $(BUILD)/bpf/kernel_types.h
+# What their programs are attached to: tracepoints by the type that names them, iterators by a function.
+$(BUILD)/bpf/kernel_hooks.h: $(BPF_OBJ)
+	$(call msg,GEN,$@)
+	$(Q)for o in $^; do readelf -SW $$o; done | \
+		sed -nE 's#.* (tp_btf)/(\w+) +PROGBITS.*#"btf_trace_\2",#p; s#.* iter(\.s)?/(\w+) +PROGBITS.*#"bpf_iter_\2",#p' | \
+		sort -u > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/agent/source_ring_btf.o: $(BUILD)/bpf/kernel_types.h $(BUILD)/bpf/kernel_hooks.h bpf/kfuncs.h
 
 # System call numbers of this architecture for the codes of sc.def: NR(number, code, event).
 $(BUILD)/bpf/syscall_nr.h: engine/event/sc.def
@@ -75,15 +81,18 @@ $(BUILD)/bpf/tests/helpers.skel.h: $(BUILD)/bpf/tests/helpers.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name helpers > $@.tmp && mv $@.tmp $@
 
 BPF_TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/tests/*.c))
-$(filter-out %.bpf.o,$(BPF_TEST_OBJ)): $(BUILD)/bpf/tests/helpers.skel.h $(BUILD)/bpf/sensor.skel.h
+$(filter-out %.bpf.o,$(BPF_TEST_OBJ)): $(BUILD)/bpf/tests/helpers.skel.h $(BPF_OBJ:.bpf.o=.skel.h)
 
-$(BUILD)/bpf/tests/test_%: $(BUILD)/bpf/tests/test_%.o $(BUILD)/bpf/tests/helper_run.o
+# They load programs as the agent does.
+BPF_TEST_AGENT := $(addprefix $(BUILD)/agent/,source_ring_prog.o source_ring_btf.o jobs.o) $(BUILD)/libtiercel.a
+
+$(BUILD)/bpf/tests/test_%: $(BUILD)/bpf/tests/test_%.o $(BUILD)/bpf/tests/helper_run.o $(BPF_TEST_AGENT)
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lcheck -lsubunit -lrt -lpthread -lm
 
-$(BUILD)/bpf/tests/insns: $(BUILD)/bpf/tests/insns.o
+$(BUILD)/bpf/tests/insns: $(BUILD)/bpf/tests/insns.o $(BPF_TEST_AGENT)
 	$(call msg,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lelf -lpthread
 
 unit: $(BUILD)/bpf/tests/insns
 

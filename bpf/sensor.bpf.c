@@ -9,7 +9,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* The first program of the object: where a kernel does not have it, loading fails early. */
 SEC("tp_btf/io_uring_complete")
 int on_uring(__u64 *ctx)
 {
@@ -160,10 +159,7 @@ static __always_inline void put_messages(struct call *c, const __u32 type)
 	}
 }
 
-/*
- * Last of the programs of a system call: hands the record over. Before the others, so that these find
- * it loaded, see source_ring_load.c.
- */
+/* Last of the programs of a system call: hands the record over. */
 SEC("tp_btf/sys_exit")
 int on_record(__u64 *ctx)
 {

@@ -3,7 +3,7 @@
 # of libtiercel only the base and event modules are linked.
 KT_SRC := $(wildcard kernel-tests/*.c)
 KT_OBJ := $(KT_SRC:%.c=$(BUILD)/%.o) \
-	$(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/source_*.c agent/snapshot_*.c) \
+	$(patsubst %.c,$(BUILD)/%.o,agent/jobs.c $(wildcard agent/source_*.c agent/snapshot_*.c) \
 		$(wildcard engine/base/*.c engine/event/*.c))
 KT_LIBS := -lbpf -lelf -lz
 

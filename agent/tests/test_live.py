@@ -202,10 +202,11 @@ def main():
     results.append(("the summary names events, losses and alerts by rule",
                     None if all(w in log for w in ("events:", "lost:", "alerts:",
                                                    "Read sensitive file untrusted")) else log))
-    took = re.search(r"started in (\d+) ms: (\d+) to load .*, (\d+) for what runs .*, (\d+) for", log)
-    took = [int(ms) for ms in took.groups()] if took else [0, 1]
-    results.append(("the start says how long it took",
-                    None if sum(took[1:]) <= took[0] <= sum(took[1:]) + 3 else log))
+    took = re.search(r"started in (\d+) ms: rules ready after (\d+), kernel side attached after (\d+), "
+                     r"what runs already known after (\d+)", log)
+    took = [int(ms) for ms in took.groups()] if took else [0] * 4
+    results.append(("the start says how long it took", None if 0 < took[1] <= took[2] <= took[3] <= took[0]
+                    else log))
     report(results)
 
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "agent/source_ring_prog.h"
 #include "bpf/tests/helper_run.h"
 
 struct helpers *helpers;
@@ -13,14 +14,37 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
 }
 
+static struct source_ring_btf btf;
+
+/* As the agent does with those that it loads. */
+static int fit(struct bpf_program *p, struct bpf_prog_load_opts *opts, long cookie)
+{
+	size_t n = bpf_program__insn_cnt(p);
+	struct bpf_insn *insns = malloc(n * sizeof(*insns));
+	int r = -ENOMEM;
+
+	if (insns) {
+		memcpy(insns, bpf_program__insns(p), n * sizeof(*insns));
+		source_ring_prog_fit(insns, n, &btf);
+		r = bpf_program__set_insns(p, insns, n);
+	}
+	free(insns);
+	return r;
+}
+
 bool helper_load(const char *suite)
 {
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = fit);
+
 	if (geteuid() || access("/sys/kernel/btf/vmlinux", R_OK)) {
 		printf("ok 1 - %s # SKIP needs root and a kernel with type information\n1..1\n",
 		       suite);
 		return false;
 	}
 	libbpf_set_print(quiet);
+	source_ring_btf_open(&btf);
+	source_ring_btf_close(&btf); /* libbpf uses all of it; numbers of functions stay */
+	libbpf_register_prog_handler("raw_tracepoint+", BPF_PROG_TYPE_RAW_TRACEPOINT, 0, &opts);
 	helpers = helpers__open_and_load();
 	if (!helpers) {
 		printf("not ok 1 - %s: the kernel refuses the helpers: %s\n1..1\n", suite,
