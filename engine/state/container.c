@@ -2,7 +2,8 @@
 /*
  * Containers: which one a thread is in, and what is known about it. Ids come from cgroup paths when
  * threads appear; names, images and labels arrive later, as events or from the agent, or never.
- * Containers belong to the state and go with their last thread once their init has exited.
+ * Containers belong to the state and go with their last thread once their init has exited. Others that
+ * no thread is in (their init was not seen, or is that of a pod) are remembered up to a limit.
  */
 #include "engine/state/state_priv.h"
 
@@ -62,6 +63,13 @@ static size_t container_bytes(const struct container *c)
 	       ((size_t)c->nlabels + c->npod_labels) * sizeof(*c->labels);
 }
 
+static void idle_remove(struct state *s, struct container *c)
+{
+	*(c->idle_prev ? &c->idle_prev->idle_next : &s->idle_first) = c->idle_next;
+	*(c->idle_next ? &c->idle_next->idle_prev : &s->idle_last) = c->idle_prev;
+	s->nidle--;
+}
+
 static void container_free(struct state *s, struct container *c)
 {
 	s->table_bytes -= container_bytes(c);
@@ -74,27 +82,34 @@ static void container_free(struct state *s, struct container *c)
 	free(c);
 }
 
+static void idle_free(struct state *s, struct container *c)
+{
+	idle_remove(s, c);
+	container_free(s, c);
+}
+
+/* The last thread has left, or none has come yet. Other containers may have to go. */
+static void idle_add(struct state *s, struct container *c)
+{
+	c->idle_prev = NULL;
+	c->idle_next = s->idle_first;
+	*(s->idle_first ? &s->idle_first->idle_prev : &s->idle_last) = c;
+	s->idle_first = c;
+	s->nidle++;
+	while (s->idle_last != c && limit_over(s->limits, LIMIT_CONTAINERS_IDLE, s->nidle))
+		idle_free(s, s->idle_last);
+}
+
 struct container *container_find(const struct state *s, struct str id)
 {
 	return strmap_get(&s->containers, id);
 }
 
 /* Make room: containers that no thread is in. */
-static void drop_unused(struct state *s)
+static void drop_idle(struct state *s)
 {
-	struct container *unused;
-	uint32_t pos;
-	struct str id;
-	void *v;
-
-	do {
-		unused = NULL;
-		for (pos = 0; !unused && strmap_next(&s->containers, &pos, &id, &v);)
-			if (((struct container *)v)->threads == 0)
-				unused = v;
-		if (unused)
-			container_free(s, unused);
-	} while (unused);
+	while (s->idle_last)
+		idle_free(s, s->idle_last);
 }
 
 struct container *container_get(struct state *s, struct str id)
@@ -104,7 +119,7 @@ struct container *container_get(struct state *s, struct str id)
 	if (c)
 		return c;
 	if ((uint64_t)s->containers.count + 1 > s->limits->max[LIMIT_CONTAINERS])
-		drop_unused(s);
+		drop_idle(s);
 	if (limit_over(s->limits, LIMIT_CONTAINERS, (uint64_t)s->containers.count + 1) ||
 	    state_full(s))
 		return NULL;
@@ -120,6 +135,7 @@ struct container *container_get(struct state *s, struct str id)
 	}
 	s->table_bytes += container_bytes(c);
 	s->stats.containers++;
+	idle_add(s, c);
 	return c;
 }
 
@@ -136,6 +152,8 @@ void containers_clear(struct state *s)
 		free(v);
 	}
 	strmap_done(&s->containers);
+	s->idle_first = s->idle_last = NULL;
+	s->nidle = 0;
 	memset(s->cgroup_cache, 0, sizeof(s->cgroup_cache));
 }
 
@@ -178,8 +196,8 @@ void container_attach(struct state *s, struct thread *t)
 	if (t->container == c)
 		return;
 	/* Joining first: leaving may free the other container and with it cache entries. */
-	if (c)
-		c->threads++;
+	if (c && c->threads++ == 0)
+		idle_remove(s, c);
 	container_detach(s, t);
 	t->container = c;
 	if (c)
@@ -192,8 +210,12 @@ void container_detach(struct state *s, struct thread *t)
 	struct container *c = t->container;
 
 	t->container = NULL;
-	if (c && --c->threads == 0 && c->removed)
+	if (!c || --c->threads)
+		return;
+	if (c->removed)
 		container_free(s, c);
+	else
+		idle_add(s, c);
 }
 
 static void container_touch(struct state *s, struct container *c)
@@ -320,7 +342,7 @@ static void removed_document(struct state *s, struct event_ctx *c, struct str do
 		if (gone && gone->threads)
 			gone->removed = true;
 		else if (gone)
-			container_free(s, gone);
+			idle_free(s, gone);
 	}
 	container_done(&filled);
 }

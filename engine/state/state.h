@@ -141,6 +141,7 @@ struct container {
 	uint32_t threads;		/* entries that point here */
 	bool removed;			/* its init is gone: freed with the last thread */
 	uint64_t version;
+	struct container *idle_next, *idle_prev;	/* private, while no thread is in it */
 };
 
 struct container_mount {

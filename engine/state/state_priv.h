@@ -169,6 +169,8 @@ struct state {
 	struct iface *ifaces;
 	uint32_t nifaces;
 	struct strmap containers;	/* id -> struct container */
+	struct container *idle_first, *idle_last;	/* no thread is in them; the newest first */
+	uint32_t nidle;
 	struct cgroup_cached cgroup_cache[CGROUP_CACHE];
 	struct u64map users, user_groups;	/* see state_user.c */
 	uint8_t *listen_ports;		/* bitmap of ports that servers were seen on */

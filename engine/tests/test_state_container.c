@@ -2,6 +2,7 @@
 /*
  * Containers, their metadata documents, users and groups.
  */
+#include "engine/state/state_priv.h"
 #include "engine/tests/state_fixture.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -39,13 +40,18 @@ static struct thread *in_container(int64_t tid, int64_t vpid)
 	return state_thread(f.state, tid);
 }
 
-static void document(const char *text)
+static void document_of(const char *what, const char *text)
 {
 	ev_new(&f, EV_ASYNCEVENT_E);
 	ev_num(&f, ASYNCEVENT_E_plugin_id, 0);
-	ev_text(&f, ASYNCEVENT_E_name, "container");
+	ev_text(&f, ASYNCEVENT_E_name, what);
 	ev_text(&f, ASYNCEVENT_E_data, text);
 	ev_run(&f, -1);
+}
+
+static void document(const char *text)
+{
+	document_of("container", text);
 }
 
 START_TEST(id_from_cgroups)
@@ -146,6 +152,53 @@ START_TEST(limit)
 }
 END_TEST
 
+static bool known(const char *id)
+{
+	return container_find(f.state, str_from(id));
+}
+
+START_TEST(without_processes)
+{
+	f.limits.max[LIMIT_CONTAINERS_IDLE] = 2;
+	in_container(100, 2);
+	document("{\"id\":\"one\"}");
+	document("{\"id\":\"two\"}");
+	ck_assert_uint_eq(f.limits.hits[LIMIT_CONTAINERS_IDLE], 0);
+	/* The init was not seen: only now nobody is left. */
+	ev_exit(&f, 100, -1);
+	ev_nothing(&f, 20);
+	ck_assert(!known("one") && known("two") && known(SHORT));
+	document("{\"id\":\"three\"}");
+	ck_assert(!known("two") && known(SHORT) && known("three"));
+	ck_assert_uint_eq(f.limits.hits[LIMIT_CONTAINERS_IDLE], 2);
+	/* One with processes is none of them, however many others come and go. */
+	in_container(100, 2);
+	ck_assert_int_eq(asked, 1);
+	document("{\"id\":\"four\"}");
+	document("{\"id\":\"five\"}");
+	ck_assert(known(SHORT) && !known("three") && known("four") && known("five"));
+	ck_assert_uint_eq(state_stats(f.state)->containers, 3);
+	/* What is removed leaves its place to the next. */
+	document_of("container_removed", "{\"id\":\"four\"}");
+	document("{\"id\":\"one\"}");
+	ck_assert(!known("four") && known("five") && known("one"));
+	ck_assert_uint_eq(f.limits.hits[LIMIT_CONTAINERS_IDLE], 3);
+}
+END_TEST
+
+START_TEST(asked_for_again)
+{
+	f.limits.max[LIMIT_CONTAINERS_IDLE] = 1;
+	in_container(100, 2);
+	ev_exit(&f, 100, -1);
+	document("{\"id\":\"one\"}");
+	ck_assert(!known(SHORT));
+	ck_assert_ptr_nonnull(in_container(101, 2)->container);
+	ck_assert_int_eq(asked, 2);
+	ck_assert(known(SHORT));
+}
+END_TEST
+
 static void user_event(enum event_type type, uint32_t uid, const char *name, const char *container)
 {
 	ev_new(&f, type);
@@ -203,6 +256,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, bad_documents);
 	tcase_add_test(t, goes_with_its_init);
 	tcase_add_test(t, limit);
+	tcase_add_test(t, without_processes);
+	tcase_add_test(t, asked_for_again);
 	tcase_add_test(t, users);
 	suite_add_tcase(s, t);
 	return s;
