@@ -10,9 +10,9 @@ enum { INTERN_MIN = 256, CLASS_SIZE = 32 };
 
 /* Nothing is kept under AddressSanitizer, which has to see every end of life. */
 #ifdef __SANITIZE_ADDRESS__
-enum { SPARE_MAX = 0 };
+enum { SPARE_BYTES = 0 };
 #else
-enum { SPARE_MAX = 1024 };	/* per size */
+enum { SPARE_BYTES = 16384 };	/* per size */
 #endif
 
 /* Which list of spare memory a string of this length belongs to; INTERN_CLASSES: none. */
@@ -42,7 +42,7 @@ static inline void give_back(struct intern *in, struct istr *s)
 {
 	unsigned c = s->class;
 
-	if (c == INTERN_CLASSES || in->nspare[c] == SPARE_MAX) {
+	if (c == INTERN_CLASSES || in->nspare[c] * (c + 1) >= SPARE_BYTES / CLASS_SIZE) {
 		free(s);
 		return;
 	}

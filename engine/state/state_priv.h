@@ -71,7 +71,7 @@ struct fdtable {
 };
 
 #define EXIT_RING 8192
-#define RECENT_TEXTS 4096
+#define RECENT_TEXTS 512
 #define RECENT_TEXT_MAX 512
 
 #define CLOSED_FDS 4
