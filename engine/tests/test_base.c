@@ -216,6 +216,29 @@ START_TEST(interning)
 }
 END_TEST
 
+/* What a burst leaves behind does not stay. */
+START_TEST(spare_strings_are_bounded)
+{
+	struct intern in;
+	struct istr *many[4000];
+	char text[400];
+	size_t kept = 0;
+
+	memset(text, 'x', sizeof(text));
+	ck_assert_int_eq(intern_init(&in), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		many[i] = intern_own(&in, (struct str){ text, 1 + i % sizeof(text) });
+	ck_assert_uint_gt(in.bytes, 800000);
+	for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+		istr_unref(many[i]);
+	ck_assert_uint_lt(in.bytes, 100);
+	for (size_t c = 0; c < INTERN_CLASSES; c++)
+		kept += in.nspare[c] * (c + 1) * 32;
+	ck_assert_uint_le(kept, 256 << 10);
+	intern_done(&in);
+}
+END_TEST
+
 START_TEST(utf8_repairs)
 {
 	static const struct {
@@ -332,6 +355,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, maps_agree_with_a_plain_array);
 	tcase_add_test(t, string_map);
 	tcase_add_test(t, interning);
+	tcase_add_test(t, spare_strings_are_bounded);
 	tcase_add_test(t, utf8_repairs);
 	tcase_add_test(t, json_text);
 	tcase_add_test(t, diagnostics);

@@ -424,6 +424,26 @@ START_TEST(silent_threads_are_swept)
 }
 END_TEST
 
+/* Arguments of programs that are over are remembered for a while, not all of them. */
+START_TEST(texts_of_the_gone_are_bounded)
+{
+	uint64_t before = state_stats(f.state)->bytes;
+	struct proc_record r;
+	char args[401];
+
+	for (int64_t pid = 1000; pid < 3000; pid++) {
+		r = fixture_proc(pid, 20, "app");
+		snprintf(args, sizeof(args), "%0400d", (int)pid);
+		r.args = str_from(args);
+		fixture_add(&f, &r);
+		ev_exit(&f, pid, -1);
+	}
+	ev_nothing(&f, 20);
+	ck_assert_ptr_null(get(2999));
+	ck_assert_uint_lt(state_stats(f.state)->bytes - before, 300 << 10);
+}
+END_TEST
+
 START_TEST(section_reset)
 {
 	fixture_snap(&f, &(struct snapshot_item){ .kind = SNAP_RESET });
@@ -465,6 +485,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, byte_limit_makes_room);
 	tcase_add_test(t, unknown_threads_are_asked_for);
 	tcase_add_test(t, silent_threads_are_swept);
+	tcase_add_test(t, texts_of_the_gone_are_bounded);
 	tcase_add_test(t, section_reset);
 	suite_add_tcase(s, t);
 	return s;
