@@ -12,7 +12,7 @@
  * happens.
  */
 extern const char *malloc_conf;
-const char *malloc_conf = "narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0,max_background_threads:1";
+const char *malloc_conf = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0,max_background_threads:1";
 
 static const struct command *const commands[] = {
 #define COMMAND(name) &cmd_##name,
