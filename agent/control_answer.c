@@ -195,6 +195,8 @@ static void add_resources(struct json *j, const struct agent_stats *s)
 	number(j, "containers", s->state.containers);
 	number(j, "users", s->state.users);
 	number(j, "bytes", s->state.bytes);
+	number(j, "documents", s->metadata.known);
+	number(j, "document_bytes", s->metadata.known_bytes);
 	json_obj_end(j);
 	object(j, "resources");
 	number(j, "rss_bytes", usage.rss_bytes);

@@ -88,18 +88,19 @@ def run(build, seconds, folder):
         sensor = Sensor(build, folder, containerd)
         time.sleep(3)
         start, due = time.monotonic(), 0
-        print("%8s %6s %10s %8s %8s %10s %8s %8s" % ("seconds", "pods", "anonymous", "files", "rings", "state", "threads",
-                                                     "events"))
+        print("%8s %6s %10s %8s %8s %10s %10s %8s %8s" % ("seconds", "pods", "anonymous", "files", "rings", "state",
+                                                          "documents", "threads", "events"))
         while True:
             now = time.monotonic() - start
             if now >= due:
                 s = status(build, sensor.socket)
                 state = s.get("state", {})
                 rows.append({"seconds": round(now), "pods": pods, **memory(sensor.process.pid),
-                             "state_bytes": state.get("bytes"), "threads": state.get("threads"),
+                             "state_bytes": state.get("bytes"), "document_bytes": state.get("document_bytes"),
+                             "threads": state.get("threads"),
                              "events": s.get("events", {}).get("read"), "lost": s.get("events", {}).get("lost")})
-                print("%(seconds)8d %(pods)6d %(anonymous)8d K %(files)6d K %(rings)6d K %(state_bytes)10s %(threads)8s "
-                      "%(events)8s" % rows[-1], flush=True)
+                print("%(seconds)8d %(pods)6d %(anonymous)8d K %(files)6d K %(rings)6d K %(state_bytes)10s "
+                      "%(document_bytes)10s %(threads)8s %(events)8s" % rows[-1], flush=True)
                 due += seconds / 10
             if now >= seconds:
                 break

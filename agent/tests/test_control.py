@@ -124,7 +124,8 @@ def test_status(c, results):
     s = c.status()
     check(results, "status as JSON", s["health"]["ready"] and s["health"]["checks"]["engine"] and
           s["rules"]["active"] == 2 and s["rules"]["digest"].startswith("sha256:") and s["pid"] == c.sensor.process.pid and
-          s["outputs"][0]["name"] == "stdout" and s["state"]["threads"] > 0 and s["resources"]["rss_bytes"] > 1e6 and
+          s["outputs"][0]["name"] == "stdout" and s["state"]["threads"] > 0 and
+          s["state"]["documents"] <= s["state"]["document_bytes"] and s["resources"]["rss_bytes"] > 1e6 and
           s["events"]["last_age_ms"] < 1000 * WAIT and s["identity"]["node"], s)
 
 
