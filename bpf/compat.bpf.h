@@ -33,6 +33,9 @@ enum bpf_func_id___6_2 { BPF_FUNC_cgrp_storage_get___6_2 = 210 };
 #endif
 #define CAST(type, p) ((type *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(type)))
 
+/* Eight bytes of kernel memory; a load that fails gives 0. With HAS_CAST only. */
+#define LOAD_WORD(p) (*(__u64 *)CAST(struct in6_addr, p))
+
 /*
  * From 6.4 on loops can be counted by an iterator of the kernel: the verifier looks at a turn or two,
  * whatever the bound is. Before, it looks at every turn.
@@ -161,7 +164,10 @@ static __always_inline __s64 mm_counter(struct mm_struct *mm, int i)
 		at = bpf_core_field_offset(struct mm_struct___rss_percpu, rss_stat) +
 		     i * bpf_core_type_size(struct percpu_counter) +
 		     bpf_core_field_offset(struct percpu_counter, count);
-	bpf_probe_read_kernel(&v, sizeof(v), (void *)mm + at);
+	if (HAS_CAST)
+		v = LOAD_WORD((void *)mm + at);
+	else
+		bpf_probe_read_kernel(&v, sizeof(v), (void *)mm + at);
 	return v < 0 ? 0 : v;
 }
 

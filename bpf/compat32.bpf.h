@@ -63,17 +63,11 @@ static __always_inline void compat_socketcall_args(__u64 *args)
 }
 #endif
 
-/* A helper that 5.10 lacks gives the task as a typed pointer, whose members cost one load. */
-static __always_inline bool current_is_compat(void)
+static __always_inline bool current_is_compat(struct task_struct *current)
 {
-	struct task_struct *t;
-
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) {
-		t = bpf_get_current_task_btf();
-		return t->thread_info.THREAD_FLAGS & THREAD_COMPAT;
-	}
-	t = (void *)bpf_get_current_task();
-	return BPF_CORE_READ(t, thread_info.THREAD_FLAGS) & THREAD_COMPAT;
+	if (HAS_TYPED_CURRENT)
+		return current->thread_info.THREAD_FLAGS & THREAD_COMPAT;
+	return BPF_CORE_READ(current, thread_info.THREAD_FLAGS) & THREAD_COMPAT;
 }
 
 /* Looked at first: it costs nothing, while finding out the kind of a call takes a helper. */

@@ -36,6 +36,8 @@ static __always_inline struct file *task_file(struct task_struct *t, int fd)
 	fds = KREAD(fdt, fd);
 	if ((__u32)fd >= max)
 		return NULL;
+	if (HAS_CAST)
+		return (void *)LOAD_WORD(fds + (__u32)fd);
 	bpf_probe_read_kernel(&f, sizeof(f), fds + (__u32)fd);
 	return f;
 }

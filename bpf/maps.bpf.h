@@ -51,14 +51,26 @@ struct block {
 	char bytes[BLOCK_MAX] __attribute__((aligned(8)));
 };
 
+struct mount_part {
+	struct mount *parent;
+	struct dentry *mountpoint, *root;
+};
+
+/* What a path walk begins with, and its mount: there is too little stack for it on 5.10. */
+struct walk {
+	struct dentry *d;
+	struct mount *m;
+	struct mount_part mount;	/* of m */
+};
+
 struct scratch {
 	__u64 off;	/* end of what is in data; in the map so that the verifier forgets it */
 	__u64 path_off;	/* start of the path in path[] */
 	__u64 path_len;
 	void *path_of;	/* kernfs node whose path is in path[], or NULL */
-	struct dentry *walk_dentry;	/* arguments of the walks */
-	struct mount *walk_mount;
+	struct walk walk;	/* arguments of the walks */
 	struct kernfs_node *walk_node;
+	const void *walk_name;
 	struct file *file;	/* for the second half of the work, on_fd */
 	struct file_info info;	/* of call.file */
 	struct any_addr addr;	/* as the caller gave it */

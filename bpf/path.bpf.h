@@ -19,33 +19,70 @@
 #define NAME_MASK 0xff		/* names have at most 255 bytes */
 #define PATH_MASK (PATH_MAX_BYTES - 1)
 
-/*
- * Verifier: the offset lives in the map and is reloaded through volatile in each turn, so that the
- * states of all turns look alike; in a register the loop passes a million instructions.
- */
-static __always_inline bool prepend(struct scratch *s, struct walk_buf *w, const void *name,
-				    __u32 len, bool slash)
+static __always_inline struct walk_buf *walk_buf_get(void)
 {
-	__u64 off = *(volatile __u64 *)&s->path_off;
+	__u32 zero = 0;
 
+	return bpf_map_lookup_elem(&walk_map, &zero);
+}
+
+/*
+ * A short name in loads of eight bytes, where a helper takes 20 ns, the last first. That with the
+ * first bytes has up to seven more, which are of the same dentry, or of the head of the memory that
+ * a longer name has; what they overwrite is written later. False: a long one, or nothing could be
+ * read, which the helper then finds, too.
+ */
+#define NAME_SHORT 32
+#define NAME_WORD(k)                                                                        \
+	(*(__u64 *)&w->path[(off + len - 8 * (k)) & PATH_MASK] =                            \
+		 LOAD_WORD(name + len - 8 * (k)))
+
+static __always_inline bool load_name(struct walk_buf *w, __u64 off, const void *name, __u64 len)
+{
+	if (!HAS_CAST || len > NAME_SHORT || off < NAME_SHORT)
+		return false;
+	if (len > 16) {
+		NAME_WORD(4);
+		NAME_WORD(3);
+	}
+	NAME_WORD(2);
+	return NAME_WORD(1) >> 56;
+}
+
+/*
+ * walk_name, a component, before the path. A global function, as the walks: the verifier looks at
+ * it once and not in every turn. 0: that cannot be, and is counted.
+ */
+__noinline int prepend(__u64 len, __u32 slash)
+{
+	struct walk_buf *w = walk_buf_get();
+	struct scratch *s = scratch_get();
+	const void *name;
+	__u64 off;
+
+	if (!s || !w)
+		return 0;
+	name = s->walk_name;
+	off = s->path_off;
 	len &= NAME_MASK;
 	if (off > PATH_MASK || off < len + 1) {
 		count_site(RING_SITE_PATH_LENGTH);
 		s->head.flags |= RING_TRUNCATED;
-		return false;
+		return 0;
 	}
 	off -= len;
-	if (bpf_probe_read_kernel(&w->path[off & PATH_MASK], len, name)) {
+	if (!load_name(w, off, name, len) &&
+	    bpf_probe_read_kernel(&w->path[off & PATH_MASK], len, name)) {
 		count_site(RING_SITE_DENTRY_NAME);
 		s->head.flags |= RING_TRUNCATED;
-		return false;
+		return 0;
 	}
 	if (slash) {
 		off -= 1;
 		w->path[off & PATH_MASK] = '/';
 	}
-	*(volatile __u64 *)&s->path_off = off;
-	return true;
+	s->path_off = off;
+	return 1;
 }
 
 static __always_inline void walk_start(struct scratch *s)
@@ -91,11 +128,6 @@ static __always_inline void dentry_read(struct scratch *s, struct dentry *d, str
 	out->name = BLOCK_FIELD(b, DENTRY_BLOCK, d, base, struct dentry, d_name);
 }
 
-struct mount_part {
-	struct mount *parent;
-	struct dentry *mountpoint, *root;
-};
-
 #define MOUNT_BLOCK 24
 
 static __always_inline void mount_read(struct scratch *s, struct mount *m, struct mount_part *out)
@@ -116,13 +148,6 @@ static __always_inline void mount_read(struct scratch *s, struct mount *m, struc
 	out->root = BLOCK_FIELD(b, MOUNT_BLOCK, m, base, struct mount, mnt.mnt_root);
 }
 
-static __always_inline struct walk_buf *walk_buf_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&walk_map, &zero);
-}
-
 /* What is left of the path must not look like an absolute one. */
 static __always_inline void mark_lost_front(struct scratch *s, struct walk_buf *w)
 {
@@ -135,30 +160,25 @@ static __always_inline void mark_lost_front(struct scratch *s, struct walk_buf *
 	s->path_off = off;
 }
 
-struct walk {
-	struct dentry *d;
-	struct mount *m;
-	struct mount_part mount;
-};
-
 /* One component or mount crossing towards the root. True: there, or the rest cannot be had. */
-static __always_inline bool walk_step(struct scratch *s, struct walk_buf *w, struct walk *k)
+static __always_inline bool walk_step(struct scratch *s, struct dentry **d)
 {
+	struct walk *k = &s->walk;
 	struct dentry_part part;
 
-	if (k->d == k->mount.root) {
+	if (*d == k->mount.root) {
 		if (k->mount.parent == k->m)
 			return true;
-		k->d = k->mount.mountpoint;
+		*d = k->mount.mountpoint;
 		k->m = k->mount.parent;
 		mount_read(s, k->m, &k->mount);
 		return false;
 	}
-	dentry_read(s, k->d, &part);
-	if (!prepend(s, w, part.name.name, part.name.len, k->d != part.parent) ||
-	    k->d == part.parent)
+	dentry_read(s, *d, &part);
+	s->walk_name = part.name.name;
+	if (!prepend(part.name.len, *d != part.parent) || *d == part.parent)
 		return true;
-	k->d = part.parent;
+	*d = part.parent;
 	return false;
 }
 
@@ -172,16 +192,16 @@ __noinline int walk_path(void)
 {
 	struct walk_buf *w = walk_buf_get();
 	struct scratch *s = scratch_get();
+	struct dentry *d;
 	bool done = false;
-	struct walk k;
 
 	if (!s || !w)
 		return 0;
-	k.d = s->walk_dentry;
-	k.m = s->walk_mount;
+	/* Not in the scratch: else the loop ends in a fall-through. */
+	d = s->walk.d;
 	walk_start(s);
-	mount_read(s, k.m, &k.mount);
-	REPEAT(done, WALK_STEPS, WALK_STEPS_MANY, walk_step(s, w, &k));
+	mount_read(s, s->walk.m, &s->walk.mount);
+	REPEAT(done, WALK_STEPS, WALK_STEPS_MANY, walk_step(s, &d));
 	if (!done) {
 		count_site(RING_SITE_PATH_DEPTH);
 		s->head.flags |= RING_TRUNCATED;
@@ -193,8 +213,8 @@ __noinline int walk_path(void)
 
 static __always_inline void walk_path_of(struct scratch *s, struct dentry *d, struct vfsmount *vm)
 {
-	s->walk_dentry = d;
-	s->walk_mount = (void *)vm - bpf_core_field_offset(struct mount, mnt);
+	s->walk.d = d;
+	s->walk.m = (void *)vm - bpf_core_field_offset(struct mount, mnt);
 	walk_path();
 }
 
@@ -214,7 +234,8 @@ static __always_inline bool walk_kernfs_step(struct scratch *s, struct walk_buf 
 		return true;
 	}
 	*node = parent;
-	return !prepend(s, w, part, n - 1, true);
+	s->walk_name = part;
+	return !prepend(n - 1, true);
 }
 
 /* Path of a cgroup in its hierarchy; kept while the same node is asked for again. */
@@ -241,6 +262,29 @@ __noinline int walk_kernfs(void)
 	return 0;
 }
 
+#define PATH_SHORT 64
+
+/*
+ * A short path without a helper. Words go beyond its end, where both buffers have slack. Verifier:
+ * the length is reloaded, else what follows would be looked at for each class of it.
+ */
+static __always_inline bool copy_path(struct scratch *s, __u8 *to, const char *from)
+{
+	__u64 len = *(volatile __u64 *)&s->path_len;
+
+	if (len > PATH_SHORT)
+		return false;
+	_Pragma("unroll") for (__u32 i = 0; i < 16; i += 8)
+		*(__u64 *)(to + i) = *(__u64 *)(from + i);
+	if (len > 16)
+		_Pragma("unroll") for (__u32 i = 16; i < 32; i += 8)
+			*(__u64 *)(to + i) = *(__u64 *)(from + i);
+	if (len > 32)
+		_Pragma("unroll") for (__u32 i = 32; i < PATH_SHORT; i += 8)
+			*(__u64 *)(to + i) = *(__u64 *)(from + i);
+	return true;
+}
+
 /* Append the walked path, without NUL. Number of bytes. */
 static __always_inline __u64 append_path(struct call *c, struct walk_buf *w)
 {
@@ -249,7 +293,8 @@ static __always_inline __u64 append_path(struct call *c, struct walk_buf *w)
 
 	if (!p || off > PATH_MASK || len > PATH_MAX_BYTES - 2)
 		return 0;
-	if (bpf_probe_read_kernel(p, len, &w->path[off & PATH_MASK])) {
+	if (!copy_path(c->s, p, &w->path[off & PATH_MASK]) &&
+	    bpf_probe_read_kernel(p, len, &w->path[off & PATH_MASK])) {
 		count_site(RING_SITE_COPY);
 		return 0;
 	}

@@ -7,6 +7,7 @@
 #ifndef TIERCEL_BPF_RECORD_H
 #define TIERCEL_BPF_RECORD_H
 
+#include "bpf/compat.bpf.h"
 #include "bpf/maps.bpf.h"
 
 /* What one event is made from. Lives on the stack of the program. */
@@ -88,12 +89,34 @@ static __always_inline bool call_is_compat(struct call *c)
 	return c->is_syscall && c->s->head.flags & RING_COMPAT32;
 }
 
-/* The scratch with an empty record of that event, or NULL: not wanted, or counted as lost. */
-static __always_inline struct scratch *record_begin(__u32 type, __u32 nparams, __u32 lane, __u16 flags)
+/* The thread that runs; typed where the kernel can, so that its members cost one load. */
+#define HAS_TYPED_CURRENT                                                                   \
+	bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+
+static __always_inline struct task_struct *current_get(void)
+{
+	if (HAS_TYPED_CURRENT)
+		return bpf_get_current_task_btf();
+	return (void *)bpf_get_current_task();
+}
+
+static __always_inline __u64 current_ids(struct task_struct *current)
+{
+	if (HAS_TYPED_CURRENT)
+		return (__u64)current->tgid << 32 | (__u32)current->pid;
+	return bpf_get_current_pid_tgid();
+}
+
+/*
+ * The scratch with an empty record of that event, in the running thread, or NULL: not wanted, or
+ * counted as lost.
+ */
+static __always_inline struct scratch *record_begin(struct task_struct *current, __u32 type,
+						    __u32 nparams, __u32 lane, __u16 flags)
 {
 	struct scratch *s = scratch_get();
 	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = current_ids(current);
 
 	if (lane == LANE_DATA && id >> 32 == config.own_tgid)
 		return NULL;
@@ -123,7 +146,7 @@ static __always_inline struct scratch *record_begin(__u32 type, __u32 nparams, _
 
 static __always_inline int call_begin(struct call *c, __u32 type, __u32 nparams, __u32 lane)
 {
-	c->s = record_begin(type, nparams, lane, 0);
+	c->s = record_begin(current_get(), type, nparams, lane, 0);
 	return c->s ? 0 : -1;
 }
 

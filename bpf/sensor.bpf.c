@@ -93,7 +93,7 @@ static __always_inline int put_message(const __u32 type, __u32 nparams, __u64 ms
 	__u32 len = 0;
 
 	if (s && !(marks & MESSAGE_FIRST))
-		s = record_begin(type, nparams, LANE_DATA, 0);
+		s = record_begin(current_get(), type, nparams, LANE_DATA, 0);
 	if (!s)
 		return 0;
 	c->s = s;
@@ -266,13 +266,15 @@ int on_sys_exit(__u64 *ctx)
 	struct pt_regs *regs = (void *)ctx[0];
 	__u64 nr = SYSCALL_NR(regs);
 	__u8 interest = interest_in(nr);
+	struct task_struct *current;
 	struct sensor_row row;
 	struct scratch *s;
 	bool compat;
 
 	if (!interest)
 		return 0;
-	compat = current_is_compat();
+	current = current_get();
+	compat = current_is_compat(current);
 	if (compat) {
 		nr = compat_nr(regs, nr);
 		interest = interest_in(nr);
@@ -285,11 +287,11 @@ int on_sys_exit(__u64 *ctx)
 	row = config.row_of[nr];
 	if (row.flags & ROW_FAILED_ONLY && (long)ctx[1] >= 0)
 		return 0;
-	s = record_begin(row.type, row.nparams, row.flags & ROW_LIFE ? LANE_LIFE : LANE_DATA,
-			 compat ? RING_COMPAT32 : 0);
+	s = record_begin(current, row.type, row.nparams,
+			 row.flags & ROW_LIFE ? LANE_LIFE : LANE_DATA, compat ? RING_COMPAT32 : 0);
 	if (!s)
 		return 0;
-	s->task = (void *)bpf_get_current_task();
+	s->task = current;
 	s->nr = nr;
 	if (compat)
 		compat_args(regs, s->args);

@@ -64,6 +64,11 @@ static __always_inline struct upid pid_entry(struct pid *pid, __u32 level)
 	__u64 at = bpf_core_field_offset(struct pid, numbers) + level * sizeof(struct upid);
 	struct upid up = {};
 
+	if (HAS_CAST) {
+		up.nr = LOAD_WORD((void *)pid + at);
+		up.ns = (void *)LOAD_WORD((void *)pid + at + 8);
+		return up;
+	}
 	bpf_probe_read_kernel(&up, sizeof(up), (void *)pid + at);
 	return up;
 }
@@ -99,19 +104,22 @@ static __always_inline __u64 cred_caps(struct cred *cred, const void *set)
 {
 	__u64 v = 0;
 
+	if (HAS_CAST)
+		return LOAD_WORD(set);
 	bpf_core_read(&v, sizeof(v), set);
 	return v;
 }
 
 static __always_inline bool dentry_is_memfd(struct dentry *d)
 {
-	const unsigned char *text = KREAD(d, d_name.name);
 	__u64 name = 0;
 
-	if (bpf_probe_read_kernel(&name, 6, text))
+	/* First, as it costs nothing and hardly any file is so. */
+	if (KREAD(d, d_parent) != d)
 		return false;
-	return name == NAME8('m', 'e', 'm', 'f', 'd', ':', 0, 0) &&
-	       KREAD(d, d_parent) == d;
+	if (bpf_probe_read_kernel(&name, 6, KREAD(d, d_name.name)))
+		return false;
+	return name == NAME8('m', 'e', 'm', 'f', 'd', ':', 0, 0);
 }
 
 /* Wire flags of the overlay layer that holds an inode; 0 when not on an overlay. */
@@ -125,6 +133,8 @@ static __always_inline bool inode_has_upper(struct inode *i)
 {
 	void *upper = NULL;
 
+	if (HAS_CAST)
+		return LOAD_WORD((void *)i + bpf_core_type_size(struct inode)) != 0;
 	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)i + bpf_core_type_size(struct inode));
 	return upper != NULL;
 }

@@ -164,6 +164,53 @@ START_TEST(test_longest_name)
 }
 END_TEST
 
+static void append_name(char *path, int len)
+{
+	size_t at = strlen(path);
+
+	path[at++] = '/';
+	for (int i = 0; i < len; i++)
+		path[at + i] = 'a' + i % 26;
+	path[at + len] = '\0';
+}
+
+/* Short names and paths are copied word by word: each length of the last word, and longer ones. */
+START_TEST(test_name_lengths)
+{
+	for (int len = 1; len <= 72; len++) {
+		char path[256] = ROOT;
+
+		append_name(path, len);
+		ck_assert_int_eq(mkdir(path, 0755), 0);
+		walk(open(path, O_RDONLY));
+		ck_assert_param_str(0, path);
+		append_name(path, 73 - len);
+		walk(make_file(path));
+		ck_assert_param_str(0, path);
+	}
+}
+END_TEST
+
+/* Where there is hardly room for a word before the path. */
+START_TEST(test_short_names_in_front)
+{
+	for (int len = 4060; len <= 4094; len++) {
+		char path[8192] = ROOT;
+
+		ck_assert_int_eq(chdir(ROOT), 0);
+		while (strlen(path) < (size_t)len) {
+			size_t at = strlen(path) + 1;
+
+			append_name(path, len - (int)at < 200 ? len - (int)at : 200);
+			ck_assert(mkdir(path + at, 0755) == 0 || errno == EEXIST);
+			ck_assert_int_eq(chdir(path + at), 0);
+		}
+		walk(open(".", O_RDONLY));
+		ck_assert_param_str(0, path);
+	}
+}
+END_TEST
+
 START_TEST(test_chroot)
 {
 	ck_assert_int_eq(mkdir(ROOT "/jail", 0755), 0);
@@ -231,7 +278,8 @@ static Suite *make_suite(void)
 {
 	const TTest *tests[] = {
 		test_plain, test_bad_fd, test_mounts, test_deleted_and_renamed, test_depth_bound,
-		test_length_bound, test_longest_name, test_chroot, test_cwd, test_memfd,
+		test_length_bound, test_longest_name, test_name_lengths,
+		test_short_names_in_front, test_chroot, test_cwd, test_memfd,
 		test_kernel_section, test_kernel_without_path,
 	};
 	Suite *s = suite_create("bpf paths");
