@@ -296,17 +296,26 @@ static _noinline_ struct fdinfo *put_any(struct state *s, struct fdtable **slot,
 struct fdinfo *fdtable_put(struct state *s, struct fdtable **slot, int64_t fd, bool snapshot)
 {
 	struct fdtable *t = *slot;
-	struct fdinfo *f;
+	struct fdinfo *f, *old;
 
-	/* What open() does: a free place of a table that nobody shares. */
-	if (unlikely(snapshot || t->ref > 1 || (uint64_t)fd >= t->nslots || t->slots[fd] ||
+	/*
+	 * What open() does: a place of a table that nobody shares. It is free, or live, without close
+	 * events, that of the fd before.
+	 */
+	if (unlikely(snapshot || t->ref > 1 || (uint64_t)fd >= t->nslots ||
 		     t->count >= s->limits->max[LIMIT_FDS_PER_PROCESS] || state_over_budget(s)))
 		return put_any(s, slot, fd, snapshot);
 	f = new_info(s, fd);
 	if (unlikely(!f))
 		return NULL;
-	f->order = ++t->last_order;
+	old = t->slots[fd];
 	t->slots[fd] = f;
+	if (old) {
+		f->order = old->order;
+		free_later(s, old);
+		return f;
+	}
+	f->order = ++t->last_order;
 	t->count++;
 	return f;
 }

@@ -26,6 +26,28 @@ START_TEST(open_names)
 }
 END_TEST
 
+/* Live there are no close events: a number that comes again is another file in the same place. */
+START_TEST(opened_again)
+{
+	uint64_t removed = state_stats(f.state)->fds_removed;
+	uint32_t order;
+
+	ev_open(&f, 20, 3, "/first", WO_RDONLY | WO_CLOEXEC | WO_DIRECTORY);
+	order = get(3)->order;
+	ev_open(&f, 20, 4, "/other", WO_RDONLY);
+	ev_open(&f, 20, 3, "/second", WO_RDONLY);
+	ck_assert_str_eq(fd_name(&f, 20, 3), "/second");
+	ck_assert_str_eq(fd_name(&f, 20, 4), "/other");
+	ck_assert_uint_eq(get(3)->kind, FD_FILE);
+	ck_assert(!get(3)->cloexec);
+	ck_assert_uint_eq(get(3)->order, order);
+	ck_assert_uint_gt(get(4)->order, order);
+	ck_assert_uint_eq(thread_fd_count(state_thread(f.state, 20)), 2);
+	ck_assert_uint_eq(state_stats(f.state)->fds, 2);
+	ck_assert_uint_eq(state_stats(f.state)->fds_removed, removed + 1);
+}
+END_TEST
+
 START_TEST(failed_open)
 {
 	ev_open(&f, 20, -2, "/nope", WO_RDONLY);
@@ -319,6 +341,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, open_names);
+	tcase_add_test(t, opened_again);
 	tcase_add_test(t, failed_open);
 	tcase_add_test(t, name_at_entry_wins);
 	tcase_add_test(t, copies);
