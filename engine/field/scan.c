@@ -9,7 +9,7 @@
 void scan_init(struct scan *s, struct str text, struct arena *a)
 {
 	*s = (struct scan){
-		.text = text,
+		.text = text.p ? text : STR(""),	/* there is a place to count from */
 		.arena = a,
 		.pos = { .line = 1, .col = 1 },
 		.last = STR(""),
