@@ -37,8 +37,9 @@ enum { CONFIG_NODES_MAX = 20000, CONFIG_DIAGS_MAX = 500 };
 #undef OTHER
 
 const struct config_option config_options[] = {
-#define ROW(path, type, member, def, min, max, choices, help, reloaded) \
-	{ path, CONFIG_##type, offsetof(struct config, member), def, min, max, choices, help, reloaded },
+#define ROW(path, type, member, def, min, max, choices, help, reloaded)                            \
+	{ path, CONFIG_##type, offsetof(struct config, member), def, min, max, choices,            \
+	  help, reloaded },
 #define OPTION(...) ROW(__VA_ARGS__, false)
 #define RULE_OPTION(...) ROW(__VA_ARGS__, true)
 #define OTHER(path, value, why) { path, CONFIG_OTHER, 0, value, 0, 0, NULL, why, false },

@@ -293,7 +293,7 @@ void config_effective(const struct config *c, struct buf *out)
 	print_section(c, &top, out);
 }
 
-/* ---- what a reload does not change ------------------------------------------------------------ */
+/* ---- what a reload does not change ----------------------------------------------------------- */
 
 static void print_option(const struct config *c, const struct config_option *o, struct buf *out)
 {

@@ -160,7 +160,7 @@ static void take_health(struct grpc_server *s)
 static void take_news(struct grpc_server *s)
 {
 	struct grpc_service *service = &s->service;
-	bool stop = s->stop;	/* read first: what was emitted before the stop is in the ring then */
+	bool stop = s->stop; /* read first: what was emitted before the stop is in the ring then */
 
 	if (grpc_ring_pull(service->ring))
 		service->news = true;

@@ -283,7 +283,9 @@ static int take_task(struct snapshot_iter *it, const struct ring_head *h, const 
 		texts[i] = (struct str){ (const char *)rec + at, lens[i] };
 		at += lens[i];
 	}
-	/* What ends has lost its memory, and its number may be in use again: the iterator is right. */
+	/*
+	 * What ends has lost its memory, and its number may be in use again: the iterator is right.
+	 */
 	if (it->late_now && u64map_get(&it->seen, t.tid))
 		return 0;
 	if (!it->late_now && u64map_put(&it->seen, t.tid, it))

@@ -231,7 +231,8 @@ static void take_cgroups(const struct buf *text, struct buf *out, struct proc_re
 	r->cgroups = buf_str(out);
 }
 
-static bool exe_writable(const struct stat *st, const struct statfs *fs, const struct proc_record *r)
+static bool exe_writable(const struct stat *st, const struct statfs *fs,
+			 const struct proc_record *r)
 {
 	if (fs->f_flags & ST_RDONLY)
 		return false;
@@ -350,7 +351,8 @@ static void take_shared(struct snap *s, const struct pidns_list *ns, const char 
 	snprintf(path, sizeof(path), "%s/root", dir);
 	r->root = snap_link(s, path, w->root, sizeof(w->root));
 	r->fdlimit = fd_limit(s, dir, &w->text);
-	r->pidns_init_start_ts = r->flags & SNAP_MARK_IN_PIDNS ? pidns_start(s, ns, pid) : s->boot_ns;
+	r->pidns_init_start_ts = r->flags & SNAP_MARK_IN_PIDNS ? pidns_start(s, ns, pid)
+							       : s->boot_ns;
 	take_exe(s, dir, w, r);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Parts of the /proc snapshot: processes (snapshot_proc.c), fds (snapshot_fd.c), sockets by inode
- * (snapshot_sock.c), users and interfaces (snapshot_host.c). Used by these files and, for what is not
- * about processes, by snapshot_iter.c.
+ * (snapshot_sock.c), users and interfaces (snapshot_host.c). Used by these files and, for what is
+ * not about processes, by snapshot_iter.c.
  */
 #ifndef TIERCEL_SNAPSHOT_PROC_H
 #define TIERCEL_SNAPSHOT_PROC_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a live source cannot show on this machine, in words for people: for the log, the doctor and the
- * internal alert at start.
+ * What a live source cannot show on this machine, in words for people: for the log, the doctor and
+ * the internal alert at start.
  */
 #ifndef TIERCEL_SOURCE_COVERAGE_H
 #define TIERCEL_SOURCE_COVERAGE_H

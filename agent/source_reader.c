@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Called by source_ring.c. Records stay in the ring until the callback has returned; the rings are
- * merged by time stamp within one drain. A wake-up per record costs more than the record, so drains are
- * timed and adapt to how full the rings were; the kernel wakes us when one is half full before that.
+ * merged by time stamp within one drain. A wake-up per record costs more than the record, so drains
+ * are timed and adapt to how full the rings were; the kernel wakes us when one is half full before
+ * that.
  */
 #include <poll.h>
 #include <sys/mman.h>
@@ -316,8 +317,8 @@ static void note_losses(const struct source_reader *r, struct cursor *c, const s
 }
 
 /*
- * Thread of the record behind the one at pos, 0 when there is none yet: mostly the next event, too. It
- * was written by another cpu, so its first lines are fetched while this one is at work.
+ * Thread of the record behind the one at pos, 0 when there is none yet: mostly the next event, too.
+ * It was written by another cpu, so its first lines are fetched while this one is at work.
  */
 static uint32_t peek_tid(const struct ring *g, uint32_t len)
 {
@@ -451,8 +452,8 @@ int source_reader_poll(struct source_reader *r, int timeout_ms, source_event_fn 
 /* ---- the same in steps, for several readers ---- */
 
 /*
- * A batch ends before the first record that is not committed or too young: what readers see must not
- * depend on when they look. What was left of the last batch is not looked at again.
+ * A batch ends before the first record that is not committed or too young: what readers see must
+ * not depend on when they look. What was left of the last batch is not looked at again.
  */
 static bool fix_end(struct ring *g, uint64_t horizon)
 {

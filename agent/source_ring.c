@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The live source: attaches the programs of bpf/, owns their rings, counters and switches. With
- * source_ring_load.c, source_counters.c and snapshot_iter.c the only file of the agent that knows libbpf.
- * Called by the commands that run live; everything is freed by close.
+ * source_ring_load.c, source_counters.c and snapshot_iter.c the only file of the agent that knows
+ * libbpf. Called by the commands that run live; everything is freed by close.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -70,9 +70,9 @@ static uint32_t ring_size(uint32_t wanted, uint32_t def)
 }
 
 /*
- * All rings of a lane into its table at once: after every update of a table of maps the kernel waits
- * until no program can see the old entry, some 15 ms, which for the rings of 64 CPUs one by one are two
- * seconds without a sensor. Kernels before 5.19 know no batches of these tables.
+ * All rings of a lane into its table at once: after every update of a table of maps the kernel
+ * waits until no program can see the old entry, some 15 ms, which for the rings of 64 CPUs one by
+ * one are two seconds without a sensor. Kernels before 5.19 know no batches of these tables.
  */
 static void *publish_rings(void *arg)
 {
@@ -415,8 +415,9 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 
 		part.refused = i == HOOK_URING && s->load.uring_refused;
 		if (!part.active)
-			part.why = part.refused ? "this kernel's tracepoint does not tell the request"
-						: "not asked for";
+			part.why = part.refused
+					   ? "this kernel's tracepoint does not tell the request"
+					   : "not asked for";
 		fn(ctx, &part);
 	}
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {
@@ -448,7 +449,10 @@ static const struct source_ops ring_ops = {
 	.close = ring_close,
 };
 
-/* As the kernel side sees it, which knows no pid namespace but the first; /proc there is the host's. */
+/*
+ * As the kernel side sees it, which knows no pid namespace but the first; /proc there is the
+ * host's.
+ */
 static uint32_t own_tgid(const struct source_ring *s)
 {
 	char path[PATH_MAX], link[16];
@@ -534,7 +538,9 @@ static int load(struct source_ring *s, const struct source_ring_opts *opts, stru
 	fill_numbers32(s->load.config);
 	s->load.config->snaplen = opts->snaplen ? opts->snaplen : SNAPLEN_DEFAULT;
 	s->load.config->own_tgid = opts->report_self ? 0 : own_tgid(s);
-	/* Of a process that ends before the snapshot comes to it nothing is reported but its life. */
+	/*
+	 * Of a process that ends before the snapshot comes to it nothing is reported but its life.
+	 */
 	start = source_syscalls_state(opts->events);
 	set_interest(s, &start);
 	r = wait_rings(s);

@@ -335,8 +335,8 @@ int source_ring_btf_cut(const void *btf, size_t len, struct source_ring_cut *cut
 	    h->hdr_len < sizeof(*h) || h->hdr_len > len)
 		return -EBADMSG;
 	body = len - h->hdr_len;
-	if ((uint64_t)h->type_off + h->type_len > body || (uint64_t)h->str_off + h->str_len > body ||
-	    h->type_off % 4 || !h->str_len)
+	if ((uint64_t)h->type_off + h->type_len > body ||
+	    (uint64_t)h->str_off + h->str_len > body || h->type_off % 4 || !h->str_len)
 		return -EBADMSG;
 	c.types = (const uint8_t *)btf + h->hdr_len + h->type_off;
 	c.strings = (const char *)btf + h->hdr_len + h->str_off;

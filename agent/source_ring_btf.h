@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to the ring source: the part of the kernel's type information that the objects of bpf/ need.
- * libbpf compares the names of all types, some 130,000, with that of each structure that they read.
+ * Private to the ring source: the part of the kernel's type information that the objects of bpf/
+ * need. libbpf compares the names of all types, some 130,000, with that of each structure that they
+ * read.
  */
 #ifndef TIERCEL_SOURCE_RING_BTF_H
 #define TIERCEL_SOURCE_RING_BTF_H
@@ -34,7 +35,9 @@ struct source_ring_cut {
 int source_ring_btf_cut(const void *btf, size_t len, struct source_ring_cut *cut);
 void source_ring_cut_done(struct source_ring_cut *cut);
 
-/* That of the running kernel for what bpf/ reads, as a file; without it libbpf reads all by itself. */
+/*
+ * That of the running kernel for what bpf/ reads, as a file; without it libbpf reads all by itself.
+ */
 struct source_ring_btf {
 	int fd;
 	char path[32];		/* "": could not be made */

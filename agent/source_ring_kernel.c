@@ -48,11 +48,14 @@ static void add_missing(struct buf *out)
 		return;
 	all = data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		if (!all && !(data[CAP_TO_INDEX(needed[i].bit)].effective & CAP_TO_MASK(needed[i].bit)))
+		if (!all &&
+		    !(data[CAP_TO_INDEX(needed[i].bit)].effective & CAP_TO_MASK(needed[i].bit)))
 			buf_printf(out, "%s%s", out->len > start ? ", " : "; missing: ",
 				   needed[i].name);
 	if (out->len == start)
-		buf_add_c(out, "; none is missing: seccomp, lockdown or a security module forbids bpf(2)");
+		buf_add_c(
+			out,
+			"; none is missing: seccomp, lockdown or a security module forbids bpf(2)");
 }
 
 void source_ring_not_allowed(struct buf *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Called by source_ring.c, which owns the programs. An object of libbpf lives as long as it takes to
- * load from it; descriptors of its maps and hooks are kept until source_ring_load_done().
+ * Called by source_ring.c, which owns the programs. An object of libbpf lives as long as it takes
+ * to load from it; descriptors of its maps and hooks are kept until source_ring_load_done().
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -56,7 +56,8 @@ static bool misses_uring(const struct source_ring_load *l, const struct evtset *
 	       l->hooks[HOOK_URING] < 0 && !l->uring_refused;
 }
 
-static bool misses_event(const struct source_ring_load *l, const struct evtset *wanted, unsigned event)
+static bool misses_event(const struct source_ring_load *l, const struct evtset *wanted,
+			 unsigned event)
 {
 	return evtset_has(wanted, event) && !source_ring_load_has(l, event) &&
 	       !source_ring_load_refused(l, event);
@@ -304,7 +305,9 @@ static void keep_hooks(struct source_ring_load *l, struct source_ring_progs *pro
 	}
 }
 
-/* The table in which the kernel side finds the program of a system call, and what it needs to know. */
+/*
+ * The table in which the kernel side finds the program of a system call, and what it needs to know.
+ */
 static int fill_syscalls(struct source_ring_load *l, const int *fds)
 {
 	int r = 0;

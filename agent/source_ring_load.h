@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private to source_ring.c: the programs of bpf/ in the kernel. Which of them are loaded and when, and
- * where they stand in the tables that lead to them.
+ * Private to source_ring.c: the programs of bpf/ in the kernel. Which of them are loaded and when,
+ * and where they stand in the tables that lead to them.
  */
 #ifndef TIERCEL_SOURCE_RING_LOAD_H
 #define TIERCEL_SOURCE_RING_LOAD_H

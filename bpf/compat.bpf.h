@@ -37,8 +37,8 @@ enum bpf_func_id___6_2 { BPF_FUNC_cgrp_storage_get___6_2 = 210 };
 #define LOAD_WORD(p) (*(__u64 *)CAST(struct in6_addr, p))
 
 /*
- * From 6.4 on loops can be counted by an iterator of the kernel: the verifier looks at a turn or two,
- * whatever the bound is. Before, it looks at every turn.
+ * From 6.4 on loops can be counted by an iterator of the kernel: the verifier looks at a turn or
+ * two, whatever the bound is. Before, it looks at every turn.
  */
 struct bpf_iter_num {
 	__u64 opaque;
@@ -57,9 +57,9 @@ static void (*const bpf_iter_num_destroy)(struct bpf_iter_num *it) =
 #endif
 
 /*
- * Does `step`, an expression, until it is true; `done` tells whether it ever was. A turn of an iterator
- * costs some ns, so it takes over after FIRST_TURNS, which are mostly enough (4 instead of 8 cost 50 ns per
- * open, 8 instead of 4 cost 10 ms of a start).
+ * Does `step`, an expression, until it is true; `done` tells whether it ever was. A turn of an
+ * iterator costs some ns, so it takes over after FIRST_TURNS, which are mostly enough (4 instead of
+ * 8 cost 50 ns per open, 8 instead of 4 cost 10 ms of a start).
  */
 #define FIRST_TURNS 6
 #define REPEAT(done, few, many, step)                                                       \
@@ -77,7 +77,9 @@ static void (*const bpf_iter_num_destroy)(struct bpf_iter_num *it) =
 		}                                                                           \
 	} while (0)
 
-/* As BPF_CORE_READ: member of the structure at p, or of what that points to, up to four members on. */
+/*
+ * As BPF_CORE_READ: member of the structure at p, or of what that points to, up to four members on.
+ */
 #define KREAD_1(p, a)                                                                       \
 	({                                                                                  \
 		typeof(p) __p = (p);                                                        \
@@ -98,11 +100,12 @@ static void (*const bpf_iter_num_destroy)(struct bpf_iter_num *it) =
 /*
  * Reading several members of one structure with one helper call: a block of bytes from `base` on is
  * copied, members are picked out of it. Where a kernel keeps a member outside of the block, it is
- * read by itself. Offsets are constants to the verifier, so only one of the two ways remains. Blocks
- * are in the scratch, since stacks are short.
+ * read by itself. Offsets are constants to the verifier, so only one of the two ways remains.
+ * Blocks are in the scratch, since stacks are short.
  */
 
-#define BLOCK_READ(block, size, p, base) bpf_probe_read_kernel((block)->bytes, size, (void *)(p) + (base))
+#define BLOCK_READ(block, size, p, base)                                                           \
+	bpf_probe_read_kernel((block)->bytes, size, (void *)(p) + (base))
 
 #define BLOCK_FIELD(block, size, p, base, type, field)                                      \
 	({                                                                                  \

@@ -229,8 +229,8 @@ static __always_inline void call_finish_fd(struct call *c)
 }
 
 /*
- * The record is complete but for the kernel section. What follows are programs of their own, so that
- * the verifier sees them once and not once per system call.
+ * The record is complete but for the kernel section. What follows are programs of their own, so
+ * that the verifier sees them once and not once per system call.
  */
 static __always_inline void call_end(struct call *c)
 {

@@ -48,7 +48,9 @@ static __always_inline __u64 conv_open(__u64 v)
 {
 	__u64 acc = v & O_ACCMODE;
 
-	return conv_open_bits(v) | (acc == 0 ? WO_RDONLY : acc == 1 ? WO_WRONLY : acc == 2 ? WO_RDWR : 0);
+	return conv_open_bits(v) | (acc == 0   ? WO_RDONLY :
+				    acc == 1 ? WO_WRONLY :
+				    acc == 2 ? WO_RDWR : 0);
 }
 
 /* For calls that only take O_CLOEXEC, O_NONBLOCK and the like. */

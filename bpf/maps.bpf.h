@@ -81,7 +81,7 @@ struct scratch {
 	__u32 lane;
 	__u32 dir;	/* enum tuple_dir */
 	__u32 scan;	/* fd that is looked at */
-	struct task_struct *task;	/* of the system call, with its native number and arguments */
+	struct task_struct *task; /* of the system call, with its native number and arguments */
 	__u64 nr;
 	__u64 args[6];
 	__s64 ret;	/* of one of its messages */

@@ -111,7 +111,8 @@ struct dentry_part {
 
 #define DENTRY_BLOCK 24
 
-static __always_inline void dentry_read(struct scratch *s, struct dentry *d, struct dentry_part *out)
+static __always_inline void dentry_read(struct scratch *s, struct dentry *d,
+					struct dentry_part *out)
 {
 	__u64 base = bpf_core_field_offset(struct dentry, d_parent);
 	struct block *b = &s->block;

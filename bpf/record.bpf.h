@@ -269,7 +269,10 @@ static __always_inline void put_user_mem(struct call *c, int i, const void *uptr
 		return;
 	if (len > max)
 		len = max;
-	/* Verifier 6.1: does not see the bound through the comparison; the compiler must not either. */
+	/*
+	 * Verifier 6.1: does not see the bound through the comparison; the compiler must not
+	 * either.
+	 */
 	HIDE(len);
 	len &= PATH_MAX_BYTES - 1;
 	if (bpf_probe_read_user(p, len, uptr)) {

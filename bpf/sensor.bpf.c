@@ -83,9 +83,11 @@ __noinline int end_message(void)
 	return 1;
 }
 
-/* One message of a call that takes several is an event of its own, with its own length as result. */
-static __always_inline int put_message(const __u32 type, __u32 nparams, __u64 msg, __u64 fd, long ret,
-				       __u32 marks)
+/*
+ * One message of a call that takes several is an event of its own, with its own length as result.
+ */
+static __always_inline int put_message(const __u32 type, __u32 nparams, __u64 msg, __u64 fd,
+				       long ret, __u32 marks)
 {
 	const struct user_mmsghdr *m = (void *)msg;
 	struct scratch *s = scratch_get();
@@ -197,8 +199,8 @@ static __always_inline bool has_no_program(__u32 type)
 }
 
 /*
- * 5.10 on arm64 refuses programs that have functions, as the walks are, and end in a tail call. Those
- * without an fd end by themselves.
+ * 5.10 on arm64 refuses programs that have functions, as the walks are, and end in a tail call.
+ * Those without an fd end by themselves.
  */
 static __always_inline bool ends_itself(__u32 type)
 {

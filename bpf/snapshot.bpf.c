@@ -238,7 +238,8 @@ int snap_fds(__u64 *ctx)
 		return 0;
 	/* Before 5.11 the fds of a process come once per thread. */
 	leader = BPF_CORE_READ(call_task(c), group_leader);
-	if (leader != call.task && BPF_CORE_READ(leader, files) == BPF_CORE_READ(call_task(c), files))
+	if (leader != call.task &&
+	    BPF_CORE_READ(leader, files) == BPF_CORE_READ(call_task(c), files))
 		return 0;
 	if (!snap_begin(c, SNAP_RECORD_FD, 0, sizeof(part)))
 		return 0;

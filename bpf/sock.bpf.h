@@ -151,7 +151,10 @@ static __always_inline void append_inet(struct call *c, struct sock *sk, bool v6
 	if (!p)
 		return;
 	inet_ends(sk, v6, a, &own, &peer);
-	/* Verifier: an offset that it does not know, instead of all that follows for either direction. */
+	/*
+	 * Verifier: an offset that it does not know, instead of all that follows for either
+	 * direction.
+	 */
 	c->s->dir = dir;
 	second = *(volatile __u32 *)&c->s->dir & DIR_IN;
 	HIDE(second);

@@ -34,15 +34,19 @@
 #define SRC_MSG_DATA(n) NATIVE(put_msg_data(c, idx, ARG_OF(n), c->ret);)
 #define SRC_MSG_SIZE(n) NATIVE(put_num(c, idx, ptype, msg_size(ARG_OF(n)));)
 #define SRC_MSG_CONTROL(n) NATIVE(put_msg_control(c, idx, ARG_OF(n));)
-#define SRC_MSG_TUPLE(n, dir) call_use_fd(c, ARG_OF(0)); put_msg_tuple(c, idx, call_is_compat(c) ? 0 : ARG_OF(n), DIR_##dir);
+#define SRC_MSG_TUPLE(n, dir) \
+	call_use_fd(c, ARG_OF(0)); \
+	put_msg_tuple(c, idx, call_is_compat(c) ? 0 : ARG_OF(n), DIR_##dir);
 #define SRC_SOCKADDR(n, len) put_sockaddr(c, idx, (void *)ARG_OF(n), ARG_OF(len));
 /* Ends of the socket behind the fd named before; the address argument fills what it leaves open. */
 #define SRC_TUPLE(dir) put_tuple(c, idx, NULL, 0, DIR_##dir);
 /* The same for calls with the fd as first argument, which may be a later parameter. */
-#define SRC_TUPLE_ADDR(dir, n, len)                                                         \
-	call_use_fd(c, ARG_OF(0));                                                          \
+#define SRC_TUPLE_ADDR(dir, n, len) \
+	call_use_fd(c, ARG_OF(0)); \
 	put_tuple(c, idx, (void *)ARG_OF(n), ARG_OF(len), DIR_##dir);
-#define SRC_TUPLE_FROM(n) call_use_fd(c, ARG_OF(0)); put_tuple_from(c, idx, ARG_OF(n), ARG_OF((n) + 1));
+#define SRC_TUPLE_FROM(n) \
+	call_use_fd(c, ARG_OF(0)); \
+	put_tuple_from(c, idx, ARG_OF(n), ARG_OF((n) + 1));
 #define SRC_QUEUE(what, n) put_num(c, idx, ptype, queue_##what(c, ARG_OF(n)));
 #define SRC_FD_DEV if (c->file) { put_num(c, idx, ptype, c->s->info.dev); }
 #define SRC_FD_INO if (c->file) { put_num(c, idx, ptype, c->s->info.ino); }
@@ -55,8 +59,11 @@
 #define SRC_MEMBER32(n, k) put_member32(c, idx, ptype, ARG_OF(n), k);
 #define SRC_HOW(conv, k) put_num(c, idx, ptype, conv_##conv(user_u64(ARG_OF(2), k)));
 #define SRC_HOW_FLAGS put_num(c, idx, ptype, open_flags(c, user_u64(ARG_OF(2), 0)));
-#define SRC_HOW_MODE put_num(c, idx, ptype, open_mode(user_u64(ARG_OF(2), 0), user_u64(ARG_OF(2), 1)));
-#define SRC_TIMESPEC(n) NATIVE(put_num(c, idx, ptype, user_u64(ARG_OF(n), 0) * NSEC_PER_SEC + user_u64(ARG_OF(n), 1));)
+#define SRC_HOW_MODE \
+	put_num(c, idx, ptype, open_mode(user_u64(ARG_OF(2), 0), user_u64(ARG_OF(2), 1)));
+#define SRC_TIMESPEC(n) \
+	NATIVE(put_num(c, idx, ptype, \
+		       user_u64(ARG_OF(n), 0) * NSEC_PER_SEC + user_u64(ARG_OF(n), 1));)
 #define SRC_PAIR(n, k) put_pair(c, idx, ptype, ARG_OF(n), k);
 #define SRC_PAIR_SOURCE put_num(c, idx, ptype, (__u64)call_sock(c));
 #define SRC_PAIR_PEER put_num(c, idx, ptype, (__u64)sock_peer(call_sock(c)));
@@ -66,7 +73,8 @@
 #define SRC_SOCKOPT put_sockopt(c, idx);
 #define SRC_FSCONFIG_STR put_fsconfig(c, idx, true);
 #define SRC_FSCONFIG_BYTES put_fsconfig(c, idx, false);
-#define SRC_URING_FLAGS put_num(c, idx, ptype, conv_io_uring_setup(user_u64(ARG_OF(1), 1) & 0xffffffff));
+#define SRC_URING_FLAGS \
+	put_num(c, idx, ptype, conv_io_uring_setup(user_u64(ARG_OF(1), 1) & 0xffffffff));
 #define SRC_PRCTL_STR put_prctl_str(c, idx);
 #define SRC_PRCTL_INT put_prctl_int(c, idx);
 /* Lists and structures chosen by a command, source_user.bpf.h. */
@@ -89,7 +97,8 @@
 #define SRC_PTID put_num(c, idx, ptype, KREAD(call_task(c), real_parent, pid));
 #define SRC_CWD put_cwd(c, idx);
 #define SRC_NO_CWD put_empty_str(c, idx);
-#define SRC_FDLIMIT put_num(c, idx, ptype, KREAD(call_task(c), signal, rlim[RLIMIT_NOFILE].rlim_cur));
+#define SRC_FDLIMIT \
+	put_num(c, idx, ptype, KREAD(call_task(c), signal, rlim[RLIMIT_NOFILE].rlim_cur));
 #define SRC_FAULTS(which) put_num(c, idx, ptype, KREAD(call_task(c), which##_flt));
 #define SRC_VM_SIZE put_num(c, idx, ptype, vm_size(c));
 #define SRC_VM_RSS put_num(c, idx, ptype, vm_rss(c));

@@ -171,9 +171,9 @@ static __always_inline unsigned long exec_vector(struct call *c, int which)
 #define VECTOR_STR_MAX 1024
 
 /*
- * String number k of a user vector. Number of bytes with NUL, 0: none, unreadable, or the parameter,
- * which began at `start`, is full. A global function, so that the verifier looks at it once and not
- * for each string; therefore plain numbers.
+ * String number k of a user vector. Number of bytes with NUL, 0: none, unreadable, or the
+ * parameter, which began at `start`, is full. A global function, so that the verifier looks at it
+ * once and not for each string; therefore plain numbers.
  */
 __noinline int append_vector_str(__u64 vec, __u32 k, __u64 start)
 {
@@ -209,7 +209,9 @@ __noinline int append_vector_str(__u64 vec, __u32 k, __u64 start)
 	return n;
 }
 
-/* The one string number `from`, or all from there on. Unrolled: 5.10 takes no loop around a call. */
+/*
+ * The one string number `from`, or all from there on. Unrolled: 5.10 takes no loop around a call.
+ */
 static __always_inline void put_vector(struct call *c, int i, unsigned long vec, int from, bool all)
 {
 	__u64 start = c->s->off;
@@ -251,6 +253,7 @@ static __always_inline void put_exec_name(struct call *c, int i)
 {
 	if (c->bprm)
 		put_kernel_str(c, i, KREAD(call_bprm(c), filename));
-	else if (c->is_syscall && c->s->head.type == EV_EXECVE_19_X)	/* the other has no such parameter */
+	else if (c->is_syscall &&
+		 c->s->head.type == EV_EXECVE_19_X) /* the other has no such parameter */
 		put_user_str(c, i, (void *)exec_vector(c, 0));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Sources that read lists, or structures chosen by a command, from the caller's memory: bodies of the
- * words in source.bpf.h.
+ * Sources that read lists, or structures chosen by a command, from the caller's memory: bodies of
+ * the words in source.bpf.h.
  */
 
 #define POLL_FDS_READ 16	/* entries of poll looked at */
@@ -89,7 +89,13 @@ struct user_dqinfo {
 	__u32 flags, valid;
 };
 
-enum dqblk_valid { DQBLK_BLIMITS = 1, DQBLK_SPACE = 2, DQBLK_ILIMITS = 4, DQBLK_BTIME = 16, DQBLK_ITIME = 32 };
+enum dqblk_valid {
+	DQBLK_BLIMITS = 1,
+	DQBLK_SPACE = 2,
+	DQBLK_ILIMITS = 4,
+	DQBLK_BTIME = 16,
+	DQBLK_ITIME = 32
+};
 enum dqinfo_valid { DQINFO_BGRACE = 1, DQINFO_IGRACE = 2, DQINFO_FLAGS = 4 };
 
 static __always_inline __u32 quota_cmd(struct call *c)

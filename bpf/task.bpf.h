@@ -139,7 +139,9 @@ static __always_inline bool inode_has_upper(struct inode *i)
 	return upper != NULL;
 }
 
-/* Could the process that runs this file also write to it? Supplementary groups are not looked at. */
+/*
+ * Could the process that runs this file also write to it? Supplementary groups are not looked at.
+ */
 static __always_inline bool exe_is_writable(struct inode *i, struct cred *cred)
 {
 	__u32 mode = KREAD(i, i_mode);
@@ -252,8 +254,9 @@ static __always_inline void put_comm(struct call *c, int i)
 }
 
 /*
- * "memory=/path" NUL ... for the controllers that container ids are looked for in. A global function,
- * as the walks; the cgroup is in the scratch, `prefix` has the eight characters before the path.
+ * "memory=/path" NUL ... for the controllers that container ids are looked for in. A global
+ * function, as the walks; the cgroup is in the scratch, `prefix` has the eight characters before
+ * the path.
  */
 __noinline int append_cgroup(__u64 prefix, __u32 prefix_len)
 {

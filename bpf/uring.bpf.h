@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Operations of io_uring, which make no system call of their own: where a completion brings a new fd,
- * or a connection, it is reported as the system call that does the same. What was asked for is gone by
- * then; it is read from the file. A request has that, but not its number among the fds.
+ * Operations of io_uring, which make no system call of their own: where a completion brings a new
+ * fd, or a connection, it is reported as the system call that does the same. What was asked for is
+ * gone by then; it is read from the file. A request has that, but not its number among the fds.
  */
 #ifndef TIERCEL_BPF_URING_H
 #define TIERCEL_BPF_URING_H
@@ -13,10 +13,15 @@
 #define NO_SUCH_ARGUMENT 11
 #define AT_FDCWD (-100)
 
-/* Arguments of the tracepoint: context, request, then since 6.15 the completion, before its members. */
+/*
+ * Arguments of the tracepoint: context, request, then since 6.15 the completion, before its
+ * members.
+ */
 static __always_inline int uring_result(__u64 *ctx)
 {
-	/* Before 5.19 no request is told: the verifier shall refuse, so that the gap is reported. */
+	/*
+	 * Before 5.19 no request is told: the verifier shall refuse, so that the gap is reported.
+	 */
 	if (!bpf_core_type_exists(struct io_cqe))
 		return ctx[NO_SUCH_ARGUMENT];
 	if (bpf_core_type_exists(struct io_zcrx_ifq)) {
@@ -28,8 +33,8 @@ static __always_inline int uring_result(__u64 *ctx)
 }
 
 /*
- * Workers are threads of the process that nobody knows; they share its fds. Not inlined, as the others:
- * in one function their stack and that of the path walk would be too much on some kernels.
+ * Workers are threads of the process that nobody knows; they share its fds. Not inlined, as the
+ * others: in one function their stack and that of the path walk would be too much on some kernels.
  */
 static __noinline void uring_identity(struct call *c)
 {

@@ -84,7 +84,8 @@ uint64_t helper_site(enum ring_site site)
 	uint32_t key = site;
 
 	ck_assert(values);
-	ck_assert_int_eq(bpf_map_lookup_elem(bpf_map__fd(helpers->maps.site_counters), &key, values),
+	ck_assert_int_eq(bpf_map_lookup_elem(bpf_map__fd(helpers->maps.site_counters), &key,
+					     values),
 			 0);
 	for (int i = 0; i < cpus; i++)
 		sum += values[i];
@@ -110,8 +111,8 @@ int helper_main(const char *suite_name, Suite *(*make_suite)(void))
 }
 
 /*
- * Some tests leave the root they started in, or are killed while they hold memory: the leak check of
- * sanitizer builds cannot work there.
+ * Some tests leave the root they started in, or are killed while they hold memory: the leak check
+ * of sanitizer builds cannot work there.
  */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)

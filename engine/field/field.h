@@ -11,18 +11,18 @@
 #include "engine/state/state.h"
 
 enum field_flags {
-	FIELD_LIST = 1 << 0,		/* zero or more values */
-	FIELD_FILTER_ONLY = 1 << 1,	/* prints <NA> in outputs */
-	FIELD_PRINT_ONLY = 1 << 2,	/* not in conditions */
+	FIELD_LIST = 1 << 0,        /* zero or more values */
+	FIELD_FILTER_ONLY = 1 << 1, /* prints <NA> in outputs */
+	FIELD_PRINT_ONLY = 1 << 2,  /* not in conditions */
 	FIELD_HIDDEN = 1 << 3,
 	FIELD_DEPRECATED = 1 << 4,
 	FIELD_NO_TRANSFORMER = 1 << 5,
 	FIELD_NO_RHS = 1 << 6,
-	FIELD_SUGGESTED = 1 << 7,	/* FORMAT_SUGGESTED: appended to outputs by default */
-	FIELD_OURS = 1 << 8,		/* not in the incumbent */
-	FIELD_JSON_STRING = 1 << 9,	/* number that JSON shows as string (fd.dev) */
-	FIELD_JSON_NS = 1 << 10,	/* time text that JSON shows as ns since the epoch */
-	FIELD_AT_ONCE = 1 << 11,	/* of a class of metadata, but known from the first event on */
+	FIELD_SUGGESTED = 1 << 7,   /* FORMAT_SUGGESTED: appended to outputs by default */
+	FIELD_OURS = 1 << 8,        /* not in the incumbent */
+	FIELD_JSON_STRING = 1 << 9, /* number that JSON shows as string (fd.dev) */
+	FIELD_JSON_NS = 1 << 10,    /* time text that JSON shows as ns since the epoch */
+	FIELD_AT_ONCE = 1 << 11,    /* of a class of metadata, but known from the first event on */
 };
 
 enum field_arg {

@@ -2,8 +2,8 @@
 /*
  * Containers: which one a thread is in, and what is known about it. Ids come from cgroup paths when
  * threads appear; names, images and labels arrive later, as events or from the agent, or never.
- * Containers belong to the state and go with their last thread once their init has exited. Others that
- * no thread is in (their init was not seen, or is that of a pod) are remembered up to a limit.
+ * Containers belong to the state and go with their last thread once their init has exited. Others
+ * that no thread is in (their init was not seen, or is that of a pod) are remembered up to a limit.
  */
 #include "engine/state/state_priv.h"
 

@@ -299,8 +299,8 @@ struct fdinfo *fdtable_put(struct state *s, struct fdtable **slot, int64_t fd, b
 	struct fdinfo *f, *old;
 
 	/*
-	 * What open() does: a place of a table that nobody shares. It is free, or live, without close
-	 * events, that of the fd before.
+	 * What open() does: a place of a table that nobody shares. It is free, or live, without
+	 * close events, that of the fd before.
 	 */
 	if (unlikely(snapshot || t->ref > 1 || (uint64_t)fd >= t->nslots ||
 		     t->count >= s->limits->max[LIMIT_FDS_PER_PROCESS] || state_over_budget(s)))
