@@ -42,7 +42,7 @@ static inline void give_back(struct intern *in, struct istr *s)
 {
 	unsigned c = s->class;
 
-	if (c == INTERN_CLASSES || in->nspare[c] * (c + 1) >= SPARE_BYTES / CLASS_SIZE) {
+	if (c == INTERN_CLASSES || (in->nspare[c] + 1) * (c + 1) * CLASS_SIZE > SPARE_BYTES) {
 		free(s);
 		return;
 	}
