@@ -339,8 +339,8 @@ static void settle(struct cri *c, const char *id, int r, struct str json)
 			add_answer(c, id, CRI_FOUND, json);
 		drop_question(c, q);
 	} else {
-		retry(c, q); /* also after an error: the same container must not be in the way for
-				ever */
+		/* Also after an error: the same container must not be in the way for ever. */
+		retry(c, q);
 	}
 	c->stats.known = c->memory.count;
 	c->stats.known_bytes = c->memory.bytes;

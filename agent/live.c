@@ -95,8 +95,7 @@ static int start_engine(struct live *l)
 	if (r < 0)
 		return cli_fail("metrics.output_file '%s': %s", c->metrics.output_file,
 				strerror(-r));
-	if (metadata_wait_init(&l->metadata, c, l->opts->record_path != NULL, &opts.state.hooks) <
-	    0)
+	if (metadata_wait_init(&l->metadata, c, l->opts->record_path, &opts.state.hooks) < 0)
 		return cli_fail("cannot start the look-up of container metadata");
 	opts.alert = l->alert;
 	opts.forms = l->outputs.forms;
@@ -336,8 +335,7 @@ static int judge_outputs(struct live *l)
 	return e;
 }
 
-/* The kernel side and the rules get ready at the same time. If that fails the reason comes later.
- */
+/* The kernel side and the rules get ready at the same time; why it cannot is said later. */
 static void begin_source(struct live *l)
 {
 	const struct source_ring_opts opts = source_opts(l);

@@ -49,8 +49,7 @@ int source_ring_load_begin(struct source_ring_load *l, struct jobs *jobs);
 /* So are those that make `wanted`. */
 int source_ring_load_wanted(struct source_ring_load *l, struct jobs *jobs,
 			    const struct evtset *wanted);
-/* All are, and where they belong; one that is refused is left out, unless nothing works without it.
- */
+/* All are, and where they belong; one that is refused is left out, but not what all need. */
 int source_ring_load_finish(struct source_ring_load *l, struct jobs *jobs);
 /* What is to be said about an error of these. */
 void source_ring_load_error(const struct source_ring_load *l, int err, struct buf *error);
