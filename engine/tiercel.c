@@ -16,7 +16,8 @@ struct tiercel_plan {
 	bool shares_rules;		/* they are the caller's */
 	struct matcher *matcher;
 	struct arena arena;
-	struct alert_rule *alerts;	/* by rule index; layout == NULL: not active */
+	struct alert_rule *alerts;	/* by rule index; layout == NULL: not yet prepared */
+	struct strmap fields;		/* of the outputs that are */
 	uint64_t *hits;			/* by rule index */
 	const struct rule **matches;	/* room for all active rules */
 	struct exceptions *exceptions;	/* NULL: not counted */
@@ -111,6 +112,7 @@ void tiercel_plan_free(struct tiercel_plan *g)
 		return;
 	matcher_free(g->matcher);
 	exceptions_free(g->exceptions);
+	strmap_done(&g->fields);
 	arena_done(&g->arena);
 	if (!g->shares_rules)
 		ruleset_free(g->rules);
@@ -213,35 +215,33 @@ static int prepare_alert(const struct rule *rule, struct alert_rule *alert,
 	return r ? r : alert_rule_init(alert, scope->arena);
 }
 
-static int prepare_alerts(struct tiercel_plan *g, const struct ruleset *rs)
+/*
+ * Made when the rule matches first: most never do, and loading has found the output good. NULL: out
+ * of memory, the next match tries again.
+ */
+static const struct alert_rule *alert_of(struct tiercel_plan *p, const struct rule *rule)
 {
-	_cleanup_(strmap_done) struct strmap known = { 0 };
-	const struct field_scope scope = { &g->arena, rs->opts.statics, &known };
-	int r = 0;
+	const struct field_scope scope = { &p->arena, p->rules->opts.statics, &p->fields };
+	struct alert_rule *alert = &p->alerts[rule->index], made = { .layout = NULL };
 
-	for (uint32_t i = 0; i < rs->nrules && !r; i++) {
-		const struct rule *rule = rs->rules[i];
-
-		if (rule->active && rule->ast)
-			r = prepare_alert(rule, &g->alerts[rule->index], &scope);
-	}
-	return r;
+	if (likely(alert->layout != NULL))
+		return alert;
+	if (prepare_alert(rule, &made, &scope))
+		return NULL;
+	*alert = made;
+	return alert;
 }
 
 static int plan_fill(struct tiercel_plan *g, const struct tiercel *t, struct ruleset *rs)
 {
 	struct match_opts match = { .all = t->opts.match_all, .oracle = t->opts.oracle };
 	size_t n = MAX(rs->nrules, 1U);
-	int r;
 
 	g->alerts = arena_array(&g->arena, n, sizeof(*g->alerts));
 	g->hits = arena_array(&g->arena, n, sizeof(*g->hits));
 	g->matches = arena_array(&g->arena, n, sizeof(*g->matches));
 	if (!g->alerts || !g->hits || !g->matches)
 		return -ENOMEM;
-	r = prepare_alerts(g, rs);
-	if (r)
-		return r;
 	g->matcher = matcher_new(rs, &match, t->limits);
 	if (!g->matcher)
 		return -ENOMEM;
@@ -256,7 +256,7 @@ int tiercel_compile(const struct tiercel *t, struct ruleset *rs, struct tiercel_
 	struct tiercel_plan *p;
 	int r;
 
-	if (!rs->ok)
+	if (!rs->ok || !rs->opts.check_output)
 		return -EINVAL;
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -359,17 +359,23 @@ int tiercel_snapshot(struct tiercel *t, const struct snapshot_item *item)
 static void give_alert(struct tiercel *t, const struct rule *rule)
 {
 	struct tiercel_alert alert = { .rule = rule, .ts = t->ctx.ev->ts };
+	const struct alert_rule *form;
 
 	t->stats.alerts++;
 	t->plan->hits[rule->index]++;
 	if (!t->opts.on_alert)
 		return;
+	form = alert_of(t->plan, rule);
+	if (!form) {
+		t->limits->hits[LIMIT_ALERT_BYTES]++;	/* told as a loss */
+		return;
+	}
 	buf_clear(&t->line);
 	if (t->opts.forms) {
-		alert_render_forms(&t->plan->alerts[rule->index], &t->opts.alert, t->opts.forms,
-				   &t->ctx, &t->line, &alert.forms);
+		alert_render_forms(form, &t->opts.alert, t->opts.forms, &t->ctx, &t->line,
+				   &alert.forms);
 	} else {
-		alert_render(&t->plan->alerts[rule->index], &t->opts.alert, &t->ctx, &t->line);
+		alert_render(form, &t->opts.alert, &t->ctx, &t->line);
 		alert.line = buf_str(&t->line);
 	}
 	t->opts.on_alert(t->opts.ctx, &alert, &t->ctx);
