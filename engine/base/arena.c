@@ -67,6 +67,18 @@ void arena_reset(struct arena *a)
 		a->cur->used = 0;
 }
 
+struct arena_mark arena_mark(const struct arena *a)
+{
+	return (struct arena_mark){ a->cur, a->cur ? a->cur->used : 0 };
+}
+
+void arena_back(struct arena *a, struct arena_mark mark)
+{
+	a->cur = mark.cur ? mark.cur : a->first;
+	if (a->cur)
+		a->cur->used = mark.used;
+}
+
 /*
  * The next block with room for `size`: one kept by a reset, or a new one behind `cur`. Large tables
  * are often not filled: calloc() clears memory that is new to the process without touching it.

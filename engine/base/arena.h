@@ -30,6 +30,13 @@ static inline void arena_reset_used(struct arena *a)
 	if (unlikely(a->used))
 		arena_reset(a);
 }
+/* Take back what was got since the mark; nothing with a call on its end may be among it. */
+struct arena_mark {
+	struct arena_block *cur;
+	size_t used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+void arena_back(struct arena *a, struct arena_mark mark);
 /* Aligned to 16 bytes, sizes that are no multiple of 16 to 8 bytes; not cleared. */
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_zalloc(struct arena *a, size_t size);
