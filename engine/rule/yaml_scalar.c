@@ -26,7 +26,7 @@ int yaml_scalar_add(struct reader *r, enum yaml_style style, struct str s, uint3
 			       .offset = from, .end = end, .s = s };
 
 	r->at = end;
-	return yaml_tree_scalar(r->t, &n, STR_NONE);
+	return yaml_tree_room(r->t) ? yaml_tree_scalar(r->t, &n, STR_NONE) : -EAGAIN;
 }
 
 static struct str text_of(const struct reader *r, uint32_t from, uint32_t end)

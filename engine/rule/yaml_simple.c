@@ -111,13 +111,9 @@ static int open_collection(struct reader *r, enum yaml_kind kind, enum yaml_styl
 {
 	struct yaml_node n = { .kind = kind, .style = style, .offset = r->at, .end = r->at + 1 };
 
-	return r->depth++ < DEPTH_MAX ? yaml_tree_open(r->t, &n, STR_NONE) : -EAGAIN;
-}
-
-static void close_collection(struct reader *r)
-{
-	r->depth--;
-	yaml_tree_close(r->t, r->at);
+	if (r->t->depth >= DEPTH_MAX || !yaml_tree_room(r->t))
+		return -EAGAIN;
+	return yaml_tree_open(r->t, &n, STR_NONE);
 }
 
 /* A list in brackets, over any number of lines. */
@@ -137,7 +133,7 @@ static int read_flow(struct reader *r)
 			r->at = c == '#' ? line_end(r, r->at) : r->at + 1;
 		} else if (c == ']') {
 			r->at++;
-			close_collection(r);
+			yaml_tree_close(r->t, r->at);
 			return 0;
 		} else if (c == ',') {
 			if (!item)
@@ -234,7 +230,7 @@ static int read_map(struct reader *r)
 	}
 	if (key < 0 || r->col >= col)
 		return -EAGAIN;
-	close_collection(r);
+	yaml_tree_close(r->t, r->at);
 	return 0;
 }
 
@@ -248,7 +244,7 @@ static int read_seq(struct reader *r)
 		return err;
 	if (r->col > col)
 		return -EAGAIN;
-	close_collection(r);
+	yaml_tree_close(r->t, r->at);
 	return 0;
 }
 

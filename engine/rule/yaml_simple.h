@@ -19,7 +19,6 @@ struct reader {
 	uint32_t at;		/* where the next token begins, or behind the last */
 	uint32_t line;		/* begin of its line */
 	int col;		/* of the token at `at`; -1 at the end of the text */
-	uint32_t depth;
 	struct buf folded;
 };
 

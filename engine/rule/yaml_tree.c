@@ -33,6 +33,12 @@ static bool is_null_text(struct str s)
 	return false;
 }
 
+bool yaml_tree_room(const struct yaml_tree *t)
+{
+	return t->count < t->limits->max[LIMIT_YAML_NODES] &&
+	       t->depth < t->limits->max[LIMIT_YAML_DEPTH];
+}
+
 /* Hang a new node into the open collection, or start a document with it. */
 static int attach(struct yaml_tree *t, struct yaml_node *n)
 {

@@ -27,6 +27,9 @@ void yaml_tree_done(struct yaml_tree *t);
 /* -EINVAL, with the error noted. */
 int yaml_tree_fail(struct yaml_tree *t, uint32_t offset, const char *message);
 
+/* One more node, in the open collection, is within the limits. */
+bool yaml_tree_room(const struct yaml_tree *t);
+
 /* All of these: 0, -ENOMEM, or -EINVAL as from yaml_tree_fail(). `anchor` may be STR_NONE. */
 int yaml_tree_scalar(struct yaml_tree *t, const struct yaml_node *like, struct str anchor);
 int yaml_tree_alias(struct yaml_tree *t, const struct yaml_node *like, struct str anchor);
@@ -36,7 +39,7 @@ void yaml_tree_close(struct yaml_tree *t, uint32_t end);
 
 /*
  * Reads what rules files mostly are made of (see yaml_simple.c) much faster than libyaml and to the
- * same tree. As yaml_parse(), or -EAGAIN: the text has something else in it, or an error; it
+ * same tree. 0, -ENOMEM, or -EAGAIN: the text has something else in it, an error or too much; it
  * is for libyaml, and nothing was taken from the arenas.
  */
 int yaml_simple(struct yaml_tree *t);

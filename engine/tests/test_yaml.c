@@ -130,13 +130,15 @@ START_TEST(community_files)
 }
 END_TEST
 
-START_TEST(limits_are_those_of_libyaml)
+START_TEST(too_much_is_left)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
-	for (int i = 0; i < 20001; i++)
+	for (int i = 0; i < 19999; i++)
 		buf_add_c(&text, "- a\n");
 	ck_assert(yaml_bed_compare(buf_str(&text)));
+	buf_add_c(&text, "- a\n");
+	ck_assert(!yaml_bed_compare(buf_str(&text)));
 	buf_clear(&text);
 	for (int i = 0; i < 100; i++)
 		buf_add_c(&text, "- ");
@@ -156,7 +158,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tc, folded_texts);
 	tcase_add_loop_test(tc, random_texts, 0, 4);
 	tcase_add_loop_test(tc, community_files, 0, 3);
-	tcase_add_test(tc, limits_are_those_of_libyaml);
+	tcase_add_test(tc, too_much_is_left);
 	suite_add_tcase(s, tc);
 	return s;
 }
