@@ -2,10 +2,10 @@
 /*
  * Reader of simple YAML: lists and maps by indentation, flow lists, plain, quoted and block
  * scalars, comments; ASCII without tabs, one document. That is what rules files are made of, and
- * libyaml takes more than a third of the time of loading them. Whoever reads the text has to mean the
- * same: where there is any doubt (an error, an anchor, a tag, a flow map, an escape ...) this
- * reader gives up with -EAGAIN and libyaml reads the text from its begin. test_yaml.c and
- * fuzz_yaml.c compare the trees of both.
+ * libyaml would take more than a third of the time of loading them. Two readers have to mean the
+ * same: wherever there is a doubt (an error, an anchor, a tag, a flow map, most escapes ...) this
+ * one gives up with -EAGAIN and libyaml reads the text from its start. test_yaml.c and fuzz_yaml.c
+ * compare their trees.
  *
  * Called by yaml_parse(); the tree is in its arenas, the buffer of a folded scalar is our own.
  */

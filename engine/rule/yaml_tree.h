@@ -33,7 +33,7 @@ bool yaml_tree_room(const struct yaml_tree *t);
 /* All of these: 0, -ENOMEM, or -EINVAL as from yaml_tree_fail(). `anchor` may be STR_NONE. */
 int yaml_tree_scalar(struct yaml_tree *t, const struct yaml_node *like, struct str anchor);
 int yaml_tree_alias(struct yaml_tree *t, const struct yaml_node *like, struct str anchor);
-/* Of a collection `like` has kind, offset and style: YSTYLE_BLOCK ends where its last child does. */
+/* `like`: kind, offset and style; a collection of YSTYLE_BLOCK ends with its last child. */
 int yaml_tree_open(struct yaml_tree *t, const struct yaml_node *like, struct str anchor);
 void yaml_tree_close(struct yaml_tree *t, uint32_t end);
 
