@@ -5,12 +5,12 @@
  */
 #include "engine/base/arena.h"
 
-enum { ARENA_ALIGN = 16 };
+enum { ARENA_ALIGN = 16, CLEAR_AHEAD = 1024 };
 
 struct arena_block {
 	struct arena_block *next;
 	size_t cap, used;
-	bool clear;		/* from calloc(), nothing was handed out yet */
+	size_t clear;		/* what is free in front of this is zero */
 	_Alignas(ARENA_ALIGN) char data[];
 };
 
@@ -64,7 +64,7 @@ void arena_reset(struct arena *a)
 	a->used = false;
 	a->cur = a->first;
 	if (a->cur)
-		a->cur->used = 0;
+		a->cur->used = a->cur->clear = 0;
 }
 
 struct arena_mark arena_mark(const struct arena *a)
@@ -83,15 +83,14 @@ void arena_back(struct arena *a, struct arena_mark mark)
  * The next block with room for `size`: one kept by a reset, or a new one behind `cur`. Large tables
  * are often not filled: calloc() clears memory that is new to the process without touching it.
  */
-static struct arena_block *next_block(struct arena *a, size_t size, bool zero)
+static _noinline_ struct arena_block *next_block(struct arena *a, size_t size, bool zero)
 {
 	struct arena_block *b;
 	size_t cap = MAX(size, a->block_size);
 
 	if (a->cur && a->cur->next && a->cur->next->cap >= size) {
 		a->cur = a->cur->next;
-		a->cur->used = 0;
-		a->cur->clear = false;
+		a->cur->used = a->cur->clear = 0;
 		return a->cur;
 	}
 	if (cap > SIZE_MAX - sizeof(*b) || (a->budget && a->total + cap > a->budget))
@@ -102,7 +101,7 @@ static struct arena_block *next_block(struct arena *a, size_t size, bool zero)
 		return NULL;
 	b->cap = cap;
 	b->used = 0;
-	b->clear = zero;
+	b->clear = zero ? cap : 0;
 	a->total += cap;
 	if (a->cur) {
 		b->next = a->cur->next;
@@ -115,28 +114,34 @@ static struct arena_block *next_block(struct arena *a, size_t size, bool zero)
 	return b;
 }
 
-static void *alloc(struct arena *a, size_t size, size_t align, bool zero)
+/* Up to `end`, and for the next ones, too: one call for many small objects. */
+static _noinline_ void clear_more(struct arena_block *b, size_t at, size_t end)
+{
+	size_t from = MAX(at, b->clear), to = MIN(b->cap, end + CLEAR_AHEAD);
+
+	memset(b->data + from, 0, to - from);
+	b->clear = to;
+}
+
+static inline void *alloc(struct arena *a, size_t size, size_t align, bool zero)
 {
 	struct arena_block *b = a->cur;
 	size_t at = b ? align_up(b->used, align) : 0;
-	void *p;
 
-	if (size > SIZE_MAX / 2)
+	if (unlikely(size > SIZE_MAX / 2))
 		return NULL;
 	a->used = true;
-	size = size ? size : 1;
-	if (!b || at > b->cap || b->cap - at < size) {
+	size += !size;
+	if (unlikely(!b || at + size > b->cap)) {
 		b = next_block(a, size, zero);
 		if (!b)
 			return NULL;
 		at = 0;
 	}
-	p = b->data + at;
 	b->used = at + size;
-	if (zero && !b->clear)
-		memset(p, 0, size);
-	b->clear = false;
-	return p;
+	if (zero && unlikely(b->used > b->clear))
+		clear_more(b, at, b->used);
+	return b->data + at;
 }
 
 /* The size of what has to be aligned to 16 bytes is a multiple of them. */
