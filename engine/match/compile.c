@@ -189,18 +189,18 @@ static enum atom_kind atom_kind(const struct ast *check)
 	return check->op == OP_IN || check->op == OP_INTERSECTS ? ATOM_CHECK : ATOM_INT;
 }
 
-/* The value of a field that the event type alone decides. */
-static bool type_value(const struct field_ref *f, unsigned type, struct value *ret)
+/* The value of evt.dir or evt.type, where the event type alone decides it. */
+static bool type_value(bool is_dir, unsigned type, struct value *ret)
 {
 	const struct event_info *info = &event_infos[type];
 
 	if (info->source != SRC_SYSCALL && info->source != SRC_TRACEPOINT)
 		return false;
-	if (str_is(f->text, "evt.dir")) {
+	if (is_dir) {
 		*ret = value_str(info->is_exit ? STR("<") : STR(">"));
 		return true;
 	}
-	if (!str_is(f->text, "evt.type") || type == EV_GENERIC_E || type == EV_GENERIC_X)
+	if (type == EV_GENERIC_E || type == EV_GENERIC_X)
 		return false;
 	*ret = value_str(str_from(info->name));
 	return true;
@@ -233,16 +233,56 @@ static int fold_constant(const struct ast *check)
 
 bool compile_may_fold(const struct ast *check)
 {
+	/* Most checks are of other fields than evt.type, evt.dir and evt.num. */
+	if (check->lhs->kind != OPERAND_FIELD ||
+	    !str_starts(check->lhs->field.text, STR("evt.")))
+		return false;
 	return entity_of(check) == ENTITY_TYPE || fold_constant(check) >= 0;
+}
+
+/* First bytes of the constants of a check for equality, as a set; of any other check: all. */
+static uint64_t first_bytes(const struct atom *atom)
+{
+	uint64_t set = 0;
+
+	if (atom->kind != ATOM_TEXT_EQ && atom->kind != ATOM_TEXT_SET)
+		return UINT64_MAX;
+	for (uint32_t i = 0; i < atom->consts.n; i++)
+		if (atom->consts.v[i].s.len)
+			set |= 1ULL << (atom->consts.v[i].s.p[0] & 63);
+	return set;
+}
+
+/* Of a check of evt.type or evt.dir: where it is known, and where it is true. */
+static void fold_values(const struct atom *atom, struct evtset *known, struct evtset *truth)
+{
+	bool is_dir = str_is(atom->check->lhs->field.text, "evt.dir"), holds = false;
+	uint64_t first = first_bytes(atom);
+	const char *last = NULL;
+
+	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++) {
+		struct value v;
+		struct value_list left = { &v, 1 };
+
+		if (!type_value(is_dir, t, &v))
+			continue;
+		evtset_add(known, t);
+		/* Enter and exit events beside each other have one name. */
+		if (v.s.p != last) {
+			last = v.s.p;
+			holds = first >> (v.s.p[0] & 63) & 1 ?
+					compare_check(atom->check, &left, &atom->consts) :
+					atom->negate;
+		}
+		if (holds)
+			evtset_add(truth, t);
+	}
 }
 
 static int fold_types(struct matcher *m, struct atom *atom)
 {
-	const struct ast *check = atom->check;
-	int constant = fold_constant(check);
+	int constant = fold_constant(atom->check);
 	struct evtset *known, *truth;
-	const char *last = NULL;
-	bool holds = false;
 
 	if (atom->entity != ENTITY_TYPE && constant < 0)
 		return 0;
@@ -250,21 +290,13 @@ static int fold_types(struct matcher *m, struct atom *atom)
 	truth = arena_new(&m->arena, struct evtset);
 	if (!known || !truth)
 		return -ENOMEM;
-	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++) {
-		struct value v;
-		struct value_list left = { &v, 1 };
-
-		if (constant < 0 && !type_value(&check->lhs->field, t, &v))
-			continue;
-		known->w[t / 64] |= 1ULL << (t % 64);
-		/* Enter and exit events beside each other have one name. */
-		if (constant < 0 && v.s.p != last) {
-			last = v.s.p;
-			holds = compare_check(check, &left, &atom->consts);
-		}
-		if (constant < 0 ? holds : constant)
-			truth->w[t / 64] |= 1ULL << (t % 64);
+	for (unsigned t = 0; t < EVENT_TYPE_COUNT && constant >= 0; t++) {
+		evtset_add(known, t);
+		if (constant)
+			evtset_add(truth, t);
 	}
+	if (constant < 0)
+		fold_values(atom, known, truth);
 	atom->type_known = known;
 	atom->type_true = truth;
 	return 0;
@@ -284,20 +316,32 @@ struct atom *compile_new_atom(struct compiler *c)
 	return &atoms[m->natoms];
 }
 
+/* entity_of() of a check with these operands. */
+static enum entity entity_of_slots(const struct matcher *m, uint32_t left, uint32_t right)
+{
+	enum entity l = m->slots[left].entity;
+
+	if (right == NO_SLOT || (l == ENTITY_PROCESS && m->slots[right].entity == l))
+		return l;
+	return ENTITY_EVENT;
+}
+
 static uint32_t new_atom(struct compiler *c, const struct ast *check)
 {
+	uint32_t left = compile_slot(c, check->lhs);
+	uint32_t right = check->rhs ? compile_slot(c, check->rhs) : NO_SLOT;
 	struct atom *atom = compile_new_atom(c);
 	struct matcher *m = c->m;
 
-	if (!atom)
+	if (!atom || c->oom)
 		return 0;
 	*atom = (struct atom){
 		.check = check,
 		.kind = atom_kind(check),
-		.entity = entity_of(check),
+		.entity = entity_of_slots(m, left, right),
 		.negate = check->op == OP_NE,
-		.left = compile_slot(c, check->lhs),
-		.right = check->rhs ? compile_slot(c, check->rhs) : NO_SLOT,
+		.left = left,
+		.right = right,
 		.consts = { check->consts, check->nconsts },
 		.fact = NO_BIT,
 		.memo_bit = NO_BIT,
@@ -516,12 +560,10 @@ static int compile_rule(struct compiler *c, const struct rule *rule, const struc
 	if (!src || !ast)
 		return -ENOMEM;
 	find_type_checks(c, ast, &s);
-	for (c->type = 0; c->type < EVENT_TYPE_COUNT && !c->oom; c->type++) {
-		uint32_t pc;
+	for (c->type = evtset_next(&rule->events, 0); c->type < EVENT_TYPE_COUNT && !c->oom;
+	     c->type = evtset_next(&rule->events, c->type + 1)) {
+		uint32_t pc = compile_for_type(c, ast, &s);
 
-		if (!evtset_has(&rule->events, c->type))
-			continue;
-		pc = compile_for_type(c, ast, &s);
 		if (pc == PC_FAIL)
 			continue;
 		c->m->events.w[c->type / 64] |= 1ULL << (c->type % 64);

@@ -101,6 +101,18 @@ static inline bool evtset_has(const struct evtset *s, unsigned type)
 	return type < EVENT_TYPE_COUNT && (s->w[type / 64] >> (type % 64) & 1);
 }
 
+/* The first type of the set from `type` on; EVENT_TYPE_COUNT: none. */
+static inline unsigned evtset_next(const struct evtset *s, unsigned type)
+{
+	for (unsigned i = type / 64; i < EVTSET_WORDS; i++, type = i * 64) {
+		uint64_t left = s->w[i] >> (type % 64);
+
+		if (left)
+			return type + (unsigned)__builtin_ctzll(left);
+	}
+	return EVENT_TYPE_COUNT;
+}
+
 static inline void evtset_add(struct evtset *s, unsigned type)
 {
 	s->w[type / 64] |= UINT64_C(1) << type % 64;
