@@ -5,6 +5,8 @@
  */
 #include "engine/match/normal.h"
 
+#include <endian.h>
+
 enum { SCRATCH_BLOCK = 16 << 10 };
 
 void normal_init(struct normal *n, struct arena *arena)
@@ -56,16 +58,48 @@ static bool is_choice(const struct ast *check)
 	       (is_equal(check) || (check->op == OP_IN && check->modifier == MOD_NONE));
 }
 
-/* A constant as written and as value. */
+/* A constant: as written, as value, and its first bytes as a number that sorts like them. */
 struct choice {
+	uint64_t start;
 	struct expr *text;
-	struct value value;
+	const struct value *value;
 };
+
+static uint64_t start_of(struct str s)
+{
+	uint64_t start = 0;
+
+	if (s.len >= sizeof(start))
+		return be64toh(load_u64(s.p));
+	for (uint32_t i = 0; i < s.len; i++)
+		start |= (uint64_t)(unsigned char)s.p[i] << (56 - 8 * i);
+	return start;
+}
 
 static int by_text(const void *a, const void *b)
 {
-	return str_cmp(((const struct choice *)a)->text->text,
-		       ((const struct choice *)b)->text->text);
+	const struct choice *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return str_cmp(x->text->text, y->text->text);
+}
+
+/* Most lists are short. */
+static void sort_choices(struct choice *v, uint32_t n)
+{
+	if (n > 16) {
+		qsort(v, n, sizeof(*v), by_text);
+		return;
+	}
+	for (uint32_t i = 1; i < n; i++) {
+		struct choice c = v[i];
+		uint32_t at = i;
+
+		for (; at && by_text(&v[at - 1], &c) > 0; at--)
+			v[at] = v[at - 1];
+		v[at] = c;
+	}
 }
 
 static bool is_sorted(const struct ast *check)
@@ -85,7 +119,7 @@ static const struct ast *with_choices(struct normal *n, const struct ast *check,
 
 	if (!a)
 		return NULL;
-	qsort(v, count, sizeof(*v), by_text);
+	sort_choices(v, count);
 	a->values = arena_array(n->arena, count, sizeof(struct expr *));
 	a->consts = arena_array(n->arena, count, sizeof(*a->consts));
 	if (!a->values || !a->consts) {
@@ -96,7 +130,7 @@ static const struct ast *with_choices(struct normal *n, const struct ast *check,
 		if (kept && str_eq(a->values[kept - 1]->text, v[i].text->text))
 			continue;
 		a->values[kept] = v[i].text;
-		a->consts[kept++] = v[i].value;
+		a->consts[kept++] = *v[i].value;
 	}
 	a->nvalues = a->nconsts = kept;
 	a->op = kept == 1 ? OP_EQ : OP_IN;
@@ -108,7 +142,8 @@ static const struct ast *with_choices(struct normal *n, const struct ast *check,
 static struct choice *add_choices(struct choice *v, const struct ast *check)
 {
 	for (uint32_t i = 0; i < check->nconsts; i++)
-		*v++ = (struct choice){ check->values[i], check->consts[i] };
+		*v++ = (struct choice){ start_of(check->values[i]->text), check->values[i],
+					&check->consts[i] };
 	return v;
 }
 

@@ -27,36 +27,65 @@ static uint32_t take_run(struct text_index *x, const struct text_key *keys, uint
 	return k;
 }
 
-static void add_const(struct text_index *x, struct str text, struct text_bits bits)
+/* The number of the constant, from 1 on; a new one has no bits yet. */
+static uint32_t const_number(struct text_index *x, struct str text)
 {
 	uint64_t hash = hash_str(text);
 	uint32_t i = (uint32_t)hash & x->mask;
+	struct text_place *p;
 
-	while (x->places[i].number)
-		i = (i + 1) & x->mask;
-	x->consts[x->nconsts++] = (struct text_const){ text, bits };
-	x->places[i] = (struct text_place){ (uint32_t)(hash >> 32), x->nconsts };
+	for (; (p = &x->places[i])->number; i = (i + 1) & x->mask)
+		if (p->hash == hash >> 32 && str_eq(x->consts[p->number - 1].text, text))
+			return p->number;
+	x->consts[x->nconsts++] = (struct text_const){ .text = text };
+	*p = (struct text_place){ (uint32_t)(hash >> 32), x->nconsts };
 	x->lens |= 1ULL << MIN(text.len, 63U);
+	return x->nconsts;
 }
 
-static bool add_consts(struct text_index *x, struct arena *a, struct text_key *keys, uint32_t n)
+/*
+ * Keys come in the order of their bits, so a bit that a constant has twice comes twice in a row.
+ * First how many bits each constant may have, then where they begin, then the bits.
+ */
+static void add_const_bits(struct text_index *x, const struct text_key *keys, uint32_t n,
+			   uint32_t *numbers)
 {
-	uint32_t cap = 4;
-	struct text_bits bits;
+	for (uint32_t i = 0; i < n; i++) {
+		numbers[i] = const_number(x, keys[i].text);
+		x->consts[numbers[i] - 1].bits.first++;
+	}
+	for (uint32_t i = 0; i < x->nconsts; i++) {
+		uint32_t count = x->consts[i].bits.first;
+
+		x->consts[i].bits.first = x->nbits;
+		x->nbits += count;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct text_bits *bits = &x->consts[numbers[i] - 1].bits;
+		uint32_t *end = &x->bits[bits->first + bits->n];
+
+		if (bits->n && end[-1] == keys[i].bit)
+			continue;
+		*end = keys[i].bit;
+		bits->n++;
+	}
+}
+
+static bool add_consts(struct text_index *x, struct arena *a, const struct text_key *keys,
+		       uint32_t n)
+{
+	uint32_t cap = 4, *numbers;
 
 	while (cap < n * 2ULL && cap < 1U << 31)
 		cap *= 2;
 	x->consts = arena_alloc(a, n * sizeof(*x->consts));
 	x->places = arena_array(a, cap, sizeof(*x->places));
-	if (!x->consts || !x->places)
-		return false;
+	numbers = calloc(n, sizeof(*numbers));
 	x->mask = cap - 1;
-	qsort(keys, n, sizeof(*keys), by_text);
-	for (uint32_t i = 0, end; i < n; i = end) {
-		end = take_run(x, keys, n, i, &bits);
-		add_const(x, keys[i].text, bits);
-	}
-	return true;
+	if (x->consts && x->places && numbers)
+		add_const_bits(x, keys, n, numbers);
+	free(numbers);
+	return x->consts && x->places && numbers;
 }
 
 /* ---- trees of bytes ---- */

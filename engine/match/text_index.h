@@ -60,7 +60,7 @@ struct text_index {
 	uint32_t nbits;
 };
 
-/* Sorts the keys. 0 or -ENOMEM. */
+/* Keys of TEXT_EQUAL come in the order of their bits, the others are sorted. 0 or -ENOMEM. */
 int text_index_init(struct text_index *x, struct arena *a, struct text_keys *keys);
 /*
  * Flip the bits of constants that the text equals, set those of its prefixes and so on. Checks of
