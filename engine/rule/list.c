@@ -33,6 +33,23 @@ static bool has_delimiter(struct str s)
 	return false;
 }
 
+/* Lengths of the names that begin like this one. */
+static uint64_t *lens_of(struct loader *l, struct str name)
+{
+	return &l->list_lens[name.len ? (unsigned char)name.p[0] : 0];
+}
+
+static uint64_t len_bit(struct str name)
+{
+	return 1ULL << MIN(name.len, 63U);
+}
+
+/* Every word of every condition is looked up, and hardly any is a list. */
+static struct load_list *find_list(struct loader *l, struct str name)
+{
+	return *lens_of(l, name) & len_bit(name) ? strmap_get(&l->lists_by_name, name) : NULL;
+}
+
 static bool name_is_valid(struct str s)
 {
 	for (uint32_t i = 0; i < s.len; i++)
@@ -82,6 +99,7 @@ static struct load_list *list_new(struct loader *l, const struct item *it)
 	list->odd_name = has_delimiter(it->name);
 	if (strmap_put(&l->lists_by_name, list->pub->name.s, list))
 		goto fail;
+	*lens_of(l, it->name) |= len_bit(it->name);
 	v[l->nlists++] = list;
 	if (list->odd_name && !add_odd(l, list))
 		goto fail;
@@ -98,7 +116,7 @@ static bool is_append(const struct override *o, uint32_t n)
 
 void list_define(struct loader *l, struct item *it)
 {
-	struct load_list *list = strmap_get(&l->lists_by_name, it->name);
+	struct load_list *list = find_list(l, it->name);
 	const struct yaml_node *items = yaml_get(it->map, "items");
 	struct override *overrides = NULL;
 	struct place at;
@@ -170,7 +188,7 @@ static bool first_time(struct load_list *list, uint32_t round)
 static bool names_lists(struct loader *l, const struct ruleset_list *p)
 {
 	for (uint32_t i = 0; i < p->nitems; i++)
-		if (strmap_get(&l->lists_by_name, p->items[i]))
+		if (find_list(l, p->items[i]))
 			return true;
 	return false;
 }
@@ -189,7 +207,7 @@ static bool compile_items(struct loader *l, struct load_list *list)
 		return true;
 	}
 	for (uint32_t i = 0; i < p->nitems; i++) {
-		struct load_list *ref = strmap_get(&l->lists_by_name, p->items[i]);
+		struct load_list *ref = find_list(l, p->items[i]);
 		const struct str *items = &p->items[i];
 		uint32_t n = 1;
 
@@ -349,11 +367,11 @@ static int expand(struct expansion *x)
 		end = start;
 		while (end < t.len && !is_delimiter(t.p[end]))
 			end++;
-		hit = odd_list_at(x, start);
+		hit = x->l->nodd ? odd_list_at(x, start) : NULL;
 		if (hit)
 			end = start + hit->pub->name.s.len;
 		else
-			hit = usable(x, strmap_get(&x->l->lists_by_name, str_sub(t, start, end)));
+			hit = usable(x, find_list(x->l, str_sub(t, start, end)));
 		if (x->drop_comma) {
 			copy_delimiters(x, kept, start);
 			kept = start;

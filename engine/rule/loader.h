@@ -124,6 +124,7 @@ struct loader {
 	const struct bundle_layer *layer;	/* of the file that is collected, or NULL */
 	struct exception_file *exception_files, **exception_files_end;
 	struct strmap lists_by_name, macros_by_name, rules_by_name;
+	uint64_t list_lens[256];	/* lengths of the names of lists, by their first byte */
 	struct strmap exceptions;	/* by definition and name */
 	uint32_t definitions;
 	uint32_t items;			/* with exceptions */
