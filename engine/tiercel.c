@@ -137,9 +137,7 @@ void tiercel_free(struct tiercel *t)
 static int judge_output(void *ctx, struct str text, const struct field_scope *scope,
 			const char **ret_msg, struct pos *ret_pos)
 {
-	struct format f;
-
-	return format_compile(text, scope, &f, ret_msg, ret_pos);
+	return format_check(text, scope, ret_msg, ret_pos);
 }
 
 void tiercel_ruleset_opts(struct ruleset_opts *ret_opts)

@@ -15,6 +15,7 @@ struct compiler {
 	uint32_t at;
 	const struct field_scope *scope;
 	struct arena *arena;		/* the scope's */
+	bool keep;			/* fill `out` */
 	struct format out;
 	uint32_t fields_cap;
 	struct strmap more;		/* by text, those behind the first SEARCHED ones */
@@ -32,6 +33,8 @@ static int reserve_pieces(struct compiler *c)
 {
 	uint32_t n = 1;
 
+	if (!c->keep)
+		return 0;
 	for (uint32_t i = 0; i < c->text.len; i++)
 		n += c->text.p[i] == '%' ? 2 : 0;
 	c->out.pieces = arena_array(c->arena, n, sizeof(*c->out.pieces));
@@ -40,7 +43,8 @@ static int reserve_pieces(struct compiler *c)
 
 static void add_piece(struct compiler *c, struct format_piece piece)
 {
-	c->out.pieces[c->out.npieces++] = piece;
+	if (c->keep)
+		c->out.pieces[c->out.npieces++] = piece;
 }
 
 static bool has_field(const struct compiler *c, struct str text)
@@ -190,7 +194,7 @@ static int compile_operand(struct compiler *c)
 	if (n) {
 		c->at += n;
 		add_piece(c, piece);
-		return add_fields(c, piece.operand);
+		return c->keep ? add_fields(c, piece.operand) : 0;
 	}
 	c->at = start;
 	return fail(c, arena_printf(c->arena, "unknown filter: %s", msg ? msg :
@@ -203,9 +207,9 @@ static int compile_text(struct compiler *c)
 
 	while (!r && c->at < c->text.len) {
 		uint32_t start = c->at;
+		const char *percent = memchr(c->text.p + start, '%', c->text.len - start);
 
-		while (c->at < c->text.len && c->text.p[c->at] != '%')
-			c->at++;
+		c->at = percent ? (uint32_t)(percent - c->text.p) : c->text.len;
 		if (c->at > start) {
 			struct str lit = str_sub(c->text, start, c->at);
 
@@ -233,27 +237,45 @@ static struct pos text_pos(struct str text, uint32_t at)
 	return pos;
 }
 
+static int compile(struct compiler *c, const char **ret_msg, struct pos *ret_pos)
+{
+	int r;
+
+	if (!c->text.p)
+		r = fail(c, NULL);
+	else
+		r = c->text.len ? compile_text(c) : fail(c, "empty formatting token");
+	strmap_done(&c->more);
+	if (r) {
+		*ret_msg = c->error;
+		*ret_pos = text_pos(c->text, c->at ? c->at - 1 : 0);
+	}
+	return r;
+}
+
 int format_compile(struct str text, const struct field_scope *scope, struct format *ret,
 		   const char **ret_msg, struct pos *ret_pos)
 {
 	/* Operands borrow the text they were parsed from. */
 	struct compiler c = {
 		.text = arena_str(scope->arena, text), .scope = scope, .arena = scope->arena,
+		.keep = true,
 	};
-	int r;
+	int r = compile(&c, ret_msg, ret_pos);
 
-	if (!c.text.p)
-		r = fail(&c, NULL);
-	else
-		r = text.len ? compile_text(&c) : fail(&c, "empty formatting token");
-	strmap_done(&c.more);
-	if (r) {
-		*ret_msg = c.error;
-		*ret_pos = text_pos(text, c.at ? c.at - 1 : 0);
-		return r;
-	}
-	*ret = c.out;
-	return 0;
+	if (!r)
+		*ret = c.out;
+	return r;
+}
+
+int format_check(struct str text, const struct field_scope *scope, const char **ret_msg,
+		 struct pos *ret_pos)
+{
+	struct compiler c = {
+		.text = text.p ? text : STR(""), .scope = scope, .arena = scope->arena,
+	};
+
+	return compile(&c, ret_msg, ret_pos);
 }
 
 /* Pad or cut what was written since `start` to exactly `width` characters. */

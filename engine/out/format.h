@@ -22,9 +22,12 @@ struct format {
 	uint32_t nfields;
 };
 
-/* In the arena of the scope. 0 or -EINVAL with message and position in the text. */
+/* In the arena of the scope. 0, -ENOMEM or -EINVAL, with message and position in the text. */
 int format_compile(struct str text, const struct field_scope *scope, struct format *ret,
 		   const char **ret_msg, struct pos *ret_pos);
+/* Only whether it compiles: the same result, message and position. */
+int format_check(struct str text, const struct field_scope *scope, const char **ret_msg,
+		 struct pos *ret_pos);
 /* Text; missing values print as <NA>; bytes are not repaired here. */
 void format_render(const struct format *f, struct event_ctx *ctx, struct buf *out);
 

@@ -20,9 +20,7 @@ struct bed {
 static inline int judge_output(void *ctx, struct str text, const struct field_scope *scope,
 			const char **ret_msg, struct pos *ret_pos)
 {
-	struct format f;
-
-	return format_compile(text, scope, &f, ret_msg, ret_pos);
+	return format_check(text, scope, ret_msg, ret_pos);
 }
 
 static inline void bed_init(struct bed *b)

@@ -26,6 +26,7 @@ static void renders(const char *template, const char *expected)
 	int r = format_compile(str_from(template), &o.scope, &f, &msg, &pos);
 
 	ck_assert_msg(!r, "\"%s\": %s", template, msg);
+	ck_assert_int_eq(format_check(str_from(template), &o.scope, &msg, &pos), 0);
 	format_render(&f, &o.ctx, &out);
 	ck_assert_msg(str_is(buf_str(&out), expected), "\"%s\" gives \"%s\", not \"%s\"", template,
 		      out.p, expected);
@@ -87,8 +88,8 @@ START_TEST(errors)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const char *msg = NULL;
-		struct pos pos = { 0 };
+		const char *msg = NULL, *checked = NULL;
+		struct pos pos = { 0 }, at = { 0 };
 		struct format f;
 
 		ck_assert_msg(format_compile(str_from(rows[i].template), &o.scope, &f, &msg,
@@ -96,6 +97,10 @@ START_TEST(errors)
 		ck_assert_ptr_nonnull(msg);
 		ck_assert_msg(strstr(msg, rows[i].message), "%s: %s", rows[i].template, msg);
 		ck_assert_uint_eq(pos.offset, rows[i].offset);
+		ck_assert_int_eq(format_check(str_from(rows[i].template), &o.scope, &checked, &at),
+				 -EINVAL);
+		ck_assert_str_eq(checked, msg);
+		ck_assert_mem_eq(&at, &pos, sizeof(at));
 	}
 }
 END_TEST

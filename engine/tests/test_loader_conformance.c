@@ -24,9 +24,7 @@ struct run {
 static int judge_output(void *ctx, struct str text, const struct field_scope *scope,
 			const char **ret_msg, struct pos *ret_pos)
 {
-	struct format f;
-
-	return format_compile(text, scope, &f, ret_msg, ret_pos);
+	return format_check(text, scope, ret_msg, ret_pos);
 }
 
 static struct str jstr(json_t *o, const char *key)
