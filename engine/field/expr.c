@@ -47,7 +47,7 @@ static bool expr_parse_arg(struct scan *s, bool *ret_has, struct str *ret_arg)
 	uint32_t n;
 	struct str arg;
 
-	if (!scan_accept(s, "["))
+	if (!scan_accept_byte(s, '['))
 		return true;
 	n = scan_field_arg(s);
 	if (n) {
@@ -56,7 +56,7 @@ static bool expr_parse_arg(struct scan *s, bool *ret_has, struct str *ret_arg)
 		scan_fail(s, "expected a valid field argument: a quoted string or a bare string");
 		return false;
 	}
-	if (!scan_accept(s, "]")) {
+	if (!scan_accept_byte(s, ']')) {
 		scan_fail(s, "expected a ']' token");
 		return false;
 	}
@@ -164,19 +164,19 @@ static bool parse_transform_args(struct scan *s, struct expr *e, bool allow_list
 		if (!arg || !expr_append(s, &e->args, &e->nargs, &cap, arg))
 			return false;
 		scan_blanks(s);
-	} while (scan_accept(s, ","));
+	} while (scan_accept_byte(s, ','));
 	return true;
 }
 
 static bool parse_transform_list(struct scan *s, struct expr *e)
 {
-	scan_accept(s, "(");
+	scan_accept_byte(s, '(');
 	scan_blanks(s);
-	if (scan_accept(s, ")"))
+	if (scan_accept_byte(s, ')'))
 		return true;
 	if (!parse_transform_args(s, e, false))
 		return false;
-	if (!scan_accept(s, ")")) {
+	if (!scan_accept_byte(s, ')')) {
 		scan_fail(s, "expected a ')' token closing the transformer list");
 		return false;
 	}
@@ -186,7 +186,7 @@ static bool parse_transform_list(struct scan *s, struct expr *e)
 static bool close_transform(struct scan *s, struct expr *e)
 {
 	scan_blanks(s);
-	if (!scan_accept(s, ")")) {
+	if (!scan_accept_byte(s, ')')) {
 		scan_fail(s, "expected a ')' token closing the transformer");
 		return false;
 	}
@@ -201,7 +201,7 @@ static struct expr *open_transform(struct scan *s, struct str name)
 	if (!e)
 		return NULL;
 	e->text = scan_take(s, name.len);
-	scan_accept(s, "(");
+	scan_accept_byte(s, '(');
 	return e;
 }
 
@@ -259,8 +259,11 @@ struct expr *expr_parse_left(struct scan *s)
 
 struct expr *expr_parse_right(struct scan *s)
 {
-	struct expr *e = parse_val(s);
+	struct expr *e;
 
+	if (!transform_name(s).p)	/* nearly always */
+		return NULL;
+	e = parse_val(s);
 	return e || s->error ? e : parse_transform(s);
 }
 

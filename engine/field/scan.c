@@ -17,31 +17,48 @@ void scan_init(struct scan *s, struct str text, struct arena *a)
 	};
 }
 
-bool scan_is_blank(int c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\b';
-}
-
 /* What a byte can be; a byte without bits ends no token. */
-enum { WORD = 1, NOT_BARE = 2, NOT_ARG = 4 };
+enum { WORD = 1, NOT_BARE = 2, NOT_ARG = 4, BLANK = 8 };
+
+#define SPACE (NOT_BARE | NOT_ARG)
 
 static const uint8_t kinds[256] = {
 	['a' ... 'z'] = WORD, ['A' ... 'Z'] = WORD, ['0' ... '9'] = WORD, ['_'] = WORD,
-	['\t' ... '\r'] = NOT_BARE | NOT_ARG, [' '] = NOT_BARE | NOT_ARG,
+	[' '] = SPACE | BLANK, ['\t'] = SPACE | BLANK, ['\n'] = SPACE | BLANK,
+	['\r'] = SPACE | BLANK, ['\v'] = SPACE, ['\f'] = SPACE, ['\b'] = BLANK,
 	['"'] = NOT_BARE | NOT_ARG, ['\''] = NOT_BARE | NOT_ARG,
 	['('] = NOT_BARE, [')'] = NOT_BARE, ['='] = NOT_BARE, [','] = NOT_BARE,
 	['['] = NOT_ARG, [']'] = NOT_ARG,
 };
 
-/* Bytes from `from` on that have one of these bits, or none of them. */
-static uint32_t run(const struct scan *s, uint32_t from, uint8_t bits, bool have)
+static uint8_t kind_of(char c)
 {
-	uint32_t n = from, left = s->text.len - s->at;
-	const char *p = s->text.p + s->at;
+	return kinds[(unsigned char)c];
+}
 
-	while (n < left && !(kinds[(unsigned char)p[n]] & bits) == !have)
-		n++;
-	return n - from;
+bool scan_is_blank(int c)
+{
+	return c >= 0 && kinds[c] & BLANK;
+}
+
+/* Bytes of a word from `from` on. */
+static uint32_t word_len(const struct scan *s, uint32_t from)
+{
+	const char *p = s->text.p + s->at + from, *end = s->text.p + s->text.len, *start = p;
+
+	while (p < end && kind_of(*p) & WORD)
+		p++;
+	return (uint32_t)(p - start);
+}
+
+/* Bytes up to the first one that has one of these bits. */
+static uint32_t len_without(const struct scan *s, uint8_t bits)
+{
+	const char *p = s->text.p + s->at, *end = s->text.p + s->text.len, *start = p;
+
+	while (p < end && !(kind_of(*p) & bits))
+		p++;
+	return (uint32_t)(p - start);
 }
 
 static bool is_alpha(int c)
@@ -56,7 +73,7 @@ static bool is_digit(int c)
 
 static uint32_t ident_at(const struct scan *s, uint32_t from)
 {
-	return is_alpha(scan_peek(s, from)) ? run(s, from, WORD, true) : 0;
+	return is_alpha(scan_peek(s, from)) ? word_len(s, from) : 0;
 }
 
 uint32_t scan_ident(const struct scan *s)
@@ -77,7 +94,7 @@ uint32_t scan_field(const struct scan *s)
 
 uint32_t scan_field_arg(const struct scan *s)
 {
-	return run(s, 0, NOT_ARG, false);
+	return len_without(s, NOT_ARG);
 }
 
 static uint32_t digits_at(const struct scan *s, uint32_t from)
@@ -118,7 +135,7 @@ uint32_t scan_number(const struct scan *s)
 
 uint32_t scan_bare(const struct scan *s)
 {
-	return run(s, 0, NOT_BARE, false);
+	return len_without(s, NOT_BARE);
 }
 
 uint32_t scan_literal_here(const struct scan *s, const char *word)
@@ -143,22 +160,26 @@ static void advance(struct scan *s, uint32_t n)
 	s->pos.offset = s->at;
 }
 
+/* Tokens have no newlines, but for quoted strings. */
 struct str scan_take(struct scan *s, uint32_t n)
 {
 	struct str token = str_sub(s->text, s->at, s->at + n);
 
-	advance(s, n);
+	s->at += n;
+	s->pos.col += n;
+	s->pos.offset = s->at;
 	s->last = token;
 	return token;
 }
 
 bool scan_blanks(struct scan *s)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, left = s->text.len - s->at;
 
-	while (scan_is_blank(scan_peek(s, n)))
+	while (n < left && kind_of(s->text.p[s->at + n]) & BLANK)
 		n++;
-	advance(s, n);
+	if (n)
+		advance(s, n);
 	return n > 0;
 }
 

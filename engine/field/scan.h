@@ -54,6 +54,13 @@ struct str scan_take(struct scan *s, uint32_t n);
 bool scan_blanks(struct scan *s);	/* skip them; true: there was one */
 /* The literal is here: consume it. */
 bool scan_accept(struct scan *s, const char *word);
+static inline bool scan_accept_byte(struct scan *s, char c)
+{
+	if (scan_peek(s, 0) != (unsigned char)c)
+		return false;
+	scan_take(s, 1);
+	return true;
+}
 /*
  * A quoted string at the cursor. False: there is none (an unterminated one counts as none), nothing
  * is consumed; or it is wrong and s->error is set.

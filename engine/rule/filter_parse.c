@@ -70,13 +70,13 @@ static struct ast *parse_parens(struct scan *s)
 
 	if (!scan_enter(s))
 		return NULL;
-	scan_accept(s, "(");
+	scan_accept_byte(s, '(');
 	scan_blanks(s);
 	a = parse_expr(s);
 	if (!a)
 		return NULL;
 	scan_blanks(s);
-	if (!scan_accept(s, ")")) {
+	if (!scan_accept_byte(s, ')')) {
 		scan_fail(s, "expected a ')' token");
 		return NULL;
 	}
@@ -91,19 +91,19 @@ static bool parse_list(struct scan *s, struct ast *a)
 	struct expr *v;
 
 	a->right_is_list = true;
-	scan_accept(s, "(");
+	scan_accept_byte(s, '(');
 	scan_blanks(s);
 	v = expr_parse_value(s);
 	while (v && expr_append(s, &a->values, &a->nvalues, &cap, v)) {
 		scan_blanks(s);
-		if (!scan_accept(s, ","))
+		if (!scan_accept_byte(s, ','))
 			break;
 		scan_blanks(s);
 		v = expr_parse_value(s);
 		if (!v)
 			scan_fail(s, "expected a string value");
 	}
-	if (!s->error && !scan_accept(s, ")"))
+	if (!s->error && !scan_accept_byte(s, ')'))
 		scan_fail(s, "expected a ')' token");
 	return !s->error;
 }
@@ -185,10 +185,17 @@ static bool is_word(const struct op_info *op)
 	return op->spelling[0] >= 'a' && op->spelling[0] <= 'z';
 }
 
-static bool parse_op(struct scan *s, uint8_t *ret_op)
+static void fail_op(struct scan *s)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
+	for (unsigned i = 0; i < OP_COUNT; i++)
+		buf_printf(&b, "%s'%s'", i ? ", " : "", op_infos[i].spelling);
+	scan_fail(s, "expected a valid check operator: one of %.*s", STR_ARG(buf_str(&b)));
+}
+
+static bool parse_op(struct scan *s, uint8_t *ret_op)
+{
 	for (unsigned i = 0; i < OP_COUNT; i++) {
 		const struct op_info *op = &op_infos[i];
 		uint32_t n = scan_literal(s, op->spelling);
@@ -201,9 +208,7 @@ static bool parse_op(struct scan *s, uint8_t *ret_op)
 		*ret_op = (uint8_t)i;
 		return true;
 	}
-	for (unsigned i = 0; i < OP_COUNT; i++)
-		buf_printf(&b, "%s'%s'", i ? ", " : "", op_infos[i].spelling);
-	scan_fail(s, "expected a valid check operator: one of %.*s", STR_ARG(buf_str(&b)));
+	fail_op(s);
 	return false;
 }
 
