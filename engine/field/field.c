@@ -284,15 +284,15 @@ int field_lookup(struct str text, struct arena *a, const struct static_fields *s
 	const char *msg = NULL;
 	int r = lookup(text, a, statics, &f, &msg);
 
-	if (r < 0) {
+	if (r < 0 && ret_msg) {
 		if (!msg && r == -ENOMEM)
 			msg = "out of memory";
 		if (!msg)
 			msg = arena_printf(a, "filter_check called with nonexistent field %.*s",
 					   STR_ARG(text));
 		*ret_msg = msg ? msg : "filter_check called with nonexistent field";
-		return r;
 	}
-	*ret = f;
-	return 0;
+	if (!r)
+		*ret = f;
+	return r;
 }

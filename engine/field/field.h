@@ -111,7 +111,7 @@ struct static_fields {
 /*
  * Look up the longest known field name that is a prefix of `text`, then its argument. The whole
  * text must be consumed, else (and for unknown names) -ENOENT with a message in *ret_msg;
- * -EINVAL: argument missing or wrong. `statics` may be NULL.
+ * -EINVAL: argument missing or wrong. `statics` and `ret_msg` may be NULL.
  */
 int field_lookup(struct str text, struct arena *a, const struct static_fields *statics,
 		 struct field_ref *ret, const char **ret_msg);

@@ -43,15 +43,23 @@ static struct str expr_text(struct arena *a, const struct expr *e)
 	return b.err ? STR_NONE : arena_str(a, buf_str(&b));
 }
 
-/* Name and argument in the form that field_lookup() reads: the argument without quotes. */
+/* Name and argument in the form that field_lookup() reads: without quotes; a NUL ends it. */
 static struct str field_text(struct arena *a, const struct expr *e)
 {
+	uint32_t name = e->text.len, arg;
 	char *p;
 
 	if (!e->has_arg)
 		return e->text;
-	p = arena_printf(a, "%.*s[%.*s]", STR_ARG(e->text), STR_ARG(e->arg));
-	return str_from(p);
+	arg = (uint32_t)strnlen(e->arg.p, e->arg.len);
+	p = arena_alloc(a, (size_t)name + arg + 2);
+	if (!p)
+		return STR_NONE;
+	memcpy(p, e->text.p, name);
+	p[name] = '[';
+	memcpy(p + name + 1, e->arg.p, arg);
+	p[name + 1 + arg] = ']';
+	return (struct str){ p, name + arg + 2 };
 }
 
 static int resolve_field(const struct resolver *r, const struct expr *e, struct operand *op)
@@ -159,10 +167,16 @@ static int set_text(const struct resolver *r, const struct expr *e, struct opera
 	return op->text.p ? 0 : -ENOMEM;
 }
 
-/* Plain fields are the same everywhere in a rule set. */
-static bool is_shared(const struct resolver *r, const struct expr *e)
+/* Fields are the same everywhere in a rule set. *ret_op: the field, if it was met before. */
+static bool is_shared(const struct resolver *r, const struct expr *e, struct operand **ret_op)
 {
-	return r->scope->known && e->kind == EXPR_FIELD && !e->has_arg;
+	struct str text;
+
+	if (!r->scope->known || e->kind != EXPR_FIELD)
+		return false;
+	text = field_text(r->arena, e);
+	*ret_op = text.p ? strmap_get(r->scope->known, text) : NULL;
+	return true;
 }
 
 static int resolve(const struct resolver *r, const struct expr *e, struct operand **ret)
@@ -174,7 +188,8 @@ static int resolve(const struct resolver *r, const struct expr *e, struct operan
 		[EXPR_CONST] = resolve_const,
 		[EXPR_LIST] = resolve_list,
 	};
-	struct operand *op;
+	struct operand *op = NULL;
+	bool shared;
 	int err;
 
 	if (expr_is_val(e) && e->nargs == 1) {
@@ -184,7 +199,8 @@ static int resolve(const struct resolver *r, const struct expr *e, struct operan
 				"filter error: transformer 'val' does not support field arguments");
 		e = e->args[0];
 	}
-	if (is_shared(r, e) && (op = strmap_get(r->scope->known, e->text))) {
+	shared = is_shared(r, e, &op);
+	if (op) {
 		*ret = op;
 		return 0;
 	}
@@ -194,7 +210,8 @@ static int resolve(const struct resolver *r, const struct expr *e, struct operan
 	err = by_kind[e->kind](r, e, op);
 	if (err == 0 && e->kind == EXPR_FIELD)
 		err = set_text(r, e, op);
-	if (err == 0 && is_shared(r, e))
+	/* Not those with an odd argument: the text is another one then. */
+	if (err == 0 && shared && str_eq(op->text, op->field.text))
 		err = strmap_put(r->scope->known, op->text, op);
 	if (err == 0)
 		*ret = op;

@@ -46,7 +46,7 @@ struct transformer {
 struct field_scope {
 	struct arena *arena;
 	const struct static_fields *statics;	/* may be NULL */
-	struct strmap *known; /* plain fields of this arena met so far, to be shared; may be NULL */
+	struct strmap *known;	/* fields of this arena met so far, to be shared; may be NULL */
 };
 
 extern const struct transformer transformers[];

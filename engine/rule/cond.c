@@ -261,7 +261,7 @@ bool cond_check(struct loader *l, struct cond *c)
 	struct check_ctx ctx = { l, c };
 	struct filter_checker checker = {
 		.arena = &l->rs->arena, .statics = l->rs->opts.statics, .fields = &l->fields,
-		.error = on_error, .warn = on_warning, .ctx = &ctx,
+		.names = &l->event_names, .error = on_error, .warn = on_warning, .ctx = &ctx,
 	};
 	struct ast all = { .kind = AST_OR, .kids = c->checks, .nkids = c->nchecks };
 

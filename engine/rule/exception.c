@@ -47,7 +47,7 @@ bool exception_field_is_valid(struct loader *l, struct str text)
 	struct pos pos;
 	int r;
 
-	if (strmap_get(&l->fields, text))	/* a condition has it */
+	if (strmap_get(&l->fields, text))	/* a condition or an output has it */
 		return true;
 	scan_init(&s, text, &l->arena);
 	e = expr_parse_left(&s);

@@ -52,10 +52,16 @@ typedef void (*filter_error_fn)(void *ctx, const struct filter_error *err);
 /* For the operator of an exception that is none: what was meant, in the arena, or NULL. */
 const char *filter_comp_hint(struct arena *arena, struct str text);
 
+struct evtset_names {		/* what names of events stand for, met so far; to be shared */
+	struct arena *arena;
+	struct strmap sets;	/* the keys are in the conditions */
+};
+
 struct filter_checker {
 	struct arena *arena;
 	const struct static_fields *statics;
-	struct strmap *fields;	/* operands of plain fields to share, by text; may be NULL */
+	struct strmap *fields;	/* operands of fields to share, by text; may be NULL */
+	struct evtset_names *names;	/* may be NULL */
 	filter_error_fn error;
 	filter_warn_fn warn;	/* may be NULL */
 	void *ctx;
@@ -74,10 +80,6 @@ int filter_lint(const struct ast *ast, const struct filter_checker *c);
  */
 int filter_evtset(const struct ast *ast, struct evtset *ret, struct filter_error *ret_err);
 /* The same without async events added: what the condition itself says. */
-struct evtset_names {		/* what names of events stand for, met so far; to be shared */
-	struct arena *arena;
-	struct strmap sets;	/* the keys are in the conditions */
-};
 int filter_event_types(const struct ast *ast, struct evtset_names *known, struct evtset *ret,
 		       struct filter_error *ret_err);
 bool evtset_is_restricted(const struct evtset *s);

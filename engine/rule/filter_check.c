@@ -212,7 +212,7 @@ static bool check_event_name(struct check_run *r, const struct ast *a, const str
 	};
 	const char *near;
 
-	if (evtset_known_name(e->text))
+	if (evtset_known_name(r->c->names, e->text))
 		return true;
 	err.message = arena_printf(r->c->arena, "unknown event type %.*s", STR_ARG(e->text));
 	near = evtset_nearest_name(e->text);

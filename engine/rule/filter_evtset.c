@@ -66,11 +66,11 @@ static void add_known(struct evtset_names *known, struct evtset *s, struct str n
 		s->w[i] |= found->w[i];
 }
 
-bool evtset_known_name(struct str name)
+bool evtset_known_name(struct evtset_names *known, struct str name)
 {
 	struct evtset s = { { 0 } };
 
-	add_name(&s, name);
+	add_known(known, &s, name);
 	return evtset_count(&s) > 0;
 }
 

@@ -35,7 +35,7 @@ const char *filter_operator_hint(struct arena *arena, enum value_class vc);
 const char *filter_field_hint(struct arena *arena, struct str text);
 
 /* Is `name` one that evt.type can have. */
-bool evtset_known_name(struct str name);
+bool evtset_known_name(struct evtset_names *known, struct str name);
 const char *evtset_nearest_name(struct str name);
 
 #endif

@@ -23,6 +23,8 @@ static const struct {
 
 static void warn_deprecated(struct check_run *r, const struct ast *a, const struct expr *field)
 {
+	if (!str_starts(field->text, STR("evt.")))	/* as all of these */
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(deprecated_fields); i++) {
 		struct filter_error w = {
 			.message = deprecated_fields[i].message,
@@ -89,7 +91,6 @@ static const char *misused_as(struct check_run *r, struct str value)
 	struct str text = str_trim(value);
 	const struct expr *e;
 	struct field_ref f;
-	const char *msg;
 
 	/* Nearly all values end here. */
 	if (!memchr(text.p, '.', text.len))
@@ -98,7 +99,7 @@ static const char *misused_as(struct check_run *r, struct str value)
 		return expr_is_val(e) ? "field wrapped inside a val() transformer" :
 					"field transformer";
 	if (parses_whole(text, r->c->arena, expr_parse_left, &e) && e->kind == EXPR_FIELD &&
-	    field_lookup(text, r->c->arena, r->c->statics, &f, &msg) == 0)
+	    field_lookup(text, r->c->arena, r->c->statics, &f, NULL) == 0)
 		return "field";
 	return NULL;
 }

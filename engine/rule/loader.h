@@ -128,9 +128,8 @@ struct loader {
 	struct strmap exceptions;	/* by definition and name */
 	uint32_t definitions;
 	uint32_t items;			/* with exceptions */
-	struct strmap fields;		/* operands of plain fields by text */
+	struct strmap fields;		/* operands of fields by text, of conditions and outputs */
 	struct evtset_names event_names;
-	struct strmap output_fields;	/* the same while outputs are judged: they do not stay */
 	struct load_list **lists;
 	struct load_macro **macros;
 	struct load_rule **rules;

@@ -75,23 +75,42 @@ static struct str cut_container_info(struct loader *l, struct load_rule *r, stru
 	return (struct str){ p, n };
 }
 
-/* Fields that only had a meaning with enter events. */
+/* Letters that stand behind "evt." in the text, as bits; rules have many fields of events. */
+static uint32_t evt_letters(struct str s)
+{
+	uint32_t letters = 0;
+
+	for (uint32_t i = 4; i < s.len; i++)
+		if (s.p[i - 1] == '.' && memcmp(s.p + i - 4, "evt.", 4) == 0)
+			letters |= 1U << (s.p[i] & 31);
+	return letters;
+}
+
+static void report_deprecated(struct loader *l, struct load_rule *r, const struct field_info *f)
+{
+	char message[128];
+
+	snprintf(message, sizeof(message),
+		 "usage of deprecated field '%s' has been detected in the rule output", f->name);
+	report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message)->deprecated_field = f->name;
+}
+
+/* Fields that only had a meaning with enter events; all are called "evt.". */
 static void warn_deprecated(struct loader *l, struct load_rule *r, struct str s)
 {
+	uint32_t letters = evt_letters(s);
+
 	for (uint32_t i = 0; i < field_class_count; i++) {
 		const struct field_class *class = field_classes[i];
 
-		for (uint32_t k = 0; k < class->count && strcmp(class->name, "evt") == 0; k++) {
+		if (strcmp(class->name, "evt") != 0)
+			continue;
+		for (uint32_t k = 0; k < class->count; k++) {
 			const struct field_info *f = &class->fields[k];
-			char message[128];
 
-			if (!(f->flags & FIELD_DEPRECATED) || !str_contains(s, str_from(f->name)))
-				continue;
-			snprintf(message, sizeof(message),
-				 "usage of deprecated field '%s' has been detected in the rule "
-				 "output", f->name);
-			report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message)
-				->deprecated_field = f->name;
+			if (f->flags & FIELD_DEPRECATED && letters >> (f->name[4] & 31) & 1 &&
+			    str_contains(s, str_from(f->name)))
+				report_deprecated(l, r, f);
 		}
 	}
 }
@@ -102,7 +121,7 @@ static void warn_deprecated(struct loader *l, struct load_rule *r, struct str s)
 static const char *judge(struct loader *l, struct str text, struct pos *pos)
 {
 	const struct ruleset_opts *o = &l->rs->opts;
-	const struct field_scope scope = { &l->arena, o->statics, &l->output_fields };
+	const struct field_scope scope = { &l->rs->arena, o->statics, &l->fields };
 	const char *message = "invalid output";
 	int r;
 

@@ -16,7 +16,6 @@ static void loader_free(struct loader *l)
 	strmap_done(&l->macros_by_name);
 	strmap_done(&l->rules_by_name);
 	strmap_done(&l->fields);
-	strmap_done(&l->output_fields);
 	strmap_done(&l->exceptions);
 	strmap_done(&l->event_names.sets);
 	buf_done(&l->text);
