@@ -417,17 +417,20 @@ static bool same_rules(const struct rule_list *a, const struct rule_list *b)
 /* Equal lists of different types become one. */
 static void share_lists(struct source_rules *src)
 {
+	struct rule_list *lists[EVENT_TYPE_COUNT];
+	unsigned n = 0;
+
 	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++) {
 		struct rule_list *l = src->types[t];
+		unsigned k = 0;
 
-		for (unsigned k = 0; l && k < t; k++) {
-			struct rule_list *o = src->types[k];
-
-			if (!o || !same_rules(o, l))
-				continue;
-			src->types[t] = o;
-			break;
-		}
+		if (!l)
+			continue;
+		while (k < n && !same_rules(lists[k], l))
+			k++;
+		if (k == n)
+			lists[n++] = l;
+		src->types[t] = lists[k];
 	}
 }
 
@@ -581,6 +584,49 @@ static bool is_text(const struct slot *s)
 	return value_class_of(s->operand->type) == VC_STRING;
 }
 
+/* Atoms with a memo by their slot: atoms[start[s]..start[s + 1]), in their order. */
+struct memo_atoms {
+	uint32_t *start, *atoms;
+};
+
+static int group_atoms(const struct matcher *m, struct memo_atoms *g)
+{
+	g->start = calloc(m->nslots + 2ULL, sizeof(*g->start));
+	g->atoms = calloc(m->natoms + 1ULL, sizeof(*g->atoms));
+	if (!g->start || !g->atoms)
+		return -ENOMEM;
+	/* One further on, so that filling moves every start to its place. */
+	for (uint32_t a = 0; a < m->natoms; a++)
+		if (m->atoms[a].memo_bit != NO_BIT)
+			g->start[m->atoms[a].left + 2]++;
+	for (uint32_t s = 0; s < m->nslots; s++)
+		g->start[s + 2] += g->start[s + 1];
+	for (uint32_t a = 0; a < m->natoms; a++)
+		if (m->atoms[a].memo_bit != NO_BIT)
+			g->atoms[g->start[m->atoms[a].left + 1]++] = a;
+	return 0;
+}
+
+static int prepare_memos(struct matcher *m)
+{
+	struct memo_atoms g;
+	int r = group_atoms(m, &g);
+
+	for (uint32_t s = 0; s < m->nslots && !r; s++)
+		if (m->slots[s].memo)
+			r = is_text(&m->slots[s]) ?
+				    guard_text_prepare(m, s, &g.atoms[g.start[s]],
+						       g.start[s + 1] - g.start[s]) :
+				    guard_net_prepare(m, s);
+	free(g.start);
+	free(g.atoms);
+	for (uint32_t s = 0; s < m->nslots && !r; s++)
+		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]) &&
+		    m->slots[s].entity != ENTITY_PROCESS)
+			r = text_filter_prepare(m, s);
+	return r;
+}
+
 int guard_prepare(struct matcher *m)
 {
 	int r;
@@ -591,14 +637,8 @@ int guard_prepare(struct matcher *m)
 	if (!m->seen || !m->stack || !m->atom_seen)
 		return -ENOMEM;
 	r = find_memos(m);
-	for (uint32_t s = 0; s < m->nslots && !r; s++)
-		if (m->slots[s].memo)
-			r = is_text(&m->slots[s]) ? guard_text_prepare(m, s) :
-						    guard_net_prepare(m, s);
-	for (uint32_t s = 0; s < m->nslots && !r; s++)
-		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]) &&
-		    m->slots[s].entity != ENTITY_PROCESS)
-			r = text_filter_prepare(m, s);
+	if (!r)
+		r = prepare_memos(m);
 	if (!r)
 		r = number_facts(m);
 	for (uint32_t i = 0; i < m->nsources && !r; i++) {

@@ -61,23 +61,22 @@ static bool add_keys(struct text_keys *k, const struct atom *a)
 	return true;
 }
 
-static int fill_index(struct matcher *m, struct slot *s, uint32_t slot, struct text_keys *k)
+static int fill_index(struct matcher *m, struct slot *s, const uint32_t *atoms, uint32_t n,
+		      struct text_keys *k)
 {
 	uint64_t *unequal = arena_array(&m->arena, s->memo->classes.words, sizeof(*unequal));
-	uint32_t *others = arena_array(&m->arena, s->memo->nbits, sizeof(*others));
-	uint32_t *paths = arena_array(&m->arena, s->memo->nbits, sizeof(*paths));
+	uint32_t *others = arena_array(&m->arena, n, sizeof(*others));
+	uint32_t *paths = arena_array(&m->arena, n, sizeof(*paths));
 
 	if (!unequal || !others || !paths)
 		return -ENOMEM;
-	for (uint32_t a = 0; a < m->natoms; a++) {
-		const struct atom *atom = &m->atoms[a];
+	for (uint32_t i = 0; i < n; i++) {
+		const struct atom *atom = &m->atoms[atoms[i]];
 
-		if (atom->memo_bit == NO_BIT || atom->left != slot)
-			continue;
 		if (!add_keys(k, atom))
-			others[s->nothers++] = a;
+			others[s->nothers++] = atoms[i];
 		else if (atom->check->op == OP_PMATCH)
-			paths[s->npaths++] = a;
+			paths[s->npaths++] = atoms[i];
 		else if (atom->kind == ATOM_TEXT_EQ && atom->negate)
 			mask_set(unequal, atom->memo_bit);
 	}
@@ -87,22 +86,21 @@ static int fill_index(struct matcher *m, struct slot *s, uint32_t slot, struct t
 	return text_index_init(&s->index, &m->arena, k);
 }
 
-int guard_text_prepare(struct matcher *m, uint32_t slot)
+int guard_text_prepare(struct matcher *m, uint32_t slot, const uint32_t *atoms, uint32_t n)
 {
 	struct text_keys k = { .n = { 0 } };
 	bool oom = false;
 	int r = -ENOMEM;
 
-	for (uint32_t a = 0; a < m->natoms; a++)
-		if (m->atoms[a].memo_bit != NO_BIT && m->atoms[a].left == slot)
-			add_keys(&k, &m->atoms[a]);
+	for (uint32_t i = 0; i < n; i++)
+		add_keys(&k, &m->atoms[atoms[i]]);
 	for (unsigned kind = 0; kind < TEXT_KINDS; kind++) {
 		k.v[kind] = calloc(MAX(k.n[kind], 1U), sizeof(*k.v[kind]));
 		k.n[kind] = 0;
 		oom |= !k.v[kind];
 	}
 	if (!oom)
-		r = fill_index(m, &m->slots[slot], slot, &k);
+		r = fill_index(m, &m->slots[slot], atoms, n, &k);
 	for (unsigned kind = 0; kind < TEXT_KINDS; kind++)
 		free(k.v[kind]);
 	return r;

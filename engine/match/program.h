@@ -249,8 +249,8 @@ int compile_rules(struct matcher *m);
 int guard_prepare(struct matcher *m);
 /* pmatch with paths that have no patterns: true for these and everything below. */
 bool guard_text_plain_pmatch(const struct atom *a);
-/* slot.index and the lists beside it, of a slot with a memo. 0 or -ENOMEM. */
-int guard_text_prepare(struct matcher *m, uint32_t slot);
+/* slot.index and the lists beside it, of a slot with a memo and its atoms. 0 or -ENOMEM. */
+int guard_text_prepare(struct matcher *m, uint32_t slot, const uint32_t *atoms, uint32_t n);
 /* A check of addresses against constants, in any form. */
 bool guard_is_net_check(const struct atom *a);
 /* slot.nets of a slot with a memo. 0 or -ENOMEM. */
