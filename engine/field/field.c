@@ -28,8 +28,12 @@ static const struct field_info *longest_prefix(struct str text, uint32_t *ret_le
 	start = load_u32(text.p);
 	next = text.len > sizeof(start) + 1 ? text.p[sizeof(start) + 1] : '\0';
 	for (uint32_t c = 0; c < field_class_count; c++) {
-		for (uint32_t i = 0; i < field_classes[c]->count; i++) {
-			const struct field_info *f = &field_classes[c]->fields[i];
+		const struct field_class *class = field_classes[c];
+
+		if (*text.p != class->name[0] && *text.p != class->also)
+			continue;
+		for (uint32_t i = 0; i < class->count; i++) {
+			const struct field_info *f = &class->fields[i];
 			uint32_t n;
 
 			if (load_u32(f->name) != start ||

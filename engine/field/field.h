@@ -80,6 +80,7 @@ struct field_class {
 	const char *name, *desc;
 	const struct field_info *fields;
 	uint32_t count;
+	char also;			/* what names begin with when not like that of the class */
 	bool metadata;			/* values come with the metadata of the container */
 };
 

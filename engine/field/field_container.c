@@ -300,5 +300,6 @@ const struct field_class field_class_container = {
 	.desc = "the container that the process belongs to",
 	.fields = fields,
 	.count = ARRAY_SIZE(fields),
+	.also = 'p',			/* proc.is_container_healthcheck and the like */
 	.metadata = true,
 };

@@ -410,4 +410,5 @@ const struct field_class field_class_evt = {
 	.desc = "the event itself: what, when, with which parameters and result",
 	.fields = fields,
 	.count = ARRAY_SIZE(fields),
+	.also = 's',			/* syscall.type */
 };
