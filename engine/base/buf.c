@@ -17,12 +17,12 @@ char *buf_reserve(struct buf *b, size_t n)
 
 	if (b->err)
 		return NULL;
+	if (likely(n < b->cap - b->len))
+		return b->p + b->len;
 	if (__builtin_add_overflow(b->len, n, &need) || need >= UINT32_MAX) {
 		b->err = -ENOMEM;
 		return NULL;
 	}
-	if (likely(need < b->cap))
-		return b->p + b->len;
 	while (cap <= need)
 		cap *= 2;
 	p = realloc(b->p, cap);
@@ -59,7 +59,13 @@ void buf_add_c(struct buf *b, const char *cstr)
 
 void buf_add_char(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	char *p = buf_reserve(b, 1);
+
+	if (!p)
+		return;
+	p[0] = c;
+	p[1] = '\0';
+	b->len++;
 }
 
 void buf_add_u64(struct buf *b, uint64_t v)

@@ -28,9 +28,15 @@ static uint32_t ptr_number(const void *p)
  */
 static void key_text(struct buf *key, char kind, struct str s)
 {
-	buf_add_char(key, kind);
-	buf_add(key, &s.len, sizeof(s.len));
-	buf_add_str(key, s);
+	char *p = buf_reserve(key, 1 + sizeof(s.len) + s.len);
+
+	if (!p)
+		return;
+	*p++ = kind;
+	memcpy(p, &s.len, sizeof(s.len));
+	if (s.len)
+		memcpy(p + sizeof(s.len), s.p, s.len);
+	key->len += 1 + sizeof(s.len) + s.len;
 }
 
 static void key_operand(struct buf *key, const struct operand *op)
