@@ -36,12 +36,18 @@ static bool is_generic(unsigned type)
 static void add_name(struct evtset *s, struct str name)
 {
 	int sc = sc_find(name);
-	char first = name.len ? *name.p : '\0';
+	const char *last = NULL;
+	bool same = false;
 
-	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++)
-		if ((*event_infos[t].name == first && str_is(name, event_infos[t].name)) ||
-		    (name.len == 0 && is_generic(t)))
+	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++) {
+		/* Enter and exit events beside each other have one name. */
+		if (event_infos[t].name != last) {
+			last = event_infos[t].name;
+			same = str_is(name, last);
+		}
+		if (same || (name.len == 0 && is_generic(t)))
 			evtset_add(s, t);
+	}
 	if (sc >= 0) {
 		evtset_add(s, sc_infos[sc].exit_event);
 		evtset_add(s, sc_infos[sc].exit_event & ~1u);

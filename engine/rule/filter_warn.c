@@ -5,6 +5,8 @@
  */
 #include "engine/rule/filter_run.h"
 
+#include <ctype.h>
+
 #define NO_LATENCY "field is not available due to the drop of enter events."
 
 static const struct {
@@ -92,8 +94,8 @@ static const char *misused_as(struct check_run *r, struct str value)
 	const struct expr *e;
 	struct field_ref f;
 
-	/* Nearly all values end here. */
-	if (!memchr(text.p, '.', text.len))
+	/* Nearly all values end here: names begin with a letter, fields have a dot. */
+	if (!text.len || !isalpha((unsigned char)*text.p) || !memchr(text.p, '.', text.len))
 		return NULL;
 	if (parses_whole(text, r->c->arena, expr_parse_right, &e))
 		return expr_is_val(e) ? "field wrapped inside a val() transformer" :
