@@ -19,7 +19,7 @@ static bool stays(uint32_t hole, uint32_t home, uint32_t at)
 }
 
 /*
- * What both maps do alike: NAME_done(), NAME_grow(), NAME_unlink() of the entry in a slot.
+ * What both maps do alike: NAME_done(), NAME_resize(), NAME_unlink() of the entry in a slot.
  * HASH(slot) is the hash of its key, FIND(map, slot) the slot where its key belongs.
  */
 #define MAP_OF(NAME, HASH, FIND)                                                              \
@@ -29,22 +29,26 @@ static bool stays(uint32_t hole, uint32_t home, uint32_t at)
 		*m = (struct NAME){ 0 };                                                      \
 	}                                                                                     \
                                                                                               \
-	static int NAME##_grow(struct NAME *m)                                                \
-	{                                                                                     \
-		uint32_t cap = m->mask ? (m->mask + 1) * 2 : MAP_MIN;                         \
-		struct NAME bigger = { .mask = cap - 1, .count = m->count };                  \
-                                                                                              \
-		bigger.slots = calloc(cap, sizeof(*bigger.slots));                            \
-		if (!bigger.slots)                                                            \
-			return -ENOMEM;                                                       \
-		for (uint32_t i = 0; m->mask && i <= m->mask; i++)                            \
-			if (m->slots[i].value)                                                \
-				*FIND(&bigger, &m->slots[i]) = m->slots[i];                   \
-		free(m->slots);                                                               \
-		*m = bigger;                                                                  \
-		return 0;                                                                     \
-	}                                                                                     \
-                                                                                              \
+	static int NAME##_resize(struct NAME *m, uint32_t cap)                        \
+	{                                                                             \
+		struct NAME bigger = { .mask = cap - 1, .count = m->count };          \
+                                                                                      \
+		bigger.slots = calloc(cap, sizeof(*bigger.slots));                    \
+		if (!bigger.slots)                                                    \
+			return -ENOMEM;                                               \
+		for (uint32_t i = 0; m->mask && i <= m->mask; i++)                    \
+			if (m->slots[i].value)                                        \
+				*FIND(&bigger, &m->slots[i]) = m->slots[i];           \
+		free(m->slots);                                                       \
+		*m = bigger;                                                          \
+		return 0;                                                             \
+	}                                                                             \
+                                                                                      \
+	static int NAME##_grow(struct NAME *m)                                        \
+	{                                                                             \
+		return NAME##_resize(m, m->mask ? (m->mask + 1) * 2 : MAP_MIN);       \
+	}                                                                             \
+                                                                                      \
 	static void *NAME##_unlink(struct NAME *m, struct NAME##_slot *slot)                  \
 	{                                                                                     \
 		uint32_t hole = (uint32_t)(slot - m->slots), at = hole;                       \
@@ -79,6 +83,15 @@ static bool stays(uint32_t hole, uint32_t home, uint32_t at)
 #define U64_HASH(slot) hash_u64((slot)->key)
 #define U64_FIND(m, slot) u64map_find(m, (slot)->key)
 MAP_OF(u64map, U64_HASH, U64_FIND)
+
+int u64map_reserve(struct u64map *m, uint32_t n)
+{
+	uint32_t cap = MAP_MIN;
+
+	while (needs_growth(n, cap - 1) && cap < 1U << 31)
+		cap *= 2;
+	return cap - 1 > m->mask ? u64map_resize(m, cap) : 0;
+}
 
 int u64map_put(struct u64map *m, uint64_t key, void *value)
 {

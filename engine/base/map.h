@@ -63,6 +63,8 @@ static inline void *u64map_get(const struct u64map *m, uint64_t key)
 {
 	return m->mask ? u64map_find(m, key)->value : NULL;
 }
+/* Room for n entries, so that it does not have to grow on the way there. 0 or -ENOMEM. */
+int u64map_reserve(struct u64map *m, uint32_t n);
 int u64map_put(struct u64map *m, uint64_t key, void *value);	/* replaces; 0 or -ENOMEM */
 void *u64map_remove(struct u64map *m, uint64_t key);		/* old value or NULL */
 /* Iterate: *pos starts at 0. Not stable against changes of the map. */

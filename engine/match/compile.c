@@ -10,7 +10,7 @@
 
 #define SIGNATURES 8
 
-enum { KEYS_BLOCK = 16 << 10 };
+enum { KEYS_BLOCK = 16 << 10, CHECK_BYTES = 64, CHECKS_EXPECTED_MAX = 1 << 16 };
 
 static void *number_ptr(uint32_t n)
 {
@@ -467,7 +467,7 @@ static uint32_t compile_node(struct compiler *c, const struct ast *ast, uint32_t
 /* Types on which the checks of evt.type and evt.dir in a rule have equal results share code. */
 struct signatures {
 	const struct ast *checks[64];
-	uint32_t nchecks;
+	uint32_t atoms[64], nchecks;
 	bool too_many;
 	struct {
 		uint64_t known, truth;
@@ -499,12 +499,8 @@ static uint32_t compile_for_type(struct compiler *c, const struct ast *ast, stru
 	if (s->too_many)
 		return compile_node(c, ast, PC_MATCH, PC_FAIL);
 	for (uint32_t i = 0; i < s->nchecks; i++) {
-		uint32_t n = compile_atom(c, s->checks[i]);
-		const struct atom *atom;
+		const struct atom *atom = &c->m->atoms[s->atoms[i]];
 
-		if (c->oom)
-			return PC_FAIL;
-		atom = &c->m->atoms[n];
 		known |= (uint64_t)evtset_has(atom->type_known, c->type) << i;
 		truth |= (uint64_t)evtset_has(atom->type_true, c->type) << i;
 	}
@@ -566,6 +562,8 @@ static int compile_rule(struct compiler *c, const struct rule *rule, const struc
 	if (!src || !ast)
 		return -ENOMEM;
 	find_type_checks(c, ast, &s);
+	for (uint32_t i = 0; i < s.nchecks && !s.too_many; i++)
+		s.atoms[i] = compile_atom(c, s.checks[i]);
 	for (c->type = evtset_next(&rule->events, 0); c->type < EVENT_TYPE_COUNT && !c->oom;
 	     c->type = evtset_next(&rule->events, c->type + 1)) {
 		uint32_t pc = compile_for_type(c, ast, &s);
@@ -579,14 +577,29 @@ static int compile_rule(struct compiler *c, const struct rule *rule, const struc
 	return c->oom ? -ENOMEM : 0;
 }
 
+/* How many checks, or instructions: one for so many bytes of conditions. */
+static uint32_t expected_checks(const struct ruleset *rs)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < rs->nrules; i++)
+		bytes += rs->rules[i]->condition.s.len;
+	for (uint32_t i = 0; i < rs->nmacros; i++)
+		bytes += rs->macros[i]->condition.s.len;
+	return (uint32_t)MIN(bytes / CHECK_BYTES, (uint64_t)CHECKS_EXPECTED_MAX);
+}
+
 static int make_code(struct matcher *m)
 {
+	uint32_t checks = expected_checks(m->rules);
 	struct compiler c = { .m = m };
 	struct normal normal;
 	int r = 0;
 
 	normal_init(&normal, &m->arena);
 	arena_init(&c.keys, KEYS_BLOCK, 0);
+	if (u64map_reserve(&c.checks, checks) || u64map_reserve(&c.code, checks))
+		r = -ENOMEM;
 	for (uint32_t i = 0; i < m->rules->nrules && !r; i++) {
 		const struct rule *rule = m->rules->rules[i];
 

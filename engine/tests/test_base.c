@@ -120,6 +120,62 @@ START_TEST(arena_reuse)
 }
 END_TEST
 
+/* Whatever was written before and beside it. */
+START_TEST(arena_clears)
+{
+	uint64_t rng = 7;
+	struct arena a;
+
+	arena_init(&a, 64 << 10, 0);
+	for (int i = 0; i < 5000; i++) {
+		uint32_t cap = 0, n;
+		char *p;
+
+		rng = rng * 6364136223846793005ull + 1442695040888963407ull;
+		n = 1 + (rng >> 40) % (rng >> 60 ? 100 : 9000);
+		if (rng >> 33 & 1) {
+			memset(arena_alloc(&a, n), 0xff, n);
+		} else {
+			char dirty = 0;
+
+			p = arena_zalloc(&a, n);
+			for (uint32_t k = 0; k < n; k++)
+				dirty |= p[k];
+			ck_assert_msg(!dirty, "%u bytes", n);
+			memset(p, 0xff, n);
+		}
+		if ((rng >> 34) % 16 == 0) {
+			p = arena_grow(&a, NULL, &cap, 8, 1);
+			p = arena_grow(&a, p, &cap, n, 1);
+			memset(p, 0xff, cap);
+		}
+		if ((rng >> 48) % 512 == 0)
+			arena_reset(&a);
+	}
+	arena_done(&a);
+}
+END_TEST
+
+START_TEST(map_with_room)
+{
+	struct u64map m = { 0 };
+	struct u64map_slot *slots;
+	int v;
+
+	ck_assert_int_eq(u64map_put(&m, 7, &v), 0);
+	ck_assert_int_eq(u64map_reserve(&m, 1000), 0);
+	slots = m.slots;
+	for (uint64_t i = 100; i < 1099; i++)
+		ck_assert_int_eq(u64map_put(&m, i << 12, &v), 0);
+	ck_assert_ptr_eq(m.slots, slots);
+	ck_assert_int_eq(u64map_reserve(&m, 10), 0);
+	ck_assert_ptr_eq(m.slots, slots);
+	ck_assert_ptr_eq(u64map_get(&m, 7), &v);
+	ck_assert_uint_eq(m.count, 1000);
+	u64map_done(&m);
+}
+END_TEST
+
 START_TEST(maps_agree_with_a_plain_array)
 {
 	enum { KEYS = 512 };
@@ -352,6 +408,8 @@ static Suite *make_suite(void)
 	tcase_add_test(t, arena_aligns);
 	tcase_add_test(t, arena_grows);
 	tcase_add_test(t, arena_reuse);
+	tcase_add_test(t, arena_clears);
+	tcase_add_test(t, map_with_room);
 	tcase_add_test(t, maps_agree_with_a_plain_array);
 	tcase_add_test(t, string_map);
 	tcase_add_test(t, interning);
