@@ -5,7 +5,9 @@
  */
 #include "engine/base/arena.h"
 
-enum { ARENA_ALIGN = 16, CLEAR_AHEAD = 1024 };
+#include <sys/mman.h>
+
+enum { ARENA_ALIGN = 16, CLEAR_AHEAD = 1024, TOUCH_MIN = 32 << 10 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -80,6 +82,22 @@ void arena_back(struct arena *a, struct arena_mark mark)
 }
 
 /*
+ * All pages of a block at once, for less than half of what a fault for each of them costs. Of no
+ * use where that is not known (before Linux 5.14), and harmless.
+ */
+static void touch_pages(struct arena_block *b)
+{
+#ifdef MADV_POPULATE_WRITE
+	const uintptr_t page = 4096;
+	uintptr_t from = align_up((uintptr_t)b, page);
+	uintptr_t to = ((uintptr_t)b + sizeof(*b) + b->cap) & ~(page - 1);
+
+	if (to - from >= TOUCH_MIN)
+		madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+#endif
+}
+
+/*
  * The next block with room for `size`: one kept by a reset, or a new one behind `cur`. Large tables
  * are often not filled: calloc() clears memory that is new to the process without touching it.
  */
@@ -102,6 +120,8 @@ static _noinline_ struct arena_block *next_block(struct arena *a, size_t size, b
 	b->cap = cap;
 	b->used = 0;
 	b->clear = zero ? cap : 0;
+	if (!zero && a->first)	/* the first one may stay nearly empty */
+		touch_pages(b);
 	a->total += cap;
 	if (a->cur) {
 		b->next = a->cur->next;
