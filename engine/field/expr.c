@@ -65,9 +65,10 @@ static bool expr_parse_arg(struct scan *s, bool *ret_has, struct str *ret_arg)
 	return true;
 }
 
-static struct expr *parse_field(struct scan *s)
+/* `ident`: the length of the name's first part. */
+static struct expr *parse_field(struct scan *s, uint32_t ident)
 {
-	uint32_t n = scan_field(s);
+	uint32_t n = scan_field_from(s, ident);
 	struct expr *e;
 
 	if (!n)
@@ -240,7 +241,7 @@ static struct expr *parse_val(struct scan *s)
 	if (!e)
 		return NULL;
 	scan_blanks(s);
-	field = parse_field(s);
+	field = parse_field(s, scan_ident(s));
 	if (!field) {
 		scan_fail(s, "expected a field within 'val' transformer");
 		return NULL;
@@ -252,9 +253,12 @@ static struct expr *parse_val(struct scan *s)
 
 struct expr *expr_parse_left(struct scan *s)
 {
-	struct expr *e = parse_transform(s);
+	uint32_t n = scan_ident(s);
 
-	return e || s->error ? e : parse_field(s);
+	/* The name of a transformer touches its parenthesis, that of a field has a dot. */
+	if (n && scan_peek(s, n) == '(')
+		return parse_transform(s);
+	return n ? parse_field(s, n) : NULL;
 }
 
 struct expr *expr_parse_right(struct scan *s)

@@ -83,7 +83,12 @@ uint32_t scan_ident(const struct scan *s)
 
 uint32_t scan_field(const struct scan *s)
 {
-	uint32_t n = ident_at(s, 0), part, dots = 0;
+	return scan_field_from(s, ident_at(s, 0));
+}
+
+uint32_t scan_field_from(const struct scan *s, uint32_t ident)
+{
+	uint32_t n = ident, part, dots = 0;
 
 	while (n && scan_peek(s, n) == '.' && (part = ident_at(s, n + 1)) > 0) {
 		n += 1 + part;

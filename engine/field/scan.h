@@ -41,6 +41,7 @@ bool scan_is_blank(int c);	/* space, TAB, LF, CR, backspace */
 /* Lengths of the token at the cursor, 0 = there is none. Nothing is consumed. */
 uint32_t scan_ident(const struct scan *s);
 uint32_t scan_field(const struct scan *s);
+uint32_t scan_field_from(const struct scan *s, uint32_t ident);	/* its first part is known */
 uint32_t scan_field_arg(const struct scan *s);
 uint32_t scan_number(const struct scan *s);	/* decimal or hex */
 uint32_t scan_bare(const struct scan *s);

@@ -85,10 +85,12 @@ static int by_text(const void *a, const void *b)
 	return str_cmp(x->text->text, y->text->text);
 }
 
-/* Most lists are short. */
+/* Up to quite some length this is faster. */
+enum { SORTED_IN_PLACE = 128 };
+
 static void sort_choices(struct choice *v, uint32_t n)
 {
-	if (n > 16) {
+	if (n > SORTED_IN_PLACE) {
 		qsort(v, n, sizeof(*v), by_text);
 		return;
 	}

@@ -352,21 +352,34 @@ static void copy_delimiters(struct expansion *x, uint32_t from, uint32_t to)
 	gen_copy(x->out, x->text, from, to, x->in);
 }
 
+static uint32_t word_start(struct str s, uint32_t from)
+{
+	const char *p = s.p + from, *end = s.p + s.len;
+
+	while (p < end && is_delimiter(*p))
+		p++;
+	return (uint32_t)(p - s.p);
+}
+
+static uint32_t word_end(struct str s, uint32_t from)
+{
+	const char *p = s.p + from, *end = s.p + s.len;
+
+	while (p < end && !is_delimiter(*p))
+		p++;
+	return (uint32_t)(p - s.p);
+}
+
 static int expand(struct expansion *x)
 {
-	struct str t = x->text;
+	const struct str t = x->text;
 	uint32_t at = 0, kept = 0;	/* text up to `kept` is in the output */
 
 	while (at < t.len) {
+		uint32_t start = word_start(t, at), end = word_end(t, start);
 		struct load_list *hit;
-		uint32_t start = at, end;
 		int err;
 
-		while (start < t.len && is_delimiter(t.p[start]))
-			start++;
-		end = start;
-		while (end < t.len && !is_delimiter(t.p[end]))
-			end++;
 		hit = x->l->nodd ? odd_list_at(x, start) : NULL;
 		if (hit)
 			end = start + hit->pub->name.s.len;

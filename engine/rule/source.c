@@ -5,7 +5,7 @@
 #include "engine/rule/source.h"
 
 /* Longer lines are not copied into diagnostics. */
-enum { LINE_MAX_SHOWN = 8192 };
+enum { LINE_MAX_SHOWN = 8192, LINES_MORE = 1024 };
 
 struct source *source_new(const char *name, struct str text, struct arena *a, struct arena *names)
 {
@@ -21,17 +21,21 @@ struct source *source_new(const char *name, struct str text, struct arena *a, st
 /* Built once per file and only for files that have something to report. */
 static bool index_lines(struct source *src, struct arena *a)
 {
-	const char *p = src->text.p, *end = p + src->text.len, *nl;
-	uint32_t n = 1;
+	const char *p = src->text.p, *end = p + src->text.len, *nl = p;
+	uint32_t cap = 0, n = 0, *lines = NULL;
 
-	for (nl = p; (nl = memchr(nl, '\n', (size_t)(end - nl))); nl++)
-		n++;
-	src->lines = arena_array(a, n, sizeof(*src->lines));
-	if (!src->lines)
-		return false;
-	for (nl = p; (nl = memchr(nl, '\n', (size_t)(end - nl))); nl++)
-		src->lines[++src->nlines] = (uint32_t)(nl - p) + 1;
-	src->nlines++;
+	while (nl) {
+		if (n == cap) {
+			lines = arena_grow(a, lines, &cap, n + LINES_MORE, sizeof(*lines));
+			if (!lines)
+				return false;
+		}
+		lines[n++] = (uint32_t)(nl - p);
+		nl = memchr(nl, '\n', (size_t)(end - nl));
+		nl = nl ? nl + 1 : NULL;
+	}
+	src->lines = lines;
+	src->nlines = n;
 	return true;
 }
 
