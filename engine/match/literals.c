@@ -28,19 +28,37 @@ static void find_classes(struct literals *l, const struct text_key *keys, uint32
 		l->class[c] = l->class[fold_byte((unsigned char)c)];
 }
 
+static uint32_t get_next(const struct literals *l, uint32_t state, uint32_t class)
+{
+	size_t i = (size_t)state * l->nclasses + class;
+
+	return l->wide ? l->wide[i] : l->next[i];
+}
+
+static void set_next(struct literals *l, uint32_t state, uint32_t class, uint32_t next)
+{
+	size_t i = (size_t)state * l->nclasses + class;
+
+	if (l->wide)
+		l->wide[i] = next;
+	else
+		l->next[i] = (uint16_t)next;
+}
+
 static void add(struct literals *l, uint32_t *same, const struct text_key *key)
 {
 	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < key->text.len; i++) {
-		uint32_t *next = &l->next[at * l->nclasses +
-					  l->class[(unsigned char)key->text.p[i]]];
+		uint32_t class = l->class[(unsigned char)key->text.p[i]];
+		uint32_t next = get_next(l, at, class);
 
-		if (!*next) {
-			l->states[l->nstates] = (struct literals_state){ .bit = NO_BIT };
-			*next = l->nstates++;
+		if (!next) {
+			next = l->nstates++;
+			l->states[next] = (struct literals_state){ .bit = NO_BIT };
+			set_next(l, at, class, next);
 		}
-		at = *next;
+		at = next;
 	}
 	same[key->bit] = l->states[at].bit;
 	l->states[at].bit = key->bit;
@@ -53,22 +71,21 @@ static void complete(struct literals *l, uint32_t *fail, uint32_t *queue)
 	uint32_t head = 0, tail = 0;
 
 	for (uint32_t c = 0; c < l->nclasses; c++)
-		if (l->next[c])
-			queue[tail++] = l->next[c];
+		if (get_next(l, 0, c))
+			queue[tail++] = get_next(l, 0, c);
 	while (head < tail) {
 		uint32_t s = queue[head++], f = fail[s];
-		uint32_t *next = &l->next[(size_t)s * l->nclasses];
 
 		l->states[s].more = l->states[f].bit != NO_BIT ? f : l->states[f].more;
 		l->states[s].hit |= l->states[f].hit;
 		for (uint32_t c = 0; c < l->nclasses; c++) {
-			uint32_t other = l->next[(size_t)f * l->nclasses + c];
+			uint32_t other = get_next(l, f, c), next = get_next(l, s, c);
 
-			if (next[c]) {
-				fail[next[c]] = other;
-				queue[tail++] = next[c];
+			if (next) {
+				fail[next] = other;
+				queue[tail++] = next;
 			} else {
-				next[c] = other;
+				set_next(l, s, c, other);
 			}
 		}
 	}
@@ -87,11 +104,14 @@ struct literals *literals_new(struct arena *a, const struct text_key *keys, uint
 	if (!l || states > UINT32_MAX / 256)
 		return NULL;
 	find_classes(l, keys, n, fold);
-	l->next = arena_array(a, states * l->nclasses, sizeof(*l->next));
+	if (states > UINT16_MAX)
+		l->wide = arena_array(a, states * l->nclasses, sizeof(*l->wide));
+	else
+		l->next = arena_array(a, states * l->nclasses, sizeof(*l->next));
 	l->states = arena_array(a, states, sizeof(*l->states));
 	same = arena_array(a, nbits, sizeof(*same));
 	work = calloc(2 * states, sizeof(*work));
-	if (l->next && l->states && same && work) {
+	if ((l->next || l->wide) && l->states && same && work) {
 		l->states[l->nstates++].bit = NO_BIT;
 		for (uint32_t i = 0; i < n; i++)
 			add(l, same, &keys[i]);
@@ -114,7 +134,7 @@ void literals_find(const struct literals *l, struct str text, uint64_t *truth)
 	uint32_t state = 0;
 
 	for (uint32_t i = 0; i < text.len; i++) {
-		state = l->next[(size_t)state * l->nclasses + l->class[(unsigned char)text.p[i]]];
+		state = get_next(l, state, l->class[(unsigned char)text.p[i]]);
 		if (unlikely(l->states[state].hit))
 			note(l, state, truth);
 	}

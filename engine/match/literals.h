@@ -23,7 +23,9 @@ struct text_bits {
 struct literals {
 	uint16_t class[256];	/* of bytes */
 	uint32_t nclasses;
-	uint32_t *next;		/* state * nclasses + class -> state; 0 is the start */
+	/* state * nclasses + class -> state; 0 is the start. `wide` when states are too many. */
+	uint16_t *next;
+	uint32_t *wide;
 	struct literals_state {
 		uint32_t bit;		/* of the literal that ends here, or UINT32_MAX */
 		uint32_t more;		/* next shorter state where a literal ends, or 0 */
