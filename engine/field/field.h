@@ -99,7 +99,6 @@ struct field_ref {
 	struct str plain;	/* name without argument */
 	const uint16_t *param_of; /* evt.arg.NAME: parameter index per event type, 0xffff none */
 	uint64_t *counter;	/* util.cnt: extractions so far */
-	uint32_t id;		/* dense number within the rule set, given by the compiler */
 };
 
 #define FIELD_NO_PARAM 0xffff

@@ -24,7 +24,6 @@ struct operand {
 	uint32_t nargs;
 	bool has_index;
 	struct str index;		/* getopt(...)[c] */
-	uint32_t id;			/* dense number of distinct operands in a rule set */
 	struct str text; /* canonical text; p == NULL inside of transformers, but for fields */
 };
 

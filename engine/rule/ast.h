@@ -71,9 +71,7 @@ struct ast {
 	uint32_t weight; /* bytes of the condition with macros expanded, saturating */
 	uint32_t nkids, nvalues, nconsts;	/* of the arrays below */
 	uint32_t span;
-	uint32_t id;			/* dense number of distinct checks, given by the compiler */
 	struct pos pos;			/* within the condition text */
-	struct pos op_pos;		/* AST_CHECK: of the operator */
 	struct str ident;		/* AST_IDENT: macro name */
 	struct ast **kids;		/* AND/OR: n-ary, NOT: one */
 	const char *text;		/* that text, the same for all of its nodes */

@@ -96,11 +96,28 @@ static bool is_raw_bytes(const struct operand *op, enum value_class vc)
 	return op->kind == OPERAND_FIELD && op->field.info->type == PT_DYN && vc == VC_BYTES;
 }
 
+/* The operator stands behind the left side and blanks. */
+static struct pos op_pos(const struct ast *a)
+{
+	const char *p = a->text + a->left->pos.offset, *end = p + a->left->span;
+	struct pos pos = a->left->pos;
+
+	for (; p < end || scan_is_blank(*p); p++) {
+		pos.offset++;
+		pos.col++;
+		if (*p == '\n') {
+			pos.line++;
+			pos.col = 1;
+		}
+	}
+	return pos;
+}
+
 static bool check_operator(struct check_run *r, const struct ast *a, const struct operand *lhs)
 {
 	const struct op_info *op = &op_infos[a->op];
 	enum value_class vc = value_class_of((enum param_type)lhs->type);
-	struct filter_error err = { .pos = a->op_pos, .text = a->text };
+	struct filter_error err = { .text = a->text };
 
 	if (a->op == OP_EXISTS)
 		return true;
@@ -124,6 +141,7 @@ static bool check_operator(struct check_run *r, const struct ast *a, const struc
 	} else {
 		return true;
 	}
+	err.pos = op_pos(a);
 	report(r, &err);
 	return false;
 }

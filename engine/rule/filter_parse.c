@@ -220,7 +220,6 @@ static struct ast *parse_check(struct scan *s, struct expr *left)
 		return NULL;
 	a->left = left;
 	scan_blanks(s);
-	a->op_pos = s->pos;
 	if (!parse_op(s, &a->op))
 		return NULL;
 	if (op_infos[a->op].right != OP_RIGHT_NONE && !parse_right_side(s, a))
