@@ -95,6 +95,7 @@ struct use {
 	/* Rules by atom: rules[start[a]..start[a + 1]). */
 	uint32_t *start, *rules;
 	uint32_t *used, nused;		/* atoms with rules */
+	bool *keys;			/* by slot: a used atom is among the checks of its memo */
 	/* For questions "what if this atom were ...", "what if the text were missing": */
 	uint32_t atom, key;
 	enum truth assume;
@@ -135,19 +136,29 @@ static void note_use(struct use *u, uint32_t atom, uint32_t rule)
 	u->rules[u->start[atom]++] = rule;
 }
 
+static void note_used(struct use *u, uint32_t atom)
+{
+	const struct atom *a = &u->m->atoms[atom];
+
+	u->used[u->nused++] = atom;
+	if (a->memo_bit != NO_BIT)
+		u->keys[u->m->slots[a->left].key] = true;
+}
+
 static int find_uses(struct use *u, const struct rule_list *l)
 {
 	uint32_t n = u->m->natoms;
 
 	u->start = calloc(n + 2ULL, sizeof(*u->start));
 	u->used = calloc(n + 1ULL, sizeof(*u->used));
-	if (!u->start || !u->used)
+	u->keys = calloc(u->m->nslots + 1ULL, sizeof(*u->keys));
+	if (!u->start || !u->used || !u->keys)
 		return -ENOMEM;
 	for (uint32_t r = 0; r < l->n; r++)
 		each_use(u, l->entries[r].pc, r, count_use);
 	for (uint32_t a = 0; a < n; a++) {
 		if (u->start[a + 1])
-			u->used[u->nused++] = a;
+			note_used(u, a);
 		u->start[a + 1] += u->start[a];
 	}
 	u->rules = calloc(MAX(u->start[n], 1U), sizeof(*u->rules));
@@ -290,7 +301,7 @@ static uint64_t *users_of(const struct use *u, atom_filter_fn filter, bool *ret_
 	return users;
 }
 
-/* The text of slot `key` as a guard. 0 with decides == NULL: no rule looks at it. */
+/* The text of slot `key`, which rules look at, as a guard. */
 static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 		      struct text_guard *ret)
 {
@@ -301,10 +312,6 @@ static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 	ret->decides = users_of(u, of_key, &any);
 	if (!ret->decides)
 		return -ENOMEM;
-	if (!any) {
-		ret->decides = NULL;
-		return 0;
-	}
 	ret->if_missing = mask_if(u, l, ret->decides, assume_missing);
 	ret->slot = key;
 	ret->filter_list = NO_SLOT;
@@ -353,13 +360,13 @@ static int find_texts(struct use *u, struct rule_list *l, bool stored)
 		const struct slot *slot = &m->slots[s];
 		int r;
 
-		if (!slot->memo || slot->key != s || slot->entity == ENTITY_PROCESS ||
-		    is_stored(slot) != stored)
+		if (!u->keys[s] || !slot->memo || slot->key != s ||
+		    slot->entity == ENTITY_PROCESS || is_stored(slot) != stored)
 			continue;
 		r = text_guard(u, l, s, &l->texts[l->ntexts]);
 		if (r)
 			return r;
-		l->ntexts += l->texts[l->ntexts].decides != NULL;
+		l->ntexts++;
 	}
 	if (stored) {
 		l->nstored = l->ntexts;
@@ -399,6 +406,7 @@ static int prepare_list(struct matcher *m, struct rule_list *l)
 	free(u.start);
 	free(u.rules);
 	free(u.used);
+	free(u.keys);
 	return r;
 }
 

@@ -110,6 +110,12 @@ static bool has_type_field(const struct expr *e)
 	return false;
 }
 
+/* A check of another field, which may be true on all types, whatever they are. */
+static bool says_no_type(const struct ast *check)
+{
+	return check->left->kind == EXPR_FIELD && !is_type_field(check->left);
+}
+
 static int refuse(const struct ast *a, const struct expr *e, const char *message,
 		  struct filter_error *ret_err)
 {
@@ -171,8 +177,14 @@ static int tree_set(const struct ast *a, bool negated, struct evtset_names *know
 		s = set_not(s);
 	for (uint32_t i = 0; i < a->nkids; i++) {
 		struct evtset kid;
-		int err = tree_set(a->kids[i], negated, known, &kid, ret_err);
+		int err;
 
+		if (a->kids[i]->kind == AST_CHECK && says_no_type(a->kids[i])) {
+			if (!intersect)
+				s = set_all();
+			continue;
+		}
+		err = tree_set(a->kids[i], negated, known, &kid, ret_err);
 		if (err < 0)
 			return err;
 		for (unsigned w = 0; w < EVTSET_WORDS; w++)

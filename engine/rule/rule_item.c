@@ -112,6 +112,8 @@ static bool insert_tag(struct loader *l, struct rule *p, struct str tag)
 	return true;
 }
 
+enum { TAGS_FEW = 16 };
+
 static bool set_tags(struct loader *l, struct load_rule *r, const struct setting *s)
 {
 	struct rule *p = r->pub;
@@ -124,7 +126,7 @@ static bool set_tags(struct loader *l, struct load_rule *r, const struct setting
 		p->tags = NULL;
 		p->ntags = 0;
 	}
-	if (n)		/* what is sorted goes to the end: no moving */
+	if (n > TAGS_FEW)	/* what is sorted goes to the end: no moving */
 		qsort(tags, n, sizeof(*tags), by_text);
 	for (uint32_t i = 0; i < n; i++)
 		if (!insert_tag(l, p, tags[i]))
