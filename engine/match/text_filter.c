@@ -2,7 +2,7 @@
 /*
  * The first look at texts, see text_filter.h. The tree is a table of bounded size: of what does not
  * fit only the beginning is there, and checks below stay open. Literals are found as by Wu and
- * Manber, but a possible one is not looked at further.
+ * Manber; that one of them is there is all that matters, not which.
  */
 #include "engine/match/glob.h"
 #include "engine/match/memo.h"
@@ -86,7 +86,45 @@ static void add_literal(struct text_filter *f, struct str text)
 	}
 }
 
-static int add_literals(struct text_filter *f, struct arena *a, const struct filter_key *keys,
+static bool is_literal(const struct filter_key *k)
+{
+	return k->kind == FILTER_INSIDE || k->kind == FILTER_END;
+}
+
+/* The four bytes that the hash is of. */
+static const char *hashed_part(const struct filter_key *k)
+{
+	return k->kind == FILTER_END ? k->text.p + k->text.len - FILTER_LITERAL_MIN : k->text.p;
+}
+
+/* So that a hash leads to the literals that have it. */
+static int link_literals(struct text_filter *f, struct arena *a, struct filter_key *keys,
+			 uint32_t n)
+{
+	uint32_t heads = 1, nliterals = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		nliterals += is_literal(&keys[i]);
+	while (heads < nliterals && heads < FILTER_HASHES)
+		heads *= 2;
+	f->literals = arena_array(a, heads, sizeof(*f->literals));
+	if (!f->literals)
+		return -ENOMEM;
+	f->literal_mask = heads - 1;
+	memset(f->literals, 0xff, heads * sizeof(*f->literals));
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t *head;
+
+		if (!is_literal(&keys[i]))
+			continue;
+		head = &f->literals[text_filter_hash(hashed_part(&keys[i])) & f->literal_mask];
+		keys[i].next = *head;
+		*head = i;
+	}
+	return 0;
+}
+
+static int add_literals(struct text_filter *f, struct arena *a, struct filter_key *keys,
 			uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -104,9 +142,43 @@ static int add_literals(struct text_filter *f, struct arena *a, const struct fil
 		if (keys[i].kind == FILTER_INSIDE)
 			add_literal(f, text);
 		else if (keys[i].kind == FILTER_END)
-			add_hash(f->ends, text.p + text.len - FILTER_LITERAL_MIN);
+			add_hash(f->ends, hashed_part(&keys[i]));
 	}
-	return 0;
+	return link_literals(f, a, keys, n);
+}
+
+static uint32_t first_literal(const struct text_filter *f, const char *p)
+{
+	return f->literals[text_filter_hash(p) & f->literal_mask];
+}
+
+bool text_filter_ends(const struct text_filter *f, struct str text)
+{
+	uint32_t k = first_literal(f, text.p + text.len - FILTER_LITERAL_MIN), left = FILTER_TRIALS;
+
+	for (; k != NO_KEY && left; k = f->keys[k].next, left--)
+		if (f->keys[k].kind == FILTER_END && str_ends(text, f->keys[k].text))
+			return true;
+	return !left;
+}
+
+/* The rest of the scan of text_filter_literal(). */
+bool text_filter_inside(const struct text_filter *f, struct str text, uint32_t last)
+{
+	uint32_t left = FILTER_TRIALS;
+
+	while (last < text.len && left) {
+		struct str rest = str_sub(text, last + 1 - f->span, text.len);
+		uint32_t skip = f->skip[load_u16(text.p + last - 1)], k = NO_KEY;
+
+		if (!skip && text_filter_has(f->starts, rest.p))
+			k = first_literal(f, rest.p);
+		for (; k != NO_KEY && left; k = f->keys[k].next, left--)
+			if (f->keys[k].kind == FILTER_INSIDE && str_starts(rest, f->keys[k].text))
+				return true;
+		last += MAX(skip, 1U);
+	}
+	return !left;
 }
 
 static int make_tables(struct text_filter *f, struct arena *a, uint32_t nodes)

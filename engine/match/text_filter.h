@@ -2,7 +2,7 @@
 /*
  * A first look at a text that decides most checks of it for little: how far it goes along the tree
  * of all constants that texts are compared with or begin with, which most paths leave after a few
- * bytes, and whether it may have any of the literals that texts are searched for, with long skips.
+ * bytes, and whether it has any of the literals that texts are searched for, with long skips.
  * Where no rule is left that could match, the text is neither hashed nor looked up nor searched.
  * Checks that this does not decide stay open. Built by guard.c with the program, asked by eval.c
  * once per event. Tables are in the program's arena, classes are freed by text_filter_done().
@@ -36,7 +36,8 @@ struct filter_key {
 	uint32_t bit;
 	uint8_t kind;		/* enum filter_key_kind */
 	bool cut;		/* private: the tree has no more than its beginning */
-	uint32_t next;		/* private: of the same node, UINT32_MAX: none */
+	/* Private: of the same node, of literals with the same hash; UINT32_MAX: none. */
+	uint32_t next;
 };
 
 /* What a filter is made of: checks 0..nbits) and their constants, which must stay. */
@@ -47,6 +48,7 @@ struct filter_spec {
 };
 
 #define FILTER_HASHES 4096
+#define FILTER_TRIALS 32	/* literals that a text is compared with; then one counts as found */
 #define FILTER_LITERAL_MIN 4	/* bytes of a literal; shorter ones would make the skips short */
 
 struct text_filter {
@@ -65,6 +67,8 @@ struct text_filter {
 	uint8_t *skip;		/* bytes to go on, by the last two bytes of a span */
 	uint64_t starts[FILTER_HASHES / 64];	/* set of hashes of the first four bytes */
 	uint64_t ends[FILTER_HASHES / 64];	/* of the last four bytes of keys of FILTER_END */
+	uint32_t *literals;	/* first key by hash & literal_mask, UINT32_MAX: none */
+	uint32_t literal_mask;
 	const struct filter_key *keys;
 	uint32_t words;		/* of one set of checks */
 	uint64_t *open;		/* checks that no key decides */
@@ -90,6 +94,11 @@ void text_filter_done(struct text_filter *f);
 /* The class of a place that was not seen before; 0: no memory. */
 uint32_t text_filter_number(struct text_filter *f, uint32_t place, enum text_relation relation);
 
+/* The text ends with the hash of a literal: with the literal, too? When in doubt: yes. */
+bool text_filter_ends(const struct text_filter *f, struct str text);
+/* A literal may begin one span before `last`: does one begin there or later? When in doubt: yes. */
+bool text_filter_inside(const struct text_filter *f, struct str text, uint32_t last);
+
 static inline uint32_t text_filter_hash(const char *p)
 {
 	return load_u32(p) * 0x9e3779b1U >> 20;
@@ -103,13 +112,14 @@ static inline bool text_filter_has(const uint64_t *set, const char *p)
 	return set[hash / 64] >> (hash % 64) & 1;
 }
 
-/* May one of the literals be in the text, or at its end? */
+/* Is one of the literals in the text, or at its end? When in doubt: yes. */
 static inline bool text_filter_literal(const struct text_filter *f, struct str text)
 {
 	uint32_t last = f->span - 1;
 
 	if (text.len >= FILTER_LITERAL_MIN &&
-	    text_filter_has(f->ends, text.p + text.len - FILTER_LITERAL_MIN))
+	    unlikely(text_filter_has(f->ends, text.p + text.len - FILTER_LITERAL_MIN)) &&
+	    text_filter_ends(f, text))
 		return true;
 	if (!f->span)
 		return false;
@@ -117,8 +127,8 @@ static inline bool text_filter_literal(const struct text_filter *f, struct str t
 		uint32_t skip = f->skip[load_u16(text.p + last - 1)];
 
 		if (!skip) {
-			if (text_filter_has(f->starts, text.p + last + 1 - f->span))
-				return true;
+			if (unlikely(text_filter_has(f->starts, text.p + last + 1 - f->span)))
+				return text_filter_inside(f, text, last);
 			skip = 1;
 		}
 		last += skip;

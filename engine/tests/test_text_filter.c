@@ -132,6 +132,65 @@ START_TEST(test_never_wrong)
 }
 END_TEST
 
+/* A text that has only the hash of a literal is as one without. */
+START_TEST(test_literals_are_whole)
+{
+	static const struct {
+		struct str text;
+		bool possible;
+	} cases[] = {
+		{ STR("/home/a/.profile"), true },  { STR("/tmp/some-file"), false },
+		{ STR("/home/.ssh/id_rsa"), true }, { STR("/home/.ssx/id_rsa"), false },
+		{ STR("/srv/.ss"), false },	    { STR("/a/.ssx/.ssh/b"), true },
+		{ STR("ile"), false },		    { STR("/file/x"), false },
+	};
+	struct filter_key keys[] = { { .text = STR(".profile"), .bit = 0, .kind = FILTER_END },
+				     { .text = STR("/.ssh/"), .bit = 0, .kind = FILTER_INSIDE } };
+	const struct filter_spec spec = { keys, ARRAY_SIZE(keys), 1, NULL };
+	struct text_filter f;
+	struct limits limits;
+	struct arena arena;
+
+	limits_init(&limits);
+	arena_init(&arena, 64 << 10, 0);
+	ck_assert_int_eq(text_filter_init(&f, &arena, &limits, &spec), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert_msg(text_filter_literal(&f, cases[i].text) == cases[i].possible,
+			      "'%.*s'", STR_ARG(cases[i].text));
+	text_filter_done(&f);
+	arena_done(&arena);
+}
+END_TEST
+
+/* Many literals with one hash: after some the text counts as having one, which is never wrong. */
+START_TEST(test_trials_are_bounded)
+{
+	struct filter_key keys[2 * FILTER_TRIALS];
+	const struct filter_spec spec = { keys, ARRAY_SIZE(keys), 1, NULL };
+	struct str absent = STR("/x/.log"), other = STR("/x/.txt");
+	struct text_filter f;
+	struct limits limits;
+	struct arena arena;
+	char buf[32];
+
+	limits_init(&limits);
+	arena_init(&arena, 64 << 10, 0);
+	for (uint32_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		int n = snprintf(buf, sizeof(buf), "name%u.log", i);
+
+		keys[i] = (struct filter_key){
+			.text = arena_str(&arena, (struct str){ buf, (uint32_t)n }),
+			.kind = FILTER_END };
+	}
+	ck_assert_int_eq(text_filter_init(&f, &arena, &limits, &spec), 0);
+	ck_assert(text_filter_literal(&f, absent));
+	ck_assert(!text_filter_literal(&f, other));
+	ck_assert(text_filter_literal(&f, keys[0].text));
+	text_filter_done(&f);
+	arena_done(&arena);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("text_filter");
@@ -139,6 +198,8 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, test_never_wrong);
+	tcase_add_test(t, test_literals_are_whole);
+	tcase_add_test(t, test_trials_are_bounded);
 	suite_add_tcase(s, t);
 	return s;
 }
