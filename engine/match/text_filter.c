@@ -181,6 +181,25 @@ bool text_filter_inside(const struct text_filter *f, struct str text, uint32_t l
 	return !left;
 }
 
+/* Where less than one text in three comes again, looking for it costs more than it saves. */
+static void note_miss(struct text_filter *f)
+{
+	if (++f->seen_misses < FILTER_SEEN_MISSES)
+		return;
+	if (f->seen_hits < f->seen_misses / 2)
+		f->seen_pause = FILTER_SEEN_PAUSE;
+	f->seen_hits = f->seen_misses = 0;
+}
+
+uint32_t text_filter_see(struct text_filter *f, struct filter_seen *at, struct str text)
+{
+	note_miss(f);
+	at->len = text.len;
+	at->place = text_filter_place(f, text);
+	memcpy(at->text, text.p, text.len);
+	return at->place;
+}
+
 static int make_tables(struct text_filter *f, struct arena *a, uint32_t nodes)
 {
 	f->next = arena_array(a, nodes * (size_t)f->nclasses, sizeof(*f->next));
@@ -192,7 +211,8 @@ static int make_tables(struct text_filter *f, struct arena *a, uint32_t nodes)
 	f->inside = arena_array(a, f->words, sizeof(*f->inside));
 	f->top = arena_array(a, f->words, sizeof(*f->top));
 	f->truth = arena_array(a, 2 * (size_t)f->words, sizeof(*f->truth));
-	return f->next && f->nodes && f->numbers && f->open && f->unequal && f->inside &&
+	f->seen = arena_array(a, FILTER_SEEN, sizeof(*f->seen));
+	return f->seen && f->next && f->nodes && f->numbers && f->open && f->unequal && f->inside &&
 	       f->top && f->truth ? 0 : -ENOMEM;
 }
 

@@ -48,8 +48,21 @@ struct filter_spec {
 };
 
 #define FILTER_HASHES 4096
-#define FILTER_TRIALS 32	/* literals that a text is compared with; then one counts as found */
+#define FILTER_TRIALS 32	/* comparisons of one text with literals; then one is found */
 #define FILTER_LITERAL_MIN 4	/* bytes of a literal; shorter ones would make the skips short */
+
+/*
+ * Texts that were looked at lately: the same files are opened again and again. Left out for a while
+ * where few come again.
+ */
+enum { FILTER_SEEN = 128, FILTER_SEEN_MIN = 16, FILTER_SEEN_MAX = 56 };
+enum { FILTER_SEEN_MISSES = 256, FILTER_SEEN_PAUSE = 4096 };
+
+struct filter_seen {
+	uint32_t len;		/* 0: free */
+	uint32_t place;
+	char text[FILTER_SEEN_MAX];
+};
 
 struct text_filter {
 	uint16_t class[256];	/* of bytes; 0: no key has it */
@@ -78,6 +91,9 @@ struct text_filter {
 	bool any_top;
 	const uint64_t *alias;	/* checks of the second text, NULL: none */
 	uint64_t *truth;	/* of a new place */
+	struct filter_seen *seen;	/* direct mapped */
+	uint32_t seen_hits, seen_misses;	/* lately */
+	uint32_t seen_pause;		/* texts that are not looked for */
 	/* Their class, 0: not known, by place, see text_filter_place(), and relation. */
 	uint32_t *numbers;
 	/* Truths: checks that can be true, then checks that can be false, `words` each. */
@@ -176,6 +192,46 @@ static inline uint32_t text_filter_place(const struct text_filter *f, struct str
 	return place + (text_filter_literal(f, text) ? FILTER_LITERAL : 0);
 }
 
+static inline uint32_t text_filter_seen_hash(struct str text)
+{
+	uint64_t mix = load_u64(text.p + text.len - 8) ^ load_u64(text.p + text.len / 2 - 4) << 1;
+
+	return (uint32_t)((mix + text.len) * 0x9e3779b97f4a7c15ULL >> 57);
+}
+
+_Static_assert(FILTER_SEEN == 1 << (64 - 57), "bits of text_filter_seen_hash()");
+
+/* Of 16 bytes at least. */
+static inline bool text_filter_same(const char *a, const char *b, uint32_t len)
+{
+	uint64_t other = load_u64(a + len - 8) ^ load_u64(b + len - 8);
+
+	for (uint32_t i = 0; i + 8 < len; i += 8)
+		other |= load_u64(a + i) ^ load_u64(b + i);
+	return !other;
+}
+
+/* The place of a text, which is kept there. */
+uint32_t text_filter_see(struct text_filter *f, struct filter_seen *at, struct str text);
+
+/* text_filter_place(), but of texts that were seen lately from memory. */
+static inline uint32_t text_filter_find(struct text_filter *f, struct str text)
+{
+	struct filter_seen *at;
+
+	if (f->seen_pause) {
+		f->seen_pause--;
+		return text_filter_place(f, text);
+	}
+	if (text.len < FILTER_SEEN_MIN || text.len > FILTER_SEEN_MAX)
+		return text_filter_place(f, text);
+	at = &f->seen[text_filter_seen_hash(text)];
+	if (at->len != text.len || !text_filter_same(at->text, text.p, text.len))
+		return text_filter_see(f, at, text);
+	f->seen_hits++;
+	return at->place;
+}
+
 /* Where the class of a place is in `numbers`. */
 static inline uint32_t text_filter_at(const struct text_filter *f, uint32_t place,
 				      enum text_relation relation)
@@ -186,7 +242,7 @@ static inline uint32_t text_filter_at(const struct text_filter *f, uint32_t plac
 static inline uint32_t text_filter_class(struct text_filter *f, struct str text,
 					 enum text_relation relation)
 {
-	uint32_t place = text_filter_place(f, text), at = text_filter_at(f, place, relation);
+	uint32_t place = text_filter_find(f, text), at = text_filter_at(f, place, relation);
 
 	if (!place)
 		return 0;

@@ -162,6 +162,46 @@ START_TEST(test_literals_are_whole)
 }
 END_TEST
 
+/* What comes again is found in memory; when nothing does, nobody looks for a while. */
+START_TEST(test_texts_come_again)
+{
+	struct filter_key keys[] = { { .text = STR("/etc/shadow-of-a-file"), .bit = 0,
+				       .kind = FILTER_EQUAL },
+				     { .text = STR("/etc/shadow"), .bit = 1,
+				       .kind = FILTER_BEGIN } };
+	const struct filter_spec spec = { keys, ARRAY_SIZE(keys), 2, NULL };
+	struct str same[] = { STR("/etc/shadow-of-a-file"), STR("/etc/shadow-or-a-file"),
+			      STR("/etc/shadow-of-a-filf"), STR("/etc/sXadow-of-a-file") };
+	struct text_filter f;
+	struct limits limits;
+	struct arena arena;
+	char buf[64];
+
+	limits_init(&limits);
+	arena_init(&arena, 64 << 10, 0);
+	ck_assert_int_eq(text_filter_init(&f, &arena, &limits, &spec), 0);
+	for (unsigned i = 0; i < 40; i++) {
+		struct str text = same[i % ARRAY_SIZE(same)];
+
+		ck_assert_uint_eq(text_filter_find(&f, text), text_filter_place(&f, text));
+	}
+	ck_assert_uint_ge(f.seen_hits, 20);
+	for (unsigned i = 0; i < 4 * FILTER_SEEN_MISSES; i++) {
+		struct str text = { buf, (uint32_t)snprintf(buf, sizeof(buf),
+							    "/var/lib/files/%u.dat", i) };
+
+		ck_assert_uint_eq(text_filter_find(&f, text), text_filter_place(&f, text));
+	}
+	ck_assert_uint_gt(f.seen_pause, 0);
+	for (unsigned i = 0; i < FILTER_SEEN_PAUSE + 8; i++)
+		ck_assert_uint_eq(text_filter_find(&f, same[0]), text_filter_place(&f, same[0]));
+	ck_assert_uint_eq(f.seen_pause, 0);
+	ck_assert_uint_gt(f.seen_hits, 0);
+	text_filter_done(&f);
+	arena_done(&arena);
+}
+END_TEST
+
 /* Many literals with one hash: after some the text counts as having one, which is never wrong. */
 START_TEST(test_trials_are_bounded)
 {
@@ -199,6 +239,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, test_never_wrong);
 	tcase_add_test(t, test_literals_are_whole);
+	tcase_add_test(t, test_texts_come_again);
 	tcase_add_test(t, test_trials_are_bounded);
 	suite_add_tcase(s, t);
 	return s;
