@@ -21,6 +21,9 @@
 
 #define DELAY_MIN_US 1000u
 #define DELAY_MAX_US 10000u
+/* Percent of a ring at a drain, between which the delay stays: at half the kernel rings anyway. */
+#define FILL_HIGH 25u
+#define FILL_LOW 10u
 /* A record is stamped before it is committed: younger ones wait for those still being written. */
 #define SETTLE_NS 500000
 #define CLOCK_STEP_NS 10000000
@@ -405,9 +408,9 @@ static int drain(struct source_reader *r, uint64_t horizon, source_event_fn fn, 
 
 static void adapt(struct source_reader *r, uint32_t percent)
 {
-	if (percent > 10)
+	if (percent > FILL_HIGH)
 		r->delay_us = MAX(r->delay_us / 2, DELAY_MIN_US);
-	else if (percent < 4)
+	else if (percent < FILL_LOW)
 		r->delay_us = MIN(r->delay_us * 3 / 2, DELAY_MAX_US);
 }
 
