@@ -8,44 +8,54 @@
 #include "engine/event/event_info.h"
 #include "engine/event/ring.h"
 
-static int decode_kernel(const uint8_t *p, uint32_t len, struct event_kernel *ret_k)
-{
-	struct ring_kernel k;
+/* In records nothing is aligned; member by member, so that nothing is copied that is read once. */
+struct packed_head {
+	struct ring_head h;
+} __attribute__((packed, aligned(1), may_alias));
 
-	if (len < sizeof(k))
-		return -EBADMSG;
-	memcpy(&k, p, sizeof(k));
-	if ((uint32_t)k.path_len + k.tuple_len != len - sizeof(k))
-		return -EBADMSG;
-	*ret_k = (struct event_kernel){
-		.have = k.have,
-		.fd_ino = k.fd_ino,
-		.fd_dev = k.fd_dev,
-		.fd_mode = k.fd_mode,
-		.fd_kind = k.fd_kind,
-		.fd_l4 = k.fd_l4,
-		.fd_role = k.fd_role,
-	};
-	p += sizeof(k);
-	if (k.have & KERNEL_FD_PATH)
-		ret_k->fd_path = (struct str){ (const char *)p, k.path_len };
-	if (k.have & KERNEL_FD_TUPLE)
-		ret_k->fd_tuple = (struct str){ (const char *)p + k.path_len, k.tuple_len };
-	return 0;
+struct packed_kernel {
+	struct ring_kernel k;
+} __attribute__((packed, aligned(1), may_alias));
+
+static bool kernel_is_whole(const uint8_t *p, uint32_t len)
+{
+	const struct packed_kernel *r = (const void *)p;
+
+	return len >= sizeof(r->k) &&
+	       (uint32_t)r->k.path_len + r->k.tuple_len == len - sizeof(r->k);
+}
+
+/* Of a section that is whole. */
+static inline void decode_kernel(const uint8_t *p, struct event_kernel *ret_k)
+{
+	const struct packed_kernel *r = (const void *)p;
+	const char *texts = (const char *)p + sizeof(r->k);
+	uint32_t have = r->k.have;
+
+	ret_k->have = have;
+	ret_k->fd_path = have & KERNEL_FD_PATH ? (struct str){ texts, r->k.path_len } : STR_NONE;
+	ret_k->fd_tuple = have & KERNEL_FD_TUPLE ?
+			  (struct str){ texts + r->k.path_len, r->k.tuple_len } : STR_NONE;
+	ret_k->fd_ino = r->k.fd_ino;
+	ret_k->fd_dev = r->k.fd_dev;
+	ret_k->fd_mode = r->k.fd_mode;
+	ret_k->fd_kind = r->k.fd_kind;
+	ret_k->fd_l4 = r->k.fd_l4;
+	ret_k->fd_role = r->k.fd_role;
+	ret_k->lost_before = 0;
 }
 
 int ring_decode(const void *rec, uint32_t len, uint64_t boot_ns, struct event *ret_ev,
 		struct event_kernel *ret_kernel)
 {
 	const uint8_t *lens = (const uint8_t *)rec + sizeof(struct ring_head), *tail;
-	struct event_kernel kernel;
 	struct ring_head h;
 	uint32_t room;
 	int r;
 
 	if (len < sizeof(h))
 		return -EBADMSG;
-	memcpy(&h, rec, sizeof(h));
+	h = ((const struct packed_head *)rec)->h;
 	if (h.len != len || h.nparams > EVENT_PARAMS_MAX)
 		return -EBADMSG;
 	room = len - sizeof(h);
@@ -53,13 +63,8 @@ int ring_decode(const void *rec, uint32_t len, uint64_t boot_ns, struct event *r
 		return -EBADMSG;
 	room -= 2u * h.nparams + h.data_len;
 	tail = lens + 2u * h.nparams + h.data_len;
-	if (h.flags & RING_HAS_KERNEL) {
-		r = decode_kernel(tail, room, &kernel);
-		if (r)
-			return r;
-	} else if (room) {
+	if (h.flags & RING_HAS_KERNEL ? !kernel_is_whole(tail, room) : room != 0)
 		return -EBADMSG;
-	}
 	r = event_view(ret_ev, h.type, h.nparams, false, lens, lens + 2u * h.nparams, h.data_len);
 	if (r)
 		return r;
@@ -70,7 +75,7 @@ int ring_decode(const void *rec, uint32_t len, uint64_t boot_ns, struct event *r
 			(h.flags & RING_COMPAT32 ? EVENT_COMPAT32 : 0);
 	ret_ev->kernel = NULL;
 	if (h.flags & RING_HAS_KERNEL) {
-		*ret_kernel = kernel;
+		decode_kernel(tail, ret_kernel);
 		ret_ev->kernel = ret_kernel;
 	}
 	return 0;
