@@ -167,13 +167,16 @@ static void check_slot(struct matcher *m, uint32_t slot, uint64_t *truth, struct
 }
 
 /* Of a text and its alias. Without an alias: RELATION_MISSING. */
-static enum text_relation relation_of(struct matcher *m, const struct slot *key, struct str text,
-				      struct event_ctx *ctx)
+static inline enum text_relation relation_of(struct matcher *m, const struct slot *key,
+					     struct str text, struct event_ctx *ctx)
 {
 	const struct slot *alias;
 
 	if (likely(key->alias == NO_SLOT))
 		return RELATION_MISSING;
+	/* The alias is fd.realpath, and the state has compared it with the name already. */
+	if (ctx->realpath_is_name && text.p == ctx->fd->name->p && text.len)
+		return RELATION_SAME;
 	alias = eval_slot(m, key->alias, ctx);
 	if (!alias->have)
 		return RELATION_MISSING;
@@ -203,9 +206,7 @@ static uint32_t new_text(struct matcher *m, struct memo *memo, uint32_t key, boo
 /* The text of the state tables that the slot's value is, or NULL. */
 static inline const struct istr *stored_of(const struct slot *s, struct event_ctx *ctx)
 {
-	const struct field_ref *f = &s->operand->field;
-
-	return f->info->stored ? f->info->stored(f, ctx) : NULL;
+	return s->stored ? s->stored(&s->operand->field, ctx) : NULL;
 }
 
 /* What else the results depend on. */

@@ -77,6 +77,8 @@ enum text_piece {
 /* One operand of the program and its values for the current event. */
 struct slot {
 	const struct operand *operand;
+	/* field_info.stored of a single text, or NULL. */
+	const struct istr *(*stored)(const struct field_ref *f, struct event_ctx *ctx);
 	uint8_t entity;			/* enum entity: what its value depends on */
 	bool single;			/* plain field with one value: no list needed */
 	bool have;

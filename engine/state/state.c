@@ -420,8 +420,12 @@ static void apply_with_kernel(struct state *s, struct event_ctx *c, const struct
 		note_io(s, c);
 	if (step->row.apply)
 		apply(s, c, step);
-	if (c->fd && !(step->flags & STEP_USES_FD))
-		kernel_complete(s, c);
+	if (!(step->flags & STEP_USES_FD)) {
+		if (c->fd)
+			kernel_complete(s, c);
+	} else if (step->row.apply) {
+		c->realpath_is_name = false;	/* the handler may have changed either */
+	}
 	c->fd_name_changed = c->fd && c->fd->name != before && c->ev->type != EV_PIDFD_GETFD_X;
 	istr_unref(before);
 }
@@ -487,6 +491,7 @@ static inline void start_ctx(struct state *s, struct event *ev, struct event_ctx
 	c->fd_num = -1;
 	c->has_fd = flags & STEP_FD;
 	c->fd_name_changed = false;
+	c->realpath_is_name = false;
 	c->toctou_name = STR_NONE;
 	c->source = source_syscall;
 	if (unlikely(flags & STEP_ODD_SOURCE))

@@ -213,6 +213,7 @@ struct event_ctx {
 	int64_t fd_num;			/* its number; -1: creation failed */
 	bool has_fd;			/* event type creates, uses or destroys an fd */
 	bool fd_name_changed;
+	bool realpath_is_name;		/* the kernel's path at this event is the name of `fd` */
 	bool visible; /* reaches rules: not an enter, state-only or internal event */
 	struct str source;		/* "syscall"; a constant text, or NONE */
 	uint64_t first_ts, prev_ts;	/* of the run; of the previous visible event */

@@ -141,23 +141,28 @@ static struct str shown_name(const struct fdinfo *f, struct str path)
 	return path;
 }
 
-/* The text of the name, when it is the same. */
-static void set_realpath(struct state *s, struct fdinfo *f, struct str path)
+/* The text of the name, when it is the same: true. */
+static bool set_realpath(struct state *s, struct fdinfo *f, struct str path)
 {
-	if (str_eq(istr_str(f->name), path))
+	bool same = str_eq(istr_str(f->name), path);
+
+	if (same)
 		istr_set(&f->realpath, f->name);
 	else
 		state_set_name(s, &f->realpath, path);
+	return same;
 }
 
-static void take(struct state *s, struct fdinfo *f, const struct event_kernel *k)
+static void take(struct state *s, struct event_ctx *c, struct fdinfo *f)
 {
+	const struct event_kernel *k = c->ev->kernel;
+
 	if (k->have & KERNEL_FD_INODE) {
 		f->ino = k->fd_ino;
 		f->dev = k->fd_dev;
 	}
 	if (k->have & KERNEL_FD_PATH)
-		set_realpath(s, f, k->fd_path);
+		c->realpath_is_name = set_realpath(s, f, k->fd_path);
 	if (fd_is_ip(f) && (f->l4 == L4_UNKNOWN || f->l4 == L4_NA))
 		f->l4 = k->fd_l4;
 	if ((k->have & KERNEL_FD_ROLE) && f->role == ROLE_NONE)
@@ -184,7 +189,7 @@ void kernel_adopt(struct state *s, struct event_ctx *c)
 		return;
 	if (k->have & KERNEL_FD_PATH)
 		state_set_name(s, &f->name, shown_name(f, k->fd_path));
-	take(s, f, k);
+	take(s, c, f);
 }
 
 static bool nothing_new(const struct fdinfo *f, const struct event_kernel *k)
@@ -200,8 +205,11 @@ static bool nothing_new(const struct fdinfo *f, const struct event_kernel *k)
 /* After the handler (created fds), and for entries that agree: add what only the kernel knows. */
 void kernel_complete(struct state *s, struct event_ctx *c)
 {
-	struct fdinfo *f;
+	const struct event_kernel *k = c->ev->kernel;
+	struct fdinfo *f = c->fd;
 
-	if (!nothing_new(c->fd, c->ev->kernel) && (f = state_edit_fd(s, c)) != NULL)
-		take(s, f, c->ev->kernel);
+	if (nothing_new(f, k))
+		c->realpath_is_name = (k->have & KERNEL_FD_PATH) && f->realpath == f->name;
+	else if ((f = state_edit_fd(s, c)) != NULL)
+		take(s, c, f);
 }
