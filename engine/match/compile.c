@@ -195,21 +195,16 @@ static enum atom_kind atom_kind(const struct ast *check)
 	return check->op == OP_IN || check->op == OP_INTERSECTS ? ATOM_CHECK : ATOM_INT;
 }
 
-/* The value of evt.dir or evt.type, where the event type alone decides it. */
-static bool type_value(bool is_dir, unsigned type, struct value *ret)
+/* The text of evt.dir or evt.type; NULL: the event type alone does not decide it. */
+static const char *type_text(bool is_dir, unsigned type)
 {
 	const struct event_info *info = &event_infos[type];
 
 	if (info->source != SRC_SYSCALL && info->source != SRC_TRACEPOINT)
-		return false;
-	if (is_dir) {
-		*ret = value_str(info->is_exit ? STR("<") : STR(">"));
-		return true;
-	}
-	if (type == EV_GENERIC_E || type == EV_GENERIC_X)
-		return false;
-	*ret = value_str(str_from(info->name));
-	return true;
+		return NULL;
+	if (is_dir)
+		return info->is_exit ? "<" : ">";
+	return type == EV_GENERIC_E || type == EV_GENERIC_X ? NULL : info->name;
 }
 
 /*
@@ -267,16 +262,18 @@ static void fold_values(const struct atom *atom, struct evtset *known, struct ev
 	const char *last = NULL;
 
 	for (unsigned t = 0; t < EVENT_TYPE_COUNT; t++) {
-		struct value v;
-		struct value_list left = { &v, 1 };
+		const char *text = type_text(is_dir, t);
 
-		if (!type_value(is_dir, t, &v))
+		if (!text)
 			continue;
 		evtset_add(known, t);
 		/* Enter and exit events beside each other have one name. */
-		if (v.s.p != last) {
-			last = v.s.p;
-			holds = first >> (v.s.p[0] & 63) & 1 ?
+		if (text != last) {
+			struct value v = value_str(str_from(text));
+			struct value_list left = { &v, 1 };
+
+			last = text;
+			holds = first >> (*text & 63) & 1 ?
 					compare_check(atom->check, &left, &atom->consts) :
 					atom->negate;
 		}

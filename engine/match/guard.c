@@ -539,8 +539,31 @@ static int find_memos(struct matcher *m)
 
 /* ---- room for the evaluation ---- */
 
+/* Atoms with a memo by their slot: atoms[start[s]..start[s + 1]), in their order. */
+struct memo_atoms {
+	uint32_t *start, *atoms;
+};
+
+static int group_atoms(const struct matcher *m, struct memo_atoms *g)
+{
+	g->start = calloc(m->nslots + 2ULL, sizeof(*g->start));
+	g->atoms = calloc(m->natoms + 1ULL, sizeof(*g->atoms));
+	if (!g->start || !g->atoms)
+		return -ENOMEM;
+	/* One further on, so that filling moves every start to its place. */
+	for (uint32_t a = 0; a < m->natoms; a++)
+		if (m->atoms[a].memo_bit != NO_BIT)
+			g->start[m->atoms[a].left + 2]++;
+	for (uint32_t s = 0; s < m->nslots; s++)
+		g->start[s + 2] += g->start[s + 1];
+	for (uint32_t a = 0; a < m->natoms; a++)
+		if (m->atoms[a].memo_bit != NO_BIT)
+			g->atoms[g->start[m->atoms[a].left + 1]++] = a;
+	return 0;
+}
+
 /* Results of a process: those of its texts with a memo, word by word, then the other checks. */
-static int number_facts(struct matcher *m)
+static int number_facts(struct matcher *m, const struct memo_atoms *g)
 {
 	uint32_t bit;
 
@@ -555,9 +578,11 @@ static int number_facts(struct matcher *m)
 			continue;
 		m->process_texts[m->nprocess_texts++] = (struct process_text){
 			s, m->processes.words };
-		for (uint32_t a = 0; a < m->natoms; a++)
-			if (m->atoms[a].memo_bit != NO_BIT && m->atoms[a].left == s)
-				m->atoms[a].fact = 64 * m->processes.words + m->atoms[a].memo_bit;
+		for (uint32_t i = g->start[s]; i < g->start[s + 1]; i++) {
+			struct atom *atom = &m->atoms[g->atoms[i]];
+
+			atom->fact = 64 * m->processes.words + atom->memo_bit;
+		}
 		m->processes.words += slot->memo->classes.words;
 	}
 	bit = 64 * m->processes.words;
@@ -592,29 +617,6 @@ static bool is_text(const struct slot *s)
 	return value_class_of(s->operand->type) == VC_STRING;
 }
 
-/* Atoms with a memo by their slot: atoms[start[s]..start[s + 1]), in their order. */
-struct memo_atoms {
-	uint32_t *start, *atoms;
-};
-
-static int group_atoms(const struct matcher *m, struct memo_atoms *g)
-{
-	g->start = calloc(m->nslots + 2ULL, sizeof(*g->start));
-	g->atoms = calloc(m->natoms + 1ULL, sizeof(*g->atoms));
-	if (!g->start || !g->atoms)
-		return -ENOMEM;
-	/* One further on, so that filling moves every start to its place. */
-	for (uint32_t a = 0; a < m->natoms; a++)
-		if (m->atoms[a].memo_bit != NO_BIT)
-			g->start[m->atoms[a].left + 2]++;
-	for (uint32_t s = 0; s < m->nslots; s++)
-		g->start[s + 2] += g->start[s + 1];
-	for (uint32_t a = 0; a < m->natoms; a++)
-		if (m->atoms[a].memo_bit != NO_BIT)
-			g->atoms[g->start[m->atoms[a].left + 1]++] = a;
-	return 0;
-}
-
 static int prepare_memos(struct matcher *m)
 {
 	struct memo_atoms g;
@@ -626,12 +628,14 @@ static int prepare_memos(struct matcher *m)
 				    guard_text_prepare(m, s, &g.atoms[g.start[s]],
 						       g.start[s + 1] - g.start[s]) :
 				    guard_net_prepare(m, s);
-	free(g.start);
-	free(g.atoms);
 	for (uint32_t s = 0; s < m->nslots && !r; s++)
 		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]) &&
 		    m->slots[s].entity != ENTITY_PROCESS)
 			r = text_filter_prepare(m, s);
+	if (!r)
+		r = number_facts(m, &g);
+	free(g.start);
+	free(g.atoms);
 	return r;
 }
 
@@ -650,8 +654,6 @@ int guard_prepare(struct matcher *m)
 	r = find_memos(m);
 	if (!r)
 		r = prepare_memos(m);
-	if (!r)
-		r = number_facts(m);
 	for (uint32_t i = 0; i < m->nsources && !r; i++) {
 		share_lists(m->sources[i]);
 		r = prepare_lists(m, m->sources[i]);
