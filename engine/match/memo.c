@@ -72,7 +72,8 @@ static bool make_tables(struct memo *m, uint64_t bytes)
 	uint32_t nentries = sets_within(bytes / ENTRY_SHARE, entry_set);
 	size_t seen_set = MEMO_WAYS * GROWTH * sizeof(*m->seen);
 	uint64_t tables = nserials * serial_set + nentries * (entry_set + seen_set);
-	uint64_t texts_size = bytes > tables + TEXTS_MIN ? bytes - tables : TEXTS_MIN;
+	uint64_t left = bytes > tables + TEXTS_MIN ? bytes - tables : TEXTS_MIN;
+	uint64_t texts_size = MIN(left, (uint64_t)UINT32_MAX);
 	struct memo new = { .texts = malloc(texts_size), .serials = calloc(nserials, serial_set),
 			    .entries = calloc(nentries, entry_set),
 			    .seen = calloc(nentries, seen_set) };
@@ -87,7 +88,7 @@ static bool make_tables(struct memo *m, uint64_t bytes)
 	m->entries = new.entries;
 	m->seen = new.seen;
 	m->texts_size = texts_size;
-	m->texts_end = 0;
+	m->texts_end = m->texts_at = 0;
 	m->serial_mask = nserials - 1;
 	m->entry_mask = nentries - 1;
 	*m->total += tables + texts_size - m->bytes;
@@ -124,11 +125,6 @@ static bool is_filled(const struct memo *m)
 	return !m->entries || m->fresh > MEMO_WAYS * m->entry_mask;
 }
 
-static char *text_at(const struct memo *m, uint64_t pos)
-{
-	return m->texts + pos % m->texts_size;
-}
-
 /* Has nothing been written over its bytes? */
 static bool is_alive(const struct memo *m, const struct memo_entry *e)
 {
@@ -140,21 +136,24 @@ static bool holds(const struct memo *m, const struct memo_entry *e, struct str t
 {
 	return e->hash == hash && e->len1 == text.len + 1 && e->tag == tag &&
 	       m->texts_end - e->pos <= m->texts_size &&
-	       !memcmp(text_at(m, e->pos), text.p, text.len);
+	       !memcmp(m->texts + e->at, text.p, text.len);
 }
 
 /* Bytes of one text lie in one piece: what is left at the end of the ring is skipped. */
-static uint64_t put_text(struct memo *m, struct str text)
+static void put_text(struct memo *m, struct memo_entry *e, struct str text)
 {
-	uint64_t left = m->texts_size - m->texts_end % m->texts_size, pos;
+	uint64_t left = m->texts_size - m->texts_at;
 
-	if (left < text.len)
+	if (left < text.len) {
 		m->texts_end += left;
-	pos = m->texts_end;
+		m->texts_at = 0;
+	}
+	e->pos = m->texts_end;
+	e->at = m->texts_at;
 	if (text.len)
-		memcpy(text_at(m, pos), text.p, text.len);
+		memcpy(m->texts + e->at, text.p, text.len);
 	m->texts_end += text.len;
-	return pos;
+	m->texts_at += text.len;
 }
 
 /* How many of the new ones would have been known with more room? */
@@ -190,8 +189,8 @@ struct memo_entry *memo_get(struct memo *m, struct str text, uint64_t hash, uint
 			return &set[i];
 	e = free_entry(m, set);
 	note_new(m, hash);
-	*e = (struct memo_entry){ .hash = hash, .pos = put_text(m, text), .len1 = text.len + 1,
-				  .tag = tag };
+	*e = (struct memo_entry){ .hash = hash, .len1 = text.len + 1, .tag = tag };
+	put_text(m, e, text);
 	return e;
 }
 

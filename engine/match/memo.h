@@ -20,6 +20,7 @@
 struct memo_entry {
 	uint64_t hash;
 	uint64_t pos;		/* of the bytes, counted from the beginning of time */
+	uint32_t at;		/* where in the ring that is */
 	uint32_t len1;		/* length + 1; 0: free */
 	uint32_t tag;		/* what else the results depend on */
 	uint32_t class;		/* 0: not known */
@@ -50,6 +51,7 @@ struct memo {
 	uint32_t again;			/* of these: of whom the hash was seen */
 	bool full;			/* what there may be is used */
 	uint64_t texts_size, texts_end;	/* bytes; written so far */
+	uint32_t texts_at;		/* place of the next one */
 	struct limits *limits;
 };
 
