@@ -456,10 +456,15 @@ static bool find_live(struct matcher *m, const struct rule_list *l, const uint64
 {
 	if (!process_pass(m, l, process))
 		return false;
-	/* What the filter left of a stored text is worth checks of numbers before a look-up. */
-	if (early)
-		return mask_and(m->live, early, l->words) && guards_pass(m, l, ctx) &&
-		       texts_pass(m, l, 0, l->ntexts, ctx);
+	if (early && !mask_and(m->live, early, l->words))
+		return false;
+	/*
+	 * What the filter left of a stored text is worth checks of numbers before a look-up. So
+	 * is a new name that it cannot say anything about, as that of a connection: nobody knows
+	 * it yet.
+	 */
+	if (early || (l->early && ctx->fd_name_changed))
+		return guards_pass(m, l, ctx) && texts_pass(m, l, 0, l->ntexts, ctx);
 	return texts_pass(m, l, 0, l->nstored, ctx) && guards_pass(m, l, ctx) &&
 	       texts_pass(m, l, l->nstored, l->ntexts, ctx);
 }
