@@ -267,14 +267,19 @@ static struct fdinfo *replace(struct state *s, struct fdtable **slot, struct fdi
 	return NULL;
 }
 
-/* Block by block: compilers take a string instruction for it, which needs longer to start. */
+/*
+ * Block by block. A compiler that knew that these are zeros would take a string instruction, which
+ * needs longer to start than all of the stores take.
+ */
 static inline void clear_info(struct fdinfo *f)
 {
 	typedef uint64_t block __attribute__((vector_size(16), may_alias));
 	block *b = (block *)f;
+	uint64_t zero = 0;
 
+	asm("" : "+r"(zero));
 	for (unsigned i = 0; i < sizeof(*f) / sizeof(*b); i++)
-		b[i] = (block){ 0 };
+		b[i] = (block){ zero, zero };
 }
 
 static inline struct fdinfo *new_info(struct state *s, int64_t fd)
