@@ -37,37 +37,58 @@ static struct str cut_at_nul(struct str s)
 	return nul ? str_sub(s, 0, (uint32_t)(nul - s.p)) : s;
 }
 
+/*
+ * In one piece, as it will be read: a load of 16 bytes that several stores were for has to wait for
+ * them.
+ */
+static inline void take_ip4(uint8_t *ret, const uint8_t *p)
+{
+	const uint32_t v __attribute__((vector_size(IP6_LEN))) = { load_u32(p) };
+
+	memcpy(ret, &v, sizeof(v));
+}
+
+static void parse_tuple4(const uint8_t *p, struct wire_tuple *ret)
+{
+	*ret = (struct wire_tuple){ .family = WIRE_AF_INET, .sport = load_u16(p + 5),
+				    .dport = load_u16(p + 11), .path = STR_NONE };
+	take_ip4(ret->sip, p + 1);
+	take_ip4(ret->dip, p + 7);
+}
+
+static void parse_tuple6(const uint8_t *p, struct wire_tuple *ret)
+{
+	*ret = (struct wire_tuple){ .family = WIRE_AF_INET6, .sport = load_u16(p + 17),
+				    .dport = load_u16(p + 35), .path = STR_NONE };
+	memcpy(ret->sip, p + 1, IP6_LEN);
+	memcpy(ret->dip, p + 19, IP6_LEN);
+	if (sock_is_mapped(ret->sip) && sock_is_mapped(ret->dip)) {
+		unmap(ret->sip);
+		unmap(ret->dip);
+		ret->family = WIRE_AF_INET;
+	}
+}
+
+static void parse_tuple_unix(struct str param, struct wire_tuple *ret)
+{
+	*ret = (struct wire_tuple){ .family = WIRE_AF_UNIX, .unix_source = load_u64(param.p + 1),
+				    .unix_peer = load_u64(param.p + 9) };
+	ret->path = cut_at_nul(str_sub(param, TUPLE_UNIX_LEN, param.len));
+}
+
 bool sock_parse_tuple(struct str param, struct wire_tuple *ret)
 {
 	const uint8_t *p = (const uint8_t *)param.p;
-	struct wire_tuple t = { .path = STR_NONE };
+	unsigned family = param.len ? p[0] : 0;
 
-	if (param.len == 0)
+	if (family == WIRE_AF_INET && param.len >= TUPLE4_LEN)
+		parse_tuple4(p, ret);
+	else if (family == WIRE_AF_INET6 && param.len >= TUPLE6_LEN)
+		parse_tuple6(p, ret);
+	else if (family == WIRE_AF_UNIX && param.len >= TUPLE_UNIX_LEN)
+		parse_tuple_unix(param, ret);
+	else
 		return false;
-	t.family = p[0];
-	if (t.family == WIRE_AF_INET && param.len >= TUPLE4_LEN) {
-		memcpy(t.sip, p + 1, IP4_LEN);
-		t.sport = load_u16(p + 5);
-		memcpy(t.dip, p + 7, IP4_LEN);
-		t.dport = load_u16(p + 11);
-	} else if (t.family == WIRE_AF_INET6 && param.len >= TUPLE6_LEN) {
-		memcpy(t.sip, p + 1, IP6_LEN);
-		t.sport = load_u16(p + 17);
-		memcpy(t.dip, p + 19, IP6_LEN);
-		t.dport = load_u16(p + 35);
-		if (sock_is_mapped(t.sip) && sock_is_mapped(t.dip)) {
-			unmap(t.sip);
-			unmap(t.dip);
-			t.family = WIRE_AF_INET;
-		}
-	} else if (t.family == WIRE_AF_UNIX && param.len >= TUPLE_UNIX_LEN) {
-		t.unix_source = load_u64(p + 1);
-		t.unix_peer = load_u64(p + 9);
-		t.path = cut_at_nul(str_sub(param, TUPLE_UNIX_LEN, param.len));
-	} else {
-		return false;
-	}
-	*ret = t;
 	return true;
 }
 
@@ -104,13 +125,12 @@ bool sock_parse_addr(struct str param, struct wire_addr *ret)
 /* Decimal digits of a number of 16 bits; the place behind them. */
 static char *put_number(char *p, unsigned v)
 {
-	for (unsigned unit = v >= 10000 ? 10000 : v >= 1000 ? 1000 : v >= 100 ? 100 :
-			     v >= 10 ? 10 : 1; unit > 1; unit /= 10) {
-		*p++ = (char)('0' + v / unit);
-		v %= unit;
-	}
-	*p++ = (char)('0' + v);
-	return p;
+	unsigned n = 1U + (v >= 10) + (v >= 100) + (v >= 1000) + (v >= 10000);
+
+	/* From the end: a division by a constant is a multiplication. */
+	for (unsigned i = n; i-- > 0; v /= 10)
+		p[i] = (char)('0' + v % 10);
+	return p + n;
 }
 
 static char *put_ip4(char *p, const uint8_t *ip)

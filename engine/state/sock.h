@@ -9,9 +9,9 @@
 #include "engine/event/event_type.h"
 
 struct wire_tuple {
-	uint8_t family;			/* enum wire_family */
 	uint8_t sip[16], dip[16]; /* v4 in the first four bytes; mapped v6 is turned into v4 */
 	uint16_t sport, dport;
+	uint8_t family;			/* enum wire_family */
 	uint64_t unix_source, unix_peer;
 	struct str path;
 };

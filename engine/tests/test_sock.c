@@ -28,6 +28,21 @@ START_TEST(addresses)
 }
 END_TEST
 
+START_TEST(numbers)
+{
+	for (unsigned port = 0; port <= UINT16_MAX; port++) {
+		const uint8_t ip[4] = { port & 0xff, port % 100, 0, port >> 8 };
+		_cleanup_buf_ struct buf out = BUF_INIT;
+		char text[32];
+
+		sock_print_end(&out, ip, false, (uint16_t)port);
+		snprintf(text, sizeof(text), "%u.%u.%u.%u:%u", ip[0], ip[1], ip[2], ip[3], port);
+		if (!str_is(buf_str(&out), text))
+			ck_abort_msg("'%.*s' for %s", STR_ARG(buf_str(&out)), text);
+	}
+}
+END_TEST
+
 static const char *param_text(void (*print)(struct buf *, struct str), const void *p, uint32_t n)
 {
 	static char text[128];
@@ -95,6 +110,7 @@ static Suite *make_suite(void)
 	TCase *t = tcase_create("sock");
 
 	tcase_add_test(t, addresses);
+	tcase_add_test(t, numbers);
 	tcase_add_test(t, parameters);
 	tcase_add_test(t, mapped);
 	tcase_add_loop_test(t, cut_short, 0, 12);
