@@ -77,8 +77,10 @@ struct arena_mark arena_mark(const struct arena *a)
 void arena_back(struct arena *a, struct arena_mark mark)
 {
 	a->cur = mark.cur ? mark.cur : a->first;
-	if (a->cur)
-		a->cur->used = mark.used;
+	if (!a->cur)
+		return;
+	a->cur->used = mark.used;
+	a->cur->clear = MIN(a->cur->clear, mark.used);	/* it was written to */
 }
 
 /*

@@ -121,6 +121,32 @@ START_TEST(arena_reuse)
 END_TEST
 
 /* Whatever was written before and beside it. */
+/* What is taken back was written to: zeroed memory has to be cleared again. */
+START_TEST(arena_goes_back)
+{
+	struct arena a;
+
+	arena_init(&a, 4096, 0);
+	for (size_t size = 8; size < 8192; size *= 4) {
+		struct arena_mark mark;
+
+		ck_assert_ptr_nonnull(arena_zalloc(&a, 24));	/* and clears ahead */
+		mark = arena_mark(&a);
+		for (int i = 0; i < 3; i++) {
+			char *p = arena_zalloc(&a, size);
+
+			for (size_t k = 0; k < size; k++)
+				ck_assert_int_eq(p[k], 0);
+			memset(p, 0xff, size);
+			memset(arena_alloc(&a, size), 0xff, size);
+			arena_back(&a, mark);
+			ck_assert_uint_eq(arena_mark(&a).used, mark.used);
+		}
+	}
+	arena_done(&a);
+}
+END_TEST
+
 START_TEST(arena_clears)
 {
 	uint64_t rng = 7;
@@ -408,6 +434,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, arena_aligns);
 	tcase_add_test(t, arena_grows);
 	tcase_add_test(t, arena_reuse);
+	tcase_add_test(t, arena_goes_back);
 	tcase_add_test(t, arena_clears);
 	tcase_add_test(t, map_with_room);
 	tcase_add_test(t, maps_agree_with_a_plain_array);
