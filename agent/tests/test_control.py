@@ -232,9 +232,11 @@ def test_slow_reader(c, results):
         line = json.loads(line)
         told += line.get("lost", 0)
         alerts += "alert" in line
-        if "alert" in line and line["alert"]["output_fields"]["evt.arg.path"].endswith("/red-5999"):
+        if "alert" in line and line["alert"]["output_fields"].get("evt.arg.path", "").endswith("/red-5999"):
             break
-    check(results, "and told in their place", told and told + alerts == 6000, told, alerts)
+    # Alerts about the losses themselves may be among them.
+    taken = c.status()["outputs"][0]["taken"] - taken
+    check(results, "and told in their place", told and 6000 <= told + alerts <= taken, told, alerts, taken)
     s.close()
 
 
