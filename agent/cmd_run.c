@@ -256,26 +256,36 @@ static int find_identity(struct live_args *a)
 	return EXIT_OK;
 }
 
+/* Size of a ring in the configuration; what the command line says stays. */
+static int apply_ring(const char *option, uint64_t kb, uint32_t *ret_bytes)
+{
+	if (kb && !is_ring_size(kb))
+		return cli_fail("%s takes a power of two from 4, not %llu", option,
+				(unsigned long long)kb);
+	if (!*ret_bytes)
+		*ret_bytes = (uint32_t)kb << 10;
+	return EXIT_OK;
+}
+
 static int apply_config(const struct command *cmd, struct live_args *a)
 {
 	struct live_opts *o = &a->live;
 	int e = cmd == &cmd_run || o->rules_spec.config.path
 			? config_default(&o->rules_spec.config, &a->config)
 			: config_only(&o->rules_spec.config, &a->config);
-	uint64_t ring_kb;
 
 	if (e == EXIT_OK)
 		e = find_identity(a);
 	if (e == EXIT_OK)
 		e = apply_rules(cmd, a);
+	if (e == EXIT_OK)
+		e = apply_ring("sensor.ring_kb", a->config->sensor.ring_kb,
+			       &o->source.data_ring_bytes);
+	if (e == EXIT_OK)
+		e = apply_ring("sensor.life_ring_kb", a->config->sensor.life_ring_kb,
+			       &o->source.life_ring_bytes);
 	if (e != EXIT_OK)
 		return e;
-	ring_kb = a->config->sensor.ring_kb;
-	if (ring_kb && !is_ring_size(ring_kb))
-		return cli_fail("sensor.ring_kb takes a power of two from 4, not %llu",
-				(unsigned long long)ring_kb);
-	if (!o->source.data_ring_bytes)
-		o->source.data_ring_bytes = (uint32_t)ring_kb << 10;
 	o->source.snaplen = (uint32_t)a->config->falco_libs.snaplen;
 	/*
 	 * A recording replays to the same alerts, also to those that count their own events

@@ -123,7 +123,7 @@ struct config {
 		bool seccomp, drop_capabilities;
 	} hardening;
 	struct {
-		uint64_t ring_kb, threads;
+		uint64_t ring_kb, life_ring_kb, threads;
 	} sensor;
 	struct {
 		uint64_t snaplen, thread_table_size;

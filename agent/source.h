@@ -85,8 +85,7 @@ enum source_snapshot_way {
 };
 
 struct source_ring_opts {
-	uint32_t data_ring_bytes;	/* per cpu; 0: default */
-	uint32_t life_ring_bytes;
+	uint32_t data_ring_bytes, life_ring_bytes;	/* per cpu; 0: default */
 	uint32_t snaplen;
 	bool report_self;		/* the agent's own system calls, too */
 	const char *host_root;		/* prefix of /proc, /etc/passwd; NULL: "" */

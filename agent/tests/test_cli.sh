@@ -106,6 +106,11 @@ else
 	echo "ok $n - run without root # SKIP setpriv is not here"
 fi
 expect "run without rules" 2 'no rules' "$tiercel" run
+rule 'evt.type = open' >"$tmp/ring.yaml"
+for ring in ring_kb life_ring_kb; do
+	expect "size of a ring: $ring" 1 "sensor.$ring takes a power of two from 4, not 3" \
+		"$tiercel" run -r "$tmp/ring.yaml" -o "sensor.$ring=3"
+done
 
 for command in status "top --once" tail reload; do
 	expect "$command without a sensor" 1 'no sensor answers' "$tiercel" $command --socket "$tmp/none.sock"

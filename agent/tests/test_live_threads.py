@@ -13,6 +13,7 @@ import livelib
 
 FAMILIES = 24       # shells, each with children of its own
 FILES = 40          # that each of them opens and removes
+RING_KB = 16384     # a sensor with sanitizers is slower than the workload
 
 # A shell with children: the alerts need the fork, the exec and the folder of the parent.
 FAMILY = """
@@ -94,7 +95,8 @@ def main():
         rules, tag = os.path.join(work, "rules.yaml"), "threads"
         livelib.write(rules, RULES % {"tag": tag})
         sockets = [os.path.join(work, "control-%d.sock" % n) for n in (1, 2)]
-        sensors = [livelib.Sensor(work, "run", "-c", "/dev/null", "-r", rules, "--threads", n, "--ring-size", 16384,
+        sensors = [livelib.Sensor(work, "run", "-c", "/dev/null", "-r", rules, "--threads", n, "--ring-size", RING_KB,
+                                  "-o", "sensor.life_ring_kb=%d" % RING_KB,
                                   "-o", "outputs_queue.capacity=200000", "-o", "control.socket=" + socket,
                                   name="threads-%d" % n) for n, socket in zip((1, 2), sockets)]
         ready = all([s.wait_ready() for s in sensors])
@@ -117,6 +119,8 @@ def main():
         lost = ["lost: 0 (" not in s.messages() for s in sensors]
         livelib.report([
             ("both start and end", None if ready and status == [0, 0] else logs),
+            ("rings are as large as was asked for", None if all(
+                "%d KiB together" % (os.cpu_count() * 2 * RING_KB) in s.messages() for s in sensors) else logs),
             ("nothing is lost", logs if any(lost) else None),
             ("there are alerts of every family",
              None if sum(map(len, one.values())) >= 3 * FAMILIES * FILES else logs),
