@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What lets the evaluator skip rules without running their code. Called by the compiler at the end:
- * finds, for every rule list, cheap checks that decide rules by themselves (guards) and texts that
- * many checks look at (memos). Everything here only removes rules that cannot match: a walk over
+ * finds, for every rule list, cheap checks that decide rules by themselves (guards), and texts with
+ * a memo (guard_memo.c) that do. Everything here only removes rules that cannot match: a walk over
  * the code with some checks known and all others open.
  */
 #include "engine/match/mask.h"
@@ -11,8 +11,6 @@
 #include "engine/match/program.h"
 
 #define GUARDS_MAX 12
-#define MEMO_CHECKS_MIN 3	/* fewer are evaluated as they come */
-#define NETS_MIN 8		/* constants of one check that are worth an index */
 #define WALK_MAX 4096		/* nodes; longer walks end undecided */
 
 /* Texts that cost no more than a number. */
@@ -44,7 +42,7 @@ bool guard_can_end(struct matcher *m, uint32_t pc, uint32_t end, guard_truth_fn 
 	return false;
 }
 
-static bool is_cheap(const struct atom *a)
+bool guard_is_cheap(const struct atom *a)
 {
 	const struct operand *op;
 	enum value_class vc;
@@ -60,32 +58,6 @@ static bool is_cheap(const struct atom *a)
 			return true;
 	return false;
 }
-
-/* Checks of a single text against constants, in any form. */
-static bool is_text_check(const struct matcher *m, const struct atom *a)
-{
-	const struct slot *s;
-
-	if (!a->plain || a->kind == ATOM_JOIN)
-		return false;
-	s = &m->slots[a->left];
-	return s->single && a->right == NO_SLOT && a->entity != ENTITY_TYPE && !is_cheap(a) &&
-	       value_class_of(s->operand->type) == VC_STRING &&
-	       s->operand->field.info->type != PT_DYN;
-}
-
-/*
- * Texts that follow from another one and from the kind of the event's fd (none, or fdinfo.kind), or
- * that are mostly the same: their checks share the memo of that text.
- */
-static const struct {
-	const char *field, *key;
-	enum text_piece piece;
-} derived[] = {
-	{ "fd.directory", "fd.name", PIECE_BEGIN },
-	{ "fd.filename", "fd.name", PIECE_END },
-	{ "fd.realpath", "fd.name", PIECE_ALIAS },
-};
 
 /* ---- which atoms a rule list looks at ---- */
 
@@ -232,7 +204,7 @@ static uint32_t best_atoms(const struct use *u, uint32_t *best)
 	for (uint32_t k = 0; k < u->nused; k++) {
 		uint32_t a = u->used[k], i = n;
 
-		if (!is_cheap(&u->m->atoms[a]))
+		if (!guard_is_cheap(&u->m->atoms[a]))
 			continue;
 		while (i > 0 && nusers(u, best[i - 1]) < nusers(u, a))
 			i--;
@@ -321,11 +293,6 @@ static int text_guard(struct use *u, const struct rule_list *l, uint32_t key,
 	return classes_add_list(&slot->memo->classes, u->words, &ret->list);
 }
 
-static bool is_stored(const struct slot *s)
-{
-	return s->stored;
-}
-
 static unsigned nset(const uint64_t *mask, uint32_t words)
 {
 	unsigned n = 0;
@@ -361,7 +328,7 @@ static int find_texts(struct use *u, struct rule_list *l, bool stored)
 		int r;
 
 		if (!u->keys[s] || !slot->memo || slot->key != s ||
-		    slot->entity == ENTITY_PROCESS || is_stored(slot) != stored)
+		    slot->entity == ENTITY_PROCESS || (slot->stored != NULL) != stored)
 			continue;
 		r = text_guard(u, l, s, &l->texts[l->ntexts]);
 		if (r)
@@ -461,144 +428,7 @@ static int prepare_lists(struct matcher *m, struct source_rules *src)
 	return 0;
 }
 
-static struct slot *find_slot(struct matcher *m, const char *field)
-{
-	for (uint32_t s = 0; s < m->nslots; s++)
-		if (m->slots[s].single && str_is(m->slots[s].operand->text, field))
-			return &m->slots[s];
-	return NULL;
-}
-
-static void join_derived(struct matcher *m)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(derived); i++) {
-		struct slot *slot = find_slot(m, derived[i].field);
-		struct slot *key = find_slot(m, derived[i].key);
-
-		if (!slot || !key)
-			continue;
-		if (!key->memo)
-			key->memo = memo_new(m->limits, &m->memo_bytes);
-		if (!key->memo)
-			continue;
-		key->memo->by_fd = true;
-		memo_free(slot->memo);
-		slot->memo = key->memo;
-		slot->key = (uint32_t)(key - m->slots);
-		slot->piece = (uint8_t)derived[i].piece;
-		if (slot->piece == PIECE_ALIAS) {
-			key->alias = (uint32_t)(slot - m->slots);
-			key->memo->open_bit = memo_add_check(key->memo);
-		}
-		slot->next = key->next;
-		key->next = (uint32_t)(slot - m->slots);
-	}
-}
-
-/* Checks that are worth a memo by themselves. */
-static bool is_costly(const struct atom *a)
-{
-	return a->check->op == OP_REGEX || a->check->op == OP_ICONTAINS ||
-	       (guard_is_net_check(a) && a->consts.n >= NETS_MIN);
-}
-
-static bool has_memo_bit(const struct matcher *m, const struct atom *a)
-{
-	return is_text_check(m, a) || guard_is_net_check(a);
-}
-
-/* A text, or an address, is worth a memo when many checks look at it. */
-static int find_memos(struct matcher *m)
-{
-	uint32_t *checks = calloc(MAX(m->nslots, 1U), sizeof(*checks));
-	uint32_t words = 1;
-
-	if (!checks)
-		return -ENOMEM;
-	for (uint32_t a = 0; a < m->natoms; a++)
-		if (has_memo_bit(m, &m->atoms[a]))
-			checks[m->atoms[a].left] += is_costly(&m->atoms[a]) ? MEMO_CHECKS_MIN : 1;
-	for (uint32_t s = 0; s < m->nslots; s++)
-		if (checks[s] >= MEMO_CHECKS_MIN)
-			m->slots[s].memo = memo_new(m->limits, &m->memo_bytes);
-	free(checks);
-	join_derived(m);
-	for (uint32_t a = 0; a < m->natoms; a++) {
-		struct atom *atom = &m->atoms[a];
-
-		if (has_memo_bit(m, atom) && m->slots[atom->left].memo)
-			atom->memo_bit = memo_add_check(m->slots[atom->left].memo);
-	}
-	for (uint32_t s = 0; s < m->nslots; s++)
-		if (m->slots[s].memo)
-			words = MAX(words, m->slots[s].memo->classes.words);
-	m->text_truth = arena_array(&m->arena, words, sizeof(*m->text_truth));
-	m->no_truth = arena_array(&m->arena, words, sizeof(*m->no_truth));
-	return m->text_truth && m->no_truth ? 0 : -ENOMEM;
-}
-
 /* ---- room for the evaluation ---- */
-
-/* Atoms with a memo by their slot: atoms[start[s]..start[s + 1]), in their order. */
-struct memo_atoms {
-	uint32_t *start, *atoms;
-};
-
-static int group_atoms(const struct matcher *m, struct memo_atoms *g)
-{
-	g->start = calloc(m->nslots + 2ULL, sizeof(*g->start));
-	g->atoms = calloc(m->natoms + 1ULL, sizeof(*g->atoms));
-	if (!g->start || !g->atoms)
-		return -ENOMEM;
-	/* One further on, so that filling moves every start to its place. */
-	for (uint32_t a = 0; a < m->natoms; a++)
-		if (m->atoms[a].memo_bit != NO_BIT)
-			g->start[m->atoms[a].left + 2]++;
-	for (uint32_t s = 0; s < m->nslots; s++)
-		g->start[s + 2] += g->start[s + 1];
-	for (uint32_t a = 0; a < m->natoms; a++)
-		if (m->atoms[a].memo_bit != NO_BIT)
-			g->atoms[g->start[m->atoms[a].left + 1]++] = a;
-	return 0;
-}
-
-/* Results of a process: those of its texts with a memo, word by word, then the other checks. */
-static int number_facts(struct matcher *m, const struct memo_atoms *g)
-{
-	uint32_t bit;
-
-	m->process_texts = arena_array(&m->arena, m->nslots, sizeof(*m->process_texts));
-	m->process_atoms = arena_array(&m->arena, m->natoms, sizeof(*m->process_atoms));
-	if (!m->process_texts || !m->process_atoms)
-		return -ENOMEM;
-	for (uint32_t s = 0; s < m->nslots; s++) {
-		const struct slot *slot = &m->slots[s];
-
-		if (!slot->memo || slot->entity != ENTITY_PROCESS)
-			continue;
-		m->process_texts[m->nprocess_texts++] = (struct process_text){
-			s, m->processes.words };
-		for (uint32_t i = g->start[s]; i < g->start[s + 1]; i++) {
-			struct atom *atom = &m->atoms[g->atoms[i]];
-
-			atom->fact = 64 * m->processes.words + atom->memo_bit;
-		}
-		m->processes.words += slot->memo->classes.words;
-	}
-	bit = 64 * m->processes.words;
-	for (uint32_t a = 0; a < m->natoms; a++) {
-		struct atom *atom = &m->atoms[a];
-
-		if (atom->entity != ENTITY_PROCESS || !atom->plain || atom->memo_bit != NO_BIT)
-			continue;
-		atom->fact = bit++;
-		m->process_atoms[m->nprocess_atoms++] = a;
-	}
-	m->processes.words = (bit + 63) / 64;
-	m->process_truth = arena_array(&m->arena, MAX(m->processes.words, 1U),
-				       sizeof(*m->process_truth));
-	return m->process_truth ? 0 : -ENOMEM;
-}
 
 static int make_room(struct matcher *m)
 {
@@ -612,33 +442,6 @@ static int make_room(struct matcher *m)
 	return m->live ? 0 : -ENOMEM;
 }
 
-static bool is_text(const struct slot *s)
-{
-	return value_class_of(s->operand->type) == VC_STRING;
-}
-
-static int prepare_memos(struct matcher *m)
-{
-	struct memo_atoms g;
-	int r = group_atoms(m, &g);
-
-	for (uint32_t s = 0; s < m->nslots && !r; s++)
-		if (m->slots[s].memo)
-			r = is_text(&m->slots[s]) ?
-				    guard_text_prepare(m, s, &g.atoms[g.start[s]],
-						       g.start[s + 1] - g.start[s]) :
-				    guard_net_prepare(m, s);
-	for (uint32_t s = 0; s < m->nslots && !r; s++)
-		if (m->slots[s].memo && m->slots[s].key == s && is_stored(&m->slots[s]) &&
-		    m->slots[s].entity != ENTITY_PROCESS)
-			r = text_filter_prepare(m, s);
-	if (!r)
-		r = number_facts(m, &g);
-	free(g.start);
-	free(g.atoms);
-	return r;
-}
-
 int guard_prepare(struct matcher *m)
 {
 	int r;
@@ -648,12 +451,7 @@ int guard_prepare(struct matcher *m)
 	m->stack = arena_array(&m->arena, 2 * (size_t)m->ncode + 2, sizeof(*m->stack));
 	if (!m->seen || !m->stack || !m->atom_seen)
 		return -ENOMEM;
-	for (uint32_t s = 0; s < m->nslots; s++)
-		if (m->slots[s].single)
-			m->slots[s].stored = m->slots[s].operand->field.info->stored;
-	r = find_memos(m);
-	if (!r)
-		r = prepare_memos(m);
+	r = guard_memo_prepare(m);
 	for (uint32_t i = 0; i < m->nsources && !r; i++) {
 		share_lists(m->sources[i]);
 		r = prepare_lists(m, m->sources[i]);

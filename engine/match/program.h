@@ -249,6 +249,10 @@ void matcher_dump_check(const struct matcher *m, uint32_t atom, struct buf *out)
 int compile_rules(struct matcher *m);
 /* Guards and memos of all lists; after compile_rules(). 0 or -ENOMEM. */
 int guard_prepare(struct matcher *m);
+/* A check of an event that costs no more than one of a number. */
+bool guard_is_cheap(const struct atom *a);
+/* The memos of slots, and what is kept in them. 0 or -ENOMEM. */
+int guard_memo_prepare(struct matcher *m);
 /* pmatch with paths that have no patterns: true for these and everything below. */
 bool guard_text_plain_pmatch(const struct atom *a);
 /* slot.index and the lists beside it, of a slot with a memo and its atoms. 0 or -ENOMEM. */
