@@ -86,8 +86,8 @@ void tiercel_ruleset_opts(struct ruleset_opts *ret_opts);
 
 /*
  * Make `rs` (finished, ok, loaded with the options above, which know how to judge outputs) the
- * active rule set; takes ownership, the previous one is freed. Called
- * between two events. On error the old set stays active and `rs` still belongs to the caller.
+ * active rule set; takes ownership, the previous one is freed. Called between two events. On error
+ * the old set stays active and `rs` still belongs to the caller.
  */
 int tiercel_set_rules(struct tiercel *t, struct ruleset *rs);
 

@@ -24,7 +24,9 @@ struct compiler {
 };
 
 /* May the event type alone decide the check? */
-bool compile_may_fold(const struct ast *check);
+bool compile_fold_may(const struct ast *check);
+/* Where the atom's check is known by the type, and true there. 0 or -ENOMEM. */
+int compile_fold_types(struct matcher *m, struct atom *atom);
 uint32_t compile_slot(struct compiler *c, const struct operand *op);
 /* Number of the check's atom; it is not `plain` yet. */
 uint32_t compile_atom(struct compiler *c, const struct ast *check);

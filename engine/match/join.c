@@ -58,7 +58,7 @@ struct builder {
 /* Checks that may vanish when code is specialised for an event type stay outside. */
 static bool is_fixed(const struct ast *check)
 {
-	return check->kind == AST_CHECK && !compile_may_fold(check);
+	return check->kind == AST_CHECK && !compile_fold_may(check);
 }
 
 static bool is_key(const struct ast *check)

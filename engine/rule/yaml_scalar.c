@@ -20,7 +20,7 @@ static const uint8_t class[256] = {
 };
 
 int yaml_scalar_add(struct reader *r, enum yaml_style style, struct str s, uint32_t from,
-		      uint32_t end)
+		    uint32_t end)
 {
 	struct yaml_node n = { .kind = YNODE_SCALAR, .style = style, .is_null = true,
 			       .offset = from, .end = end, .s = s };

@@ -174,15 +174,15 @@ static int read_seq(struct reader *r);
 static int read_node(struct reader *r, int around)
 {
 	uint32_t colon;
-	int key;
+	int key, err;
 
 	if (is_dash(r))
 		return read_seq(r);
 	key = find_key(r, &colon);
 	if (key)
 		return key < 0 ? key : read_map(r);
-	key = read_value(r, around);
-	return key ? key : next_token(r);
+	err = read_value(r, around);
+	return err ? err : next_token(r);
 }
 
 /*
@@ -250,10 +250,9 @@ static int read_seq(struct reader *r)
 
 static int read_document(struct reader *r)
 {
-	bool marked;
 	int err = check_text(r);
+	bool marked = r->at;
 
-	marked = r->at;
 	if (!err)
 		err = next_token(r);
 	if (err || r->col < 0)

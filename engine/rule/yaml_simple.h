@@ -11,7 +11,6 @@
 
 enum { YAML_IN_FLOW = -2 };	/* in place of the column of the collection around a scalar */
 
-
 struct reader {
 	struct yaml_tree *t;
 	const char *p;
@@ -59,6 +58,6 @@ int yaml_scalar_block(struct reader *r, int around);
 bool yaml_scalar_begins(const struct reader *r, uint32_t i);
 /* Hand one over that is bytes from .. end of the text and means `s`. */
 int yaml_scalar_add(struct reader *r, enum yaml_style style, struct str s, uint32_t from,
-		       uint32_t end);
+		    uint32_t end);
 
 #endif
