@@ -25,17 +25,16 @@ static const struct {
 
 static void warn_deprecated(struct check_run *r, const struct ast *a, const struct expr *field)
 {
-	if (!str_starts(field->text, STR("evt.")))	/* as all of these */
-		return;
 	for (size_t i = 0; i < ARRAY_SIZE(deprecated_fields); i++) {
-		struct filter_error w = {
+		struct filter_error w;
+
+		if (!str_is(field->text, deprecated_fields[i].name) || r->deprecated & 1u << i)
+			continue;
+		w = (struct filter_error){
 			.message = deprecated_fields[i].message,
 			.deprecated_field = deprecated_fields[i].name,
 			.pos = field->pos, .span = field->span, .text = a->text,
 		};
-
-		if (!str_is(field->text, deprecated_fields[i].name) || r->deprecated & 1u << i)
-			continue;
 		r->deprecated |= 1u << i;
 		if (r->c->warn)
 			r->c->warn(r->c->ctx, DIAG_DEPRECATED_ITEM, &w);

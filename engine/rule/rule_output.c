@@ -75,17 +75,6 @@ static struct str cut_container_info(struct loader *l, struct load_rule *r, stru
 	return (struct str){ p, n };
 }
 
-/* Letters that stand behind "evt." in the text, as bits; rules have many fields of events. */
-static uint32_t evt_letters(struct str s)
-{
-	uint32_t letters = 0;
-
-	for (uint32_t i = 4; i < s.len; i++)
-		if (s.p[i - 1] == '.' && memcmp(s.p + i - 4, "evt.", 4) == 0)
-			letters |= 1U << (s.p[i] & 31);
-	return letters;
-}
-
 static void report_deprecated(struct loader *l, struct load_rule *r, const struct field_info *f)
 {
 	char message[128];
@@ -95,21 +84,16 @@ static void report_deprecated(struct loader *l, struct load_rule *r, const struc
 	report_at(l, r, DIAG_DEPRECATED_ITEM, 0, message)->deprecated_field = f->name;
 }
 
-/* Fields that only had a meaning with enter events; all are called "evt.". */
+/* Fields that only had a meaning with enter events. */
 static void warn_deprecated(struct loader *l, struct load_rule *r, struct str s)
 {
-	uint32_t letters = evt_letters(s);
-
 	for (uint32_t i = 0; i < field_class_count; i++) {
 		const struct field_class *class = field_classes[i];
 
-		if (strcmp(class->name, "evt") != 0)
-			continue;
-		for (uint32_t k = 0; k < class->count; k++) {
+		for (uint32_t k = 0; k < class->count && str_is(STR("evt"), class->name); k++) {
 			const struct field_info *f = &class->fields[k];
 
-			if (f->flags & FIELD_DEPRECATED && letters >> (f->name[4] & 31) & 1 &&
-			    str_contains(s, str_from(f->name)))
+			if (f->flags & FIELD_DEPRECATED && str_contains(s, str_from(f->name)))
 				report_deprecated(l, r, f);
 		}
 	}
