@@ -4,6 +4,7 @@
  * says how it prints (end of arg_print.c). Texts go to the reused buffers of struct field_cache,
  * values to the scratch arena of the event.
  */
+#include "engine/base/map.h"
 #include "engine/field/arg_type.h"
 
 struct field_cache *field_cache_new(void)
@@ -134,6 +135,39 @@ void arg_print_all(struct event_ctx *ctx, struct buf *out)
 	buf_done(&local);
 }
 
+static void arg_print(const struct arg *a, struct buf *out)
+{
+	if (!arg_print_resolved(a, out))
+		arg_print_raw(a, out);
+}
+
+/*
+ * The same few flags come again and again. False: it does not fit, or its place has a text that the
+ * event has a value of already.
+ */
+static bool number_value_text(const struct arg *a, struct field_cache *c, struct str *ret)
+{
+	uint64_t number = arg_unsigned(a), event = a->ctx->ev->num;
+	uint64_t hash = hash_u64(number ^ (uintptr_t)a->info);
+	struct number_text *n = &c->numbers[hash % NUMBER_TEXTS];
+
+	if (n->info != a->info || n->number != number) {
+		if (n->info && n->event == event)
+			return false;
+		buf_clear(&c->text);
+		arg_print(a, &c->text);
+		if (c->text.err || c->text.len > sizeof(n->text))
+			return false;
+		n->info = a->info;
+		n->number = number;
+		n->len = (uint32_t)c->text.len;
+		memcpy(n->text, c->text.p, n->len);
+	}
+	n->event = event;
+	*ret = (struct str){ n->text, n->len };
+	return true;
+}
+
 bool arg_value(struct event_ctx *ctx, unsigned index, struct value *ret)
 {
 	const struct arg_type *t;
@@ -148,13 +182,13 @@ bool arg_value(struct event_ctx *ctx, unsigned index, struct value *ret)
 		*ret = value_str(str_from(t->null_text ? t->null_text : "<NA>"));
 		return true;
 	}
-	if (t->view && t->view(&a, &s)) {
+	if ((t->view && t->view(&a, &s)) ||
+	    (t->by_number && ctx->field_cache && number_value_text(&a, ctx->field_cache, &s))) {
 		*ret = value_str(s);
 		return true;
 	}
 	b = arg_scratch(ctx, &local);
-	if (!arg_print_resolved(&a, b))
-		arg_print_raw(&a, b);
+	arg_print(&a, b);
 	return arg_scratch_done(ctx, b, &local, ret);
 }
 

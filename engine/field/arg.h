@@ -8,11 +8,24 @@
 
 #include "engine/field/field.h"
 
+#define NUMBER_TEXTS 64		/* a power of two */
+#define NUMBER_TEXT_MAX 96
+
+/* Text of a parameter that is names of flags or the like, by its number. */
+struct number_text {
+	const struct param_info *info;	/* NULL: free */
+	uint64_t number;
+	uint64_t event;		/* that had it last: it may still look at the text */
+	uint32_t len;
+	char text[NUMBER_TEXT_MAX];
+};
+
 /* Memory reused by all getters of one engine: see field_cache_new(). */
 struct field_cache {
 	struct buf text;	/* the text that is being built */
 	struct buf part;	/* a resolved form within it */
 	struct buf base;	/* a directory */
+	struct number_text numbers[NUMBER_TEXTS];
 };
 
 /* One parameter of the event under way. */

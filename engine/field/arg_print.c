@@ -406,8 +406,8 @@ static void raw_unknown_variant(const struct arg *a, struct buf *out)
 
 #define NUMBER_SIGNED { .raw = raw_signed }
 #define NUMBER_UNSIGNED { .raw = raw_unsigned }
-#define FLAGS_ROW { .raw = raw_unsigned_decimal, .resolved = resolve_flags }
-#define ENUM_ROW { .raw = raw_unsigned_decimal, .resolved = resolve_enum }
+#define FLAGS_ROW { .raw = raw_unsigned_decimal, .resolved = resolve_flags, .by_number = true }
+#define ENUM_ROW { .raw = raw_unsigned_decimal, .resolved = resolve_enum, .by_number = true }
 #define FD_ROW { .raw = raw_decimal, .resolved = arg_resolve_fd }
 #define PID_ROW { .raw = raw_decimal, .resolved = resolve_pid, .view = view_pid }
 #define IP_ROW { .raw = raw_ip }

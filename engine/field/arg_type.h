@@ -14,6 +14,7 @@ struct arg_type {
 	/* The final text, when it exists somewhere already. */
 	bool (*view)(const struct arg *a, struct str *ret);
 	const char *null_text;		/* of a parameter without value; NULL: "<NA>" */
+	bool by_number;			/* its number alone decides the text */
 };
 
 extern const struct arg_type arg_types[PT_COUNT];

@@ -8,13 +8,26 @@
 #include "engine/field/field_fd.h"
 #include "engine/field/time_text.h"
 
+static inline bool is_result(unsigned type)
+{
+	return type == PT_ERRNO || type == PT_FD || type == PT_PID;
+}
+
 bool field_evt_result(struct event_ctx *ctx, int64_t *ret_res)
 {
 	struct event *ev = ctx->ev;
 	struct value v;
+	struct str p;
 
-	if (!ev->info->is_exit || ev->type == EV_GENERIC_X || ev->nparams == 0 ||
-	    !arg_raw_value(ctx, 0, &v))
+	if (!ev->info->is_exit || ev->type == EV_GENERIC_X || ev->nparams == 0)
+		return false;
+	p = event_param(ev, 0);
+	/* What most are: a number of 64 bits. */
+	if (likely(p.len >= sizeof(*ret_res) && is_result(ev->info->params[0].type))) {
+		*ret_res = (int64_t)load_u64(p.p);
+		return true;
+	}
+	if (!arg_raw_value(ctx, 0, &v))
 		return false;
 	switch (value_class_of((enum param_type)v.type)) {
 	case VC_SIGNED:

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-static const uint8_t classes[PT_COUNT] = {
+const uint8_t value_classes[PT_COUNT] = {
 	[PT_NONE] = VC_NONE,
 	[PT_INT8] = VC_SIGNED,
 	[PT_INT16] = VC_SIGNED,
@@ -62,11 +62,6 @@ static const uint8_t classes[PT_COUNT] = {
 	[PT_FD32] = VC_SIGNED,
 	[PT_PID32] = VC_SIGNED,
 };
-
-enum value_class value_class_of(enum param_type t)
-{
-	return (unsigned)t < PT_COUNT ? (enum value_class)classes[t] : VC_NONE;
-}
 
 static void print_octal(struct buf *out, uint64_t u)
 {

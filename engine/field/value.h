@@ -50,7 +50,11 @@ struct value_list {
 	uint32_t n;
 };
 
-enum value_class value_class_of(enum param_type t);
+extern const uint8_t value_classes[PT_COUNT];
+static inline enum value_class value_class_of(enum param_type t)
+{
+	return (unsigned)t < PT_COUNT ? (enum value_class)value_classes[t] : VC_NONE;
+}
 
 static inline struct value value_str(struct str s)
 {

@@ -270,8 +270,12 @@ filter_mask(struct matcher *m, const struct rule_list *l, const struct text_guar
 {
 	const struct slot *s = &m->slots[t->slot];
 	struct text_filter *f = s->filter;
-	uint32_t class = text_filter_class(f, text, relation_of(m, s, text, ctx));
+	uint32_t place = text_filter_find(f, text), class;
 
+	/* Of names of sockets mostly: what else there is does not matter then. */
+	if (!place)
+		return NULL;
+	class = text_filter_class(f, place, relation_of(m, s, text, ctx));
 	if (!class)
 		return NULL;
 	if (unlikely(classes_judged(&f->classes, t->filter_list, class) == CLASS_NEW) &&

@@ -239,13 +239,12 @@ static inline uint32_t text_filter_at(const struct text_filter *f, uint32_t plac
 	return f->alias ? place * RELATIONS + relation : place;
 }
 
-static inline uint32_t text_filter_class(struct text_filter *f, struct str text,
+/* The class of a text that text_filter_find() has a place for; 0: no memory. */
+static inline uint32_t text_filter_class(struct text_filter *f, uint32_t place,
 					 enum text_relation relation)
 {
-	uint32_t place = text_filter_find(f, text), at = text_filter_at(f, place, relation);
+	uint32_t at = text_filter_at(f, place, relation);
 
-	if (!place)
-		return 0;
 	return likely(f->numbers[at]) ? f->numbers[at] : text_filter_number(f, place, relation);
 }
 

@@ -50,21 +50,23 @@ static inline void take_ip4(uint8_t *ret, const uint8_t *p)
 
 static void parse_tuple4(const uint8_t *p, struct wire_tuple *ret)
 {
-	*ret = (struct wire_tuple){ .family = WIRE_AF_INET, .sport = load_u16(p + 5),
-				    .dport = load_u16(p + 11), .path = STR_NONE };
-	take_ip4(ret->sip, p + 1);
-	take_ip4(ret->dip, p + 7);
+	*ret = (struct wire_tuple){ .family = WIRE_AF_INET,
+				    .ends = { .sport = load_u16(p + 5), .dport = load_u16(p + 11) },
+				    .path = STR_NONE };
+	take_ip4(ret->ends.sip, p + 1);
+	take_ip4(ret->ends.dip, p + 7);
 }
 
 static void parse_tuple6(const uint8_t *p, struct wire_tuple *ret)
 {
-	*ret = (struct wire_tuple){ .family = WIRE_AF_INET6, .sport = load_u16(p + 17),
-				    .dport = load_u16(p + 35), .path = STR_NONE };
-	memcpy(ret->sip, p + 1, IP6_LEN);
-	memcpy(ret->dip, p + 19, IP6_LEN);
-	if (sock_is_mapped(ret->sip) && sock_is_mapped(ret->dip)) {
-		unmap(ret->sip);
-		unmap(ret->dip);
+	*ret = (struct wire_tuple){ .family = WIRE_AF_INET6,
+				    .ends = { .sport = load_u16(p + 17), .dport = load_u16(p + 35) },
+				    .path = STR_NONE };
+	memcpy(ret->ends.sip, p + 1, IP6_LEN);
+	memcpy(ret->ends.dip, p + 19, IP6_LEN);
+	if (sock_is_mapped(ret->ends.sip) && sock_is_mapped(ret->ends.dip)) {
+		unmap(ret->ends.sip);
+		unmap(ret->ends.dip);
 		ret->family = WIRE_AF_INET;
 	}
 }
@@ -90,6 +92,16 @@ bool sock_parse_tuple(struct str param, struct wire_tuple *ret)
 	else
 		return false;
 	return true;
+}
+
+void sock_swap_ends(struct sock_tuple *t)
+{
+	struct sock_tuple old = *t;
+
+	memcpy(t->sip, old.dip, sizeof(t->sip));
+	memcpy(t->dip, old.sip, sizeof(t->dip));
+	t->sport = old.dport;
+	t->dport = old.sport;
 }
 
 bool sock_parse_addr(struct str param, struct wire_addr *ret)
@@ -120,32 +132,54 @@ bool sock_parse_addr(struct str param, struct wire_addr *ret)
 }
 
 #define IP4_TEXT 16	/* "255.255.255.255" and what follows it */
-#define PORT_TEXT 5
+#define END4_TEXT (IP4_TEXT + 5)
+#define NUMBER_SLACK 8	/* bytes that put_number() may write behind a number */
 
-/* Decimal digits of a number of 16 bits; the place behind them. */
+/*
+ * Decimal digits of a number of 16 bits; the place behind them. All five digits as one word, from
+ * which leading zeros are shifted out.
+ */
 static char *put_number(char *p, unsigned v)
 {
 	unsigned n = 1U + (v >= 10) + (v >= 100) + (v >= 1000) + (v >= 10000);
+	uint64_t digits = 0x3030303030 + v / 10000 + ((uint64_t)(v / 1000 % 10) << 8) +
+			  ((uint64_t)(v / 100 % 10) << 16) + ((uint64_t)(v / 10 % 10) << 24) +
+			  ((uint64_t)(v % 10) << 32);
 
-	/* From the end: a division by a constant is a multiplication. */
-	for (unsigned i = n; i-- > 0; v /= 10)
-		p[i] = (char)('0' + v % 10);
+	digits >>= 8 * (5 - n);
+	memcpy(p, &digits, NUMBER_SLACK);
 	return p + n;
 }
+
+/* All numbers of an address with the dot behind them: names of connections are printed often. */
+#define OCTET(v)                                                                            \
+	{ { '0' + ((v) >= 100 ? (v) / 100 : (v) >= 10 ? (v) / 10 : (v)),                    \
+	    (v) >= 100 ? '0' + (v) / 10 % 10 : (v) >= 10 ? '0' + (v) % 10 : '.',            \
+	    (v) >= 100 ? '0' + (v) % 10 : '.', '.' },                                       \
+	  1 + ((v) >= 10) + ((v) >= 100) }
+#define OCTETS4(v) OCTET(v), OCTET((v) + 1), OCTET((v) + 2), OCTET((v) + 3)
+#define OCTETS16(v) OCTETS4(v), OCTETS4((v) + 4), OCTETS4((v) + 8), OCTETS4((v) + 12)
+#define OCTETS64(v) OCTETS16(v), OCTETS16((v) + 16), OCTETS16((v) + 32), OCTETS16((v) + 48)
+
+static const struct octet {
+	char text[4];
+	uint8_t len;	/* without dot */
+} octets[256] = { OCTETS64(0), OCTETS64(64), OCTETS64(128), OCTETS64(192) };
 
 static char *put_ip4(char *p, const uint8_t *ip)
 {
 	for (int i = 0; i < IP4_LEN; i++) {
-		if (i)
-			*p++ = '.';
-		p = put_number(p, ip[i]);
+		const struct octet *o = &octets[ip[i]];
+
+		memcpy(p, o->text, sizeof(o->text));
+		p += o->len + 1;
 	}
-	return p;
+	return p - 1;
 }
 
 static void print_ip4(struct buf *out, const uint8_t *ip)
 {
-	char tmp[IP4_TEXT];
+	char tmp[IP4_TEXT + NUMBER_SLACK];
 
 	buf_add(out, tmp, (size_t)(put_ip4(tmp, ip) - tmp));
 }
@@ -210,16 +244,47 @@ void sock_print_ip(struct buf *out, const uint8_t *ip, bool v6)
 	}
 }
 
+static char *put_end4(char *p, const uint8_t *ip, uint16_t port)
+{
+	p = put_ip4(p, ip);
+	*p++ = ':';
+	return put_number(p, port);
+}
+
 void sock_print_end(struct buf *out, const uint8_t *ip, bool v6, uint16_t port)
 {
-	char tmp[IP4_TEXT + PORT_TEXT], *p = tmp;
+	char tmp[END4_TEXT + NUMBER_SLACK], *p = tmp;
 
-	if (v6)
+	if (v6) {
 		sock_print_ip(out, ip, true);
-	else
-		p = put_ip4(p, ip);
-	*p++ = ':';
-	buf_add(out, tmp, (size_t)(put_number(p, port) - tmp));
+		*p++ = ':';
+		p = put_number(p, port);
+	} else {
+		p = put_end4(p, ip, port);
+	}
+	buf_add(out, tmp, (size_t)(p - tmp));
+}
+
+void sock_print_ends(struct buf *out, const struct sock_tuple *t, bool v6)
+{
+	char *p;
+
+	if (v6) {
+		sock_print_end(out, t->sip, true, t->sport);
+		buf_add_c(out, "->");
+		sock_print_end(out, t->dip, true, t->dport);
+		return;
+	}
+	/* In place: a copy would have to wait for all the small stores. */
+	p = buf_reserve(out, 2 * END4_TEXT + 2 + NUMBER_SLACK);
+	if (!p)
+		return;
+	p = put_end4(p, t->sip, t->sport);
+	*p++ = '-';
+	*p++ = '>';
+	p = put_end4(p, t->dip, t->dport);
+	*p = '\0';
+	out->len = (size_t)(p - out->p);
 }
 
 static void print_invalid(struct buf *out, uint8_t family)
@@ -274,8 +339,6 @@ void sock_print_tuple(struct buf *out, struct str param)
 	} else if (t.family == WIRE_AF_UNIX) {
 		sock_print_unix(out, t.unix_source, t.unix_peer, t.path);
 	} else {
-		sock_print_end(out, t.sip, t.family == WIRE_AF_INET6, t.sport);
-		buf_add_c(out, "->");
-		sock_print_end(out, t.dip, t.family == WIRE_AF_INET6, t.dport);
+		sock_print_ends(out, &t.ends, t.family == WIRE_AF_INET6);
 	}
 }

@@ -426,6 +426,7 @@ static void apply_with_kernel(struct state *s, struct event_ctx *c, const struct
 	} else if (step->row.apply) {
 		c->realpath_is_name = false;	/* the handler may have changed either */
 	}
+	s->named = NULL;
 	c->fd_name_changed = c->fd && c->fd->name != before && c->ev->type != EV_PIDFD_GETFD_X;
 	istr_unref(before);
 }

@@ -19,11 +19,7 @@
 #include "engine/event/event.h"
 #include "engine/event/event_info.h"
 #include "engine/event/snapshot.h"
-
-struct sock_tuple {
-	uint8_t sip[16], dip[16];	/* network byte order; IPv4 uses the first four bytes */
-	uint16_t sport, dport;		/* host order */
-};
+#include "engine/state/sock.h"
 
 /* One open file description as seen through one fd number. Names are not interned. */
 struct fdinfo {

@@ -53,60 +53,40 @@ static bool agrees(const struct fdinfo *f, const struct event_kernel *k)
 	       str_eq(istr_str(f->realpath), k->fd_path);
 }
 
-/* The two ends of an inet tuple, own one first, as the sensor arranged them. */
-struct ends {
-	uint8_t own[16], peer[16];
-	uint16_t own_port, peer_port;
-	bool v6;
-};
-
-static void split_ends(const struct event_kernel *k, const struct wire_tuple *t, struct ends *e)
+/* `own` has our end as source. */
+static void take_listening(struct state *s, struct fdinfo *f, const struct sock_tuple *own,
+			   bool v6)
 {
-	bool server = (k->have & KERNEL_FD_ROLE) && k->fd_role == ROLE_SERVER;
-
-	memcpy(e->own, server ? t->dip : t->sip, sizeof(e->own));
-	memcpy(e->peer, server ? t->sip : t->dip, sizeof(e->peer));
-	e->own_port = server ? t->dport : t->sport;
-	e->peer_port = server ? t->sport : t->dport;
-	e->v6 = t->family == WIRE_AF_INET6;
-}
-
-static void take_listening(struct state *s, struct fdinfo *f, const struct ends *e)
-{
-	f->kind = e->v6 ? FD_IPV6_SERVER : FD_IPV4_SERVER;
+	f->kind = v6 ? FD_IPV6_SERVER : FD_IPV4_SERVER;
 	memset(&f->tuple, 0, sizeof(f->tuple));
-	memcpy(f->tuple.dip, e->own, sizeof(e->own));
-	f->tuple.dport = e->own_port;
-	state_set_listen_port(s, e->own_port);
+	memcpy(f->tuple.dip, own->sip, sizeof(own->sip));
+	f->tuple.dport = own->sport;
+	state_set_listen_port(s, own->sport);
 	sock_set_name(s, f, true);
 }
 
-static void take_connection(struct state *s, struct fdinfo *f, const struct ends *e)
+static void take_connection(struct state *s, struct fdinfo *f, const struct sock_tuple *own,
+			    bool v6)
 {
-	struct sock_tuple t = { .sport = e->own_port, .dport = e->peer_port };
+	struct sock_tuple t = *own;
 
 	if (f->role == ROLE_NONE)
-		f->role = state_is_listen_port(s, e->own_port) ? ROLE_SERVER : ROLE_CLIENT;
-	memcpy(t.sip, e->own, sizeof(t.sip));
-	memcpy(t.dip, e->peer, sizeof(t.dip));
-	if (f->role == ROLE_SERVER) {
-		memcpy(t.sip, e->peer, sizeof(t.sip));
-		memcpy(t.dip, e->own, sizeof(t.dip));
-		t.sport = e->peer_port;
-		t.dport = e->own_port;
-	}
+		f->role = state_is_listen_port(s, own->sport) ? ROLE_SERVER : ROLE_CLIENT;
+	if (f->role == ROLE_SERVER)
+		sock_swap_ends(&t);
 	f->connected = true;
-	f->kind = e->v6 ? FD_IPV6 : FD_IPV4;
+	f->kind = v6 ? FD_IPV6 : FD_IPV4;
 	if (!memcmp(&f->tuple, &t, sizeof(t)) && f->name->len)
 		return;
 	f->tuple = t;
 	sock_set_name(s, f, false);
+	s->named = f;
 }
 
 static void take_tuple(struct state *s, struct fdinfo *f, const struct event_kernel *k)
 {
 	struct wire_tuple t;
-	struct ends e;
+	bool v6;
 
 	if (!sock_parse_tuple(k->fd_tuple, &t))
 		return;
@@ -120,11 +100,14 @@ static void take_tuple(struct state *s, struct fdinfo *f, const struct event_ker
 		state_set_name(s, &f->name, buf_str(&s->text));
 		return;
 	}
-	split_ends(k, &t, &e);
-	if (e.peer_port)
-		take_connection(s, f, &e);
-	else if (f->l4 == L4_TCP && f->role == ROLE_SERVER && e.own_port)
-		take_listening(s, f, &e);
+	/* The sensor put the client first. */
+	if ((k->have & KERNEL_FD_ROLE) && k->fd_role == ROLE_SERVER)
+		sock_swap_ends(&t.ends);
+	v6 = t.family == WIRE_AF_INET6;
+	if (t.ends.dport)
+		take_connection(s, f, &t.ends, v6);
+	else if (f->l4 == L4_TCP && f->role == ROLE_SERVER && t.ends.sport)
+		take_listening(s, f, &t.ends, v6);
 	/* A datagram socket without peer: the tuples of its transfers tell the rest. */
 }
 

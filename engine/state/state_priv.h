@@ -7,7 +7,6 @@
 
 #include "engine/state/cgroup.h"
 #include "engine/state/path.h"
-#include "engine/state/sock.h"
 #include "engine/state/state.h"
 
 #define NS_PER_S 1000000000ull
@@ -156,6 +155,7 @@ struct state {
 	/* The event in progress. */
 	int64_t res;
 	bool has_res;
+	const struct fdinfo *named;	/* whose name was made from the ends that the kernel saw */
 	struct buf text;		/* scratch of handlers */
 	uint64_t first_ts, prev_ts;
 	uint64_t next_sweep;

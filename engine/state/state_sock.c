@@ -121,16 +121,6 @@ ROW_FN(on_bind)
 	set_addr_name(s, f, param);
 }
 
-static void swap_ends(struct sock_tuple *t)
-{
-	struct sock_tuple old = *t;
-
-	memcpy(t->sip, old.dip, sizeof(t->sip));
-	memcpy(t->dip, old.sip, sizeof(t->dip));
-	t->sport = old.dport;
-	t->dport = old.sport;
-}
-
 static bool same_ends(const struct sock_tuple *a, const struct sock_tuple *b)
 {
 	return a->sport == b->sport && a->dport == b->dport &&
@@ -141,16 +131,13 @@ static bool same_ends(const struct sock_tuple *a, const struct sock_tuple *b)
 static bool set_ends(struct fdinfo *f, const struct wire_tuple *t)
 {
 	uint8_t kind = t->family == WIRE_AF_INET ? FD_IPV4 : FD_IPV6;
-	struct sock_tuple ends = { .sport = t->sport, .dport = t->dport }, mirror;
+	struct sock_tuple mirror = t->ends;
 
-	memcpy(ends.sip, t->sip, sizeof(ends.sip));
-	memcpy(ends.dip, t->dip, sizeof(ends.dip));
-	mirror = ends;
-	swap_ends(&mirror);
-	if (f->kind == kind && (same_ends(&f->tuple, &ends) || same_ends(&f->tuple, &mirror)))
+	sock_swap_ends(&mirror);
+	if (f->kind == kind && (same_ends(&f->tuple, &t->ends) || same_ends(&f->tuple, &mirror)))
 		return false;
 	f->kind = kind;
-	f->tuple = ends;
+	f->tuple = t->ends;
 	return true;
 }
 
@@ -169,9 +156,7 @@ static void print_ends(struct buf *out, const struct fdinfo *f, bool ports)
 	bool v6 = fd_is_v6(f);
 
 	if (ports) {
-		sock_print_end(out, f->tuple.sip, v6, f->tuple.sport);
-		buf_add_c(out, "->");
-		sock_print_end(out, f->tuple.dip, v6, f->tuple.dport);
+		sock_print_ends(out, &f->tuple, v6);
 	} else {
 		sock_print_ip(out, f->tuple.sip, v6);
 		buf_add_c(out, "->");
@@ -252,7 +237,7 @@ void sock_fill_incomplete(const struct state *s, struct fdinfo *f)
  * Destination of a connect: the enter copy replaces an exit copy that the tuple was made from,
  * because a second thread may have rewritten it meanwhile.
  */
-static void prefer_enter_address(const struct event_ctx *c, struct fdinfo *f)
+static bool prefer_enter_address(const struct event_ctx *c, struct fdinfo *f)
 {
 	struct thread *t = c->thread;
 	struct wire_addr at_exit, at_enter;
@@ -260,13 +245,14 @@ static void prefer_enter_address(const struct event_ctx *c, struct fdinfo *f)
 
 	if (t->enter_type != EV_CONNECT_E || !sock_parse_addr(istr_str(t->enter_text), &at_enter) ||
 	    !sock_parse_addr(event_param(c->ev, CONNECT_X_addr), &at_exit))
-		return;
+		return false;
 	if ((at_enter.family == WIRE_AF_INET6) != fd_is_v6(f) || at_enter.family == WIRE_AF_UNIX)
-		return;
+		return false;
 	if (at_exit.port != f->tuple.dport || memcmp(at_exit.ip, f->tuple.dip, len))
-		return;
+		return false;
 	memcpy(f->tuple.dip, at_enter.ip, sizeof(f->tuple.dip));
 	f->tuple.dport = at_enter.port;
+	return true;
 }
 
 static void destination_only(const struct event_ctx *c, struct fdinfo *f)
@@ -280,6 +266,25 @@ static void destination_only(const struct event_ctx *c, struct fdinfo *f)
 	f->kind = a.family == WIRE_AF_INET ? FD_IPV4 : FD_IPV6;
 	memcpy(f->tuple.dip, a.ip, sizeof(a.ip));
 	f->tuple.dport = a.port;
+}
+
+static void connect_ends(struct state *s, const struct event_ctx *c, struct fdinfo *f,
+			 const struct wire_tuple *t)
+{
+	bool named = s->named == f;
+
+	if (f->kind == FD_IPV4 && t->family == WIRE_AF_INET6)
+		f->l4 = L4_UNKNOWN;
+	if (set_ends(f, t))
+		named = false;
+	if (prefer_enter_address(c, f))
+		named = false;
+	if (f->l4 == L4_UDP && f->role == ROLE_SERVER) {
+		sock_swap_ends(&f->tuple);
+		named = false;
+	}
+	if (!named)
+		sock_set_name(s, f, false);
 }
 
 ROW_FN(on_connect)
@@ -297,13 +302,7 @@ ROW_FN(on_connect)
 	} else if (t.family == WIRE_AF_UNIX) {
 		set_unix(s, f, &t);
 	} else {
-		if (f->kind == FD_IPV4 && t.family == WIRE_AF_INET6)
-			f->l4 = L4_UNKNOWN;
-		set_ends(f, &t);
-		prefer_enter_address(c, f);
-		if (f->l4 == L4_UDP && f->role == ROLE_SERVER)
-			swap_ends(&f->tuple);
-		sock_set_name(s, f, false);
+		connect_ends(s, c, f, &t);
 	}
 	if (f->role == ROLE_NONE)
 		f->role = ROLE_CLIENT;
@@ -373,6 +372,6 @@ ROW_FN(on_transfer)
 	if (f->role == ROLE_NONE)
 		f->role = sends ? ROLE_CLIENT : ROLE_SERVER;
 	if ((f->role == ROLE_SERVER) == sends)
-		swap_ends(&f->tuple);
+		sock_swap_ends(&f->tuple);
 	sock_set_name(s, f, false);
 }

@@ -80,7 +80,7 @@ START_TEST(mapped)
 	memcpy(wire + 19, "\0\0\0\0\0\0\0\0\0\0\xff\xff\5\6\7\x08", 16);
 	ck_assert(sock_parse_tuple((struct str){ (char *)wire, sizeof(wire) }, &t));
 	ck_assert_uint_eq(t.family, WIRE_AF_INET);
-	ck_assert_mem_eq(t.dip, "\5\6\7\x08", 4);
+	ck_assert_mem_eq(t.ends.dip, "\5\6\7\x08", 4);
 	wire[19] = 0x20;
 	ck_assert(sock_parse_tuple((struct str){ (char *)wire, sizeof(wire) }, &t));
 	ck_assert_uint_eq(t.family, WIRE_AF_INET6);

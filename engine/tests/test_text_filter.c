@@ -83,7 +83,8 @@ static void check_text(struct text_filter *f, const struct filter_key *keys, str
 		       unsigned *decided)
 {
 	enum text_relation relation = (enum text_relation)rnd(RELATIONS);
-	uint32_t class = text_filter_class(f, text, relation);
+	uint32_t place = text_filter_find(f, text);
+	uint32_t class = place ? text_filter_class(f, place, relation) : 0;
 	const uint64_t *truth;
 
 	if (!class)
