@@ -60,7 +60,8 @@ static void parse_tuple4(const uint8_t *p, struct wire_tuple *ret)
 static void parse_tuple6(const uint8_t *p, struct wire_tuple *ret)
 {
 	*ret = (struct wire_tuple){ .family = WIRE_AF_INET6,
-				    .ends = { .sport = load_u16(p + 17), .dport = load_u16(p + 35) },
+				    .ends = { .sport = load_u16(p + 17),
+					      .dport = load_u16(p + 35) },
 				    .path = STR_NONE };
 	memcpy(ret->ends.sip, p + 1, IP6_LEN);
 	memcpy(ret->ends.dip, p + 19, IP6_LEN);

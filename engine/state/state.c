@@ -286,6 +286,7 @@ void state_clear_tables(struct state *s)
 	containers_clear(s);
 	state_users_clear(s);
 	forget_recent(s);
+	thread_forget_cgroups(s);
 	if (s->any_exit)
 		memset(s->exits, 0, EXIT_RING * sizeof(*s->exits));
 	s->any_exit = false;
@@ -338,16 +339,20 @@ static bool exchange(struct istr **slot, struct istr *n)
 	return true;
 }
 
-bool state_set_text(struct state *s, struct istr **slot, struct str text)
+struct istr *state_text(struct state *s, struct str text)
 {
-	struct istr *n;
+	struct istr *n = intern_get(&s->intern, text.p ? text : STR(""));
 
-	if (*slot && str_eq(istr_str(*slot), text))
-		return false;
-	n = intern_get(&s->intern, text.p ? text : STR(""));
 	if (n && n->ref == 1 && n->len <= RECENT_TEXT_MAX)
 		keep_recent(s, n);
-	return exchange(slot, n);
+	return n;
+}
+
+bool state_set_text(struct state *s, struct istr **slot, struct str text)
+{
+	if (*slot && str_eq(istr_str(*slot), text))
+		return false;
+	return exchange(slot, state_text(s, text));
 }
 
 bool state_set_name(struct state *s, struct istr **slot, struct str text)

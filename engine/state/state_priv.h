@@ -94,6 +94,12 @@ struct cgroup_cached {
 	struct container *container;
 };
 
+/* Cgroup texts as they came lately, and what they became. */
+#define CGROUPS_SEEN 16
+struct cgroups_seen {
+	struct istr *raw, *text;	/* NULL: free */
+};
+
 /* One row per event type: what it does to the tables. */
 struct state_row {
 	void (*apply)(struct state *s, struct event_ctx *c, const struct state_row *row);
@@ -172,6 +178,7 @@ struct state {
 	struct container *idle_first, *idle_last;	/* no thread is in them; the newest first */
 	uint32_t nidle;
 	struct cgroup_cached cgroup_cache[CGROUP_CACHE];
+	struct cgroups_seen cgroups_seen[CGROUPS_SEEN];
 	struct u64map users, user_groups;	/* see state_user.c */
 	uint8_t *listen_ports;		/* bitmap of ports that servers were seen on */
 	bool snapshot_done;
@@ -214,6 +221,8 @@ static inline bool param_u32(struct event *ev, unsigned i, uint32_t *ret_v)
 }
 
 /* ---- state.c ---- */
+/* The interned text, kept for a while. A new reference, or NULL. NONE counts as "". */
+struct istr *state_text(struct state *s, struct str text);
 /* Replace *slot by the text; true when it changed. NONE counts as "". */
 bool state_set_text(struct state *s, struct istr **slot, struct str text);
 /* The same for texts of fds: they come and go, looking for equal ones would cost more. */
@@ -263,7 +272,6 @@ void thread_link(struct state *s, struct thread *t);
 void thread_set_parent(struct state *s, struct thread *t, int64_t ptid);
 void thread_set_args(struct state *s, struct thread *t, struct str args);
 void thread_set_comm(struct state *s, struct thread *t, struct str comm);
-void thread_set_cgroups(struct state *s, struct thread *t, struct str cgroups);
 void thread_drop_texts(struct thread *t);
 void thread_from_record(struct state *s, struct thread *t, const struct proc_record *r);
 void thread_sweep(struct state *s, uint64_t now);
@@ -278,6 +286,10 @@ static inline bool thread_is_fake(const struct thread *t)
 {
 	return t->state_flags & THREAD_FAKE;
 }
+
+/* ---- thread_cgroup.c ---- */
+void thread_set_cgroups(struct state *s, struct thread *t, struct str cgroups);
+void thread_forget_cgroups(struct state *s);
 
 /* ---- state_clone.c ---- */
 void clone_note_exit(struct state *s, const struct thread *t, uint64_t ts);

@@ -218,48 +218,6 @@ void thread_set_comm(struct state *s, struct thread *t, struct str comm)
 	thread_touch(s, t);
 }
 
-static bool has_io(struct str cgroups)
-{
-	return str_starts(cgroups, STR("io=")) || str_contains(cgroups, STR("\0io="));
-}
-
-/* The kernel calls the block controller "io", process lists and rules call it "blkio". */
-static struct str rename_io(struct state *s, struct str cgroups)
-{
-	uint32_t at = 0;
-
-	/* Of NULs at the end one is left out below. */
-	if (cgroups.len && cgroups.p[cgroups.len - 1] != '\0' && !has_io(cgroups))
-		return cgroups;
-	buf_clear(&s->text);
-	while (at < cgroups.len) {
-		uint32_t end = at + (uint32_t)strnlen(cgroups.p + at, cgroups.len - at);
-		struct str one = str_sub(cgroups, at, end);
-
-		if (at)
-			buf_add_char(&s->text, '\0');
-		if (str_starts(one, STR("io=")))
-			buf_add_c(&s->text, "blk");
-		buf_add_str(&s->text, one);
-		at = end + 1;
-	}
-	return buf_str(&s->text);
-}
-
-void thread_set_cgroups(struct state *s, struct thread *t, struct str cgroups)
-{
-	if (cgroups.len && cgroups.p[cgroups.len - 1] == '\0')
-		cgroups.len--;
-	/* The common case; a text that was renamed has nothing left to rename. */
-	if (str_eq(istr_str(t->cgroups), cgroups))
-		return;
-	cgroups = rename_io(s, cgroups);
-	if (!state_set_text(s, &t->cgroups, cgroups))
-		return;
-	thread_touch(s, t);
-	container_attach(s, t);
-}
-
 static void copy_record_numbers(struct thread *t, const struct proc_record *r)
 {
 	t->pid = r->pid;

@@ -70,6 +70,44 @@ START_TEST(id_from_cgroups)
 }
 END_TEST
 
+/* The same, by a way that keeps nothing. */
+static void renamed(struct str raw, char *ret, uint32_t *ret_len)
+{
+	uint32_t n = 0, len = raw.len && !raw.p[raw.len - 1] ? raw.len - 1 : raw.len;
+
+	for (uint32_t i = 0; i < len; i++) {
+		if ((!i || !raw.p[i - 1]) && len - i >= 3 && !memcmp(raw.p + i, "io=", 3)) {
+			memcpy(ret + n, "blk", 3);
+			n += 3;
+		}
+		ret[n++] = raw.p[i];
+	}
+	*ret_len = n;
+}
+
+/* Many texts, most of which come several times, some at the same place of what is kept. */
+START_TEST(block_controller_is_renamed)
+{
+	for (int i = 0; i < 4000; i++) {
+		struct thread *t = state_thread(f.state, i % 2 ? 20 : 10);
+		char text[160], want[200];
+		int v = (i * 7919) % 97, n;
+		uint32_t len;
+
+		n = snprintf(text, sizeof(text), "cpu=/a/%d%cio=/b/%d%cbio=/%cmemory=/x%060d",
+			     v % 5, 0, v, 0, 0, v % 3);
+		if (v % 4 == 0)
+			n = snprintf(text, sizeof(text), "io=/%d", v);
+		thread_set_cgroups(f.state, t, (struct str){ text, (uint32_t)n + (v & 1) });
+		renamed((struct str){ text, (uint32_t)n + (v & 1) }, want, &len);
+		ck_assert_uint_eq(t->cgroups->len, len);
+		ck_assert_mem_eq(t->cgroups->p, want, len);
+	}
+	thread_set_cgroups(f.state, state_thread(f.state, 20), STR_NONE);
+	ck_assert_uint_eq(state_thread(f.state, 20)->cgroups->len, 0);
+}
+END_TEST
+
 START_TEST(metadata)
 {
 	struct thread *t = in_container(100, 1);
@@ -251,6 +289,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, id_from_cgroups);
+	tcase_add_test(t, block_controller_is_renamed);
 	tcase_add_test(t, metadata);
 	tcase_add_test(t, metadata_first);
 	tcase_add_test(t, bad_documents);
