@@ -23,7 +23,7 @@ LOOPS = {
     "getppid": (20000, 66, "a system call that no rule wants"),
     "open": (16000, 500, "open + close on tmpfs, both seen, one recorded"),
     "connect": (2000, None, "socket + connect + accept + close on loopback"),
-    "exec": (60, 5000, "vfork + exec + exit + wait"),
+    "exec": (600, 5000, "vfork + exec + exit + wait"),
 }
 CHUNKS = 12
 AGENT_AIM = 100     # ns of CPU per event

@@ -14,8 +14,14 @@ unit: $(BUILD)/bench/gen_trace
 
 -include $(BUILD)/bench/gen_trace.d $(BUILD)/bench/gen_ops.d
 
-# The loops of `make bench-live`. Static: exec is to be measured, not the 50 system calls of the dynamic linker.
-$(BUILD)/bench/live_ops: bench/live_ops.c
+# What the exec loop starts: nothing but exec is to be measured.
+$(BUILD)/bench/live_exit: bench/live_exit.c
+	$(call msg,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -static -nostdlib -o $@ $<
+
+# The loops of `make bench-live`.
+$(BUILD)/bench/live_ops: bench/live_ops.c $(BUILD)/bench/live_exit
 	$(call msg,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -static -o $@ $<
