@@ -25,7 +25,7 @@
 
 static const char *const hook_names[HOOK_COUNT] = { "sched_process_fork", "sched_process_exec",
 						    "sched_process_exit", "sys_exit",
-						    SOURCE_HOOK_URING };
+						    SOURCE_HOOK_URING, "cgroup_rename" };
 
 /* Rings on their way into the table of a lane, in a thread of their own. */
 struct lane_rings {
@@ -188,6 +188,8 @@ static bool hook_wanted(const struct source_ring *s, unsigned hook)
 		for (uint32_t i = 0; i < URING_OPS && !wanted; i++)
 			wanted = config->uring_of[i];
 		return wanted && s->load.hooks[HOOK_URING] >= 0;
+	case HOOK_RENAME:
+		return s->load.hooks[HOOK_RENAME] >= 0;
 	default:
 		return true;
 	}
@@ -210,9 +212,11 @@ static int follow_hooks(struct source_ring *s, unsigned *ret_hook)
 			int fd = bpf_raw_tracepoint_open(NULL, s->load.hooks[i]);
 
 			*ret_hook = i;
-			if (fd < 0)
+			if (fd < 0 && i != HOOK_RENAME)
 				return -errno;
 			s->links[i] = fd;
+			if (i == HOOK_RENAME && fd >= 0)
+				s->load.config->cgroup_renames = 1;
 		} else if (!wanted) {
 			detach(s, i);
 		}
@@ -414,10 +418,11 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 					    .active = s->links[i] >= 0 };
 
 		part.refused = i == HOOK_URING && s->load.uring_refused;
-		if (!part.active)
-			part.why = part.refused
-					   ? "this kernel's tracepoint does not tell the request"
-					   : "not asked for";
+		if (part.refused)
+			part.why = "this kernel's tracepoint does not tell the request";
+		else if (!part.active)
+			part.why = i == HOOK_RENAME ? "not there; events cost more"
+						    : "not asked for";
 		fn(ctx, &part);
 	}
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {

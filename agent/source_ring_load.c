@@ -25,6 +25,7 @@ static const struct {
 static const char *const hook_programs[HOOK_COUNT] = {
 	[HOOK_FORK] = "on_fork", [HOOK_EXEC] = "on_exec", [HOOK_EXIT] = "on_exit",
 	[HOOK_SYS_EXIT] = "on_sys_exit", [HOOK_URING] = "on_uring",
+	[HOOK_RENAME] = "on_cgroup_rename",
 };
 
 /* Event type of a program sys_<event>; EVENT_TYPE_COUNT for the others. */
@@ -359,6 +360,12 @@ static void forget_object(const struct source_ring_load *l)
 	madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
+/* Without the other one texts of cgroups are not kept, but made for each event. */
+static bool is_needed(const struct source_ring_prog *p)
+{
+	return strcmp(p->name, hook_programs[HOOK_RENAME]) != 0;
+}
+
 int source_ring_load_finish(struct source_ring_load *l, struct jobs *jobs)
 {
 	int r = 0;
@@ -366,7 +373,8 @@ int source_ring_load_finish(struct source_ring_load *l, struct jobs *jobs)
 	jobs_wait(jobs, &l->wanted_all);
 	jobs_wait(jobs, &l->base_rest);
 	for (uint32_t i = 0; i < l->base.progs.n && !r; i++)
-		r = l->base.progs.v[i].err;
+		if (is_needed(&l->base.progs.v[i]))
+			r = l->base.progs.v[i].err;
 	if (r)
 		return r;
 	keep_hooks(l, &l->base.progs);
@@ -385,7 +393,7 @@ void source_ring_load_error(const struct source_ring_load *l, int err, struct bu
 	_cleanup_buf_ struct buf why = BUF_INIT;
 
 	for (uint32_t i = 0; i < l->base.progs.n && !why.len; i++)
-		if (l->base.progs.v[i].err)
+		if (l->base.progs.v[i].err && is_needed(&l->base.progs.v[i]))
 			source_ring_prog_why(&l->base.progs.v[i], &why);
 	if (!why.len)
 		source_ring_said(&why);

@@ -13,7 +13,8 @@
 #define SOURCE_RING_MAPS_MAX 24
 
 /* Programs that are attached; all others are reached from them by the tables. */
-enum source_ring_hook { HOOK_FORK, HOOK_EXEC, HOOK_EXIT, HOOK_SYS_EXIT, HOOK_URING, HOOK_COUNT };
+enum source_ring_hook { HOOK_FORK, HOOK_EXEC, HOOK_EXIT, HOOK_SYS_EXIT, HOOK_URING, HOOK_RENAME,
+			HOOK_COUNT };
 
 /* The object, opened once for some of its programs, until they are loaded. */
 struct source_ring_part {

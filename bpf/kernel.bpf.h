@@ -203,6 +203,7 @@ struct nsproxy {
 };
 
 struct kernfs_node {
+	__u64 id;	/* never given to another one of the same tree */
 	const char *name;
 	struct kernfs_node *parent;
 };

@@ -70,6 +70,7 @@ struct scratch {
 	void *path_of;	/* kernfs node whose path is in path[], or NULL */
 	struct walk walk;	/* arguments of the walks */
 	struct kernfs_node *walk_node;
+	struct css_set *walk_css;
 	const void *walk_name;
 	struct file *file;	/* for the second half of the work, on_fd */
 	struct file_info info;	/* of call.file */
@@ -81,6 +82,7 @@ struct scratch {
 	__u32 lane;
 	__u32 dir;	/* enum tuple_dir */
 	__u32 scan;	/* fd that is looked at */
+	__u32 walk_failed; /* a part of the cgroups' text is missing */
 	struct task_struct *task; /* of the system call, with its native number and arguments */
 	__u64 nr;
 	__u64 args[6];
@@ -90,6 +92,22 @@ struct scratch {
 };
 
 _Static_assert(sizeof(struct scratch) <= RING_RECORD_MAX, "per-cpu values end at 32 KiB");
+
+/*
+ * The text of the cgroups of the process that was last described on this cpu: the next one has the
+ * same ones most times. Six controllers, and the hierarchy of version 2.
+ */
+#define CGROUP_PATHS 7
+#define CGROUP_TEXT_MAX 2048
+struct cgroup_memo {
+	struct cgroup_key {
+		struct kernfs_node *node;
+		__u64 id;
+	} of[CGROUP_PATHS];
+	__u32 renames;	/* config.cgroup_renames before the text was made */
+	__u32 len;	/* 0: none */
+	__u8 text[CGROUP_TEXT_MAX];
+};
 
 /* Paths are built from right to left in the first half; the second half is slack. */
 struct walk_buf {
@@ -109,6 +127,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct walk_buf);
 } walk_map SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cgroup_memo);
+} cgroup_memos SEC(".maps");
 
 struct ring_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

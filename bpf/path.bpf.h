@@ -232,6 +232,7 @@ static __always_inline bool walk_kernfs_step(struct scratch *s, struct walk_buf 
 	n = bpf_probe_read_kernel_str(part, NAME_MASK + 1, KREAD(*node, name));
 	if (n <= 0) {
 		count_site(RING_SITE_KERNEL_STR);
+		s->walk_failed = 1;
 		return true;
 	}
 	*node = parent;

@@ -317,6 +317,14 @@ int on_exec(__u64 *ctx)
 	return 0;
 }
 
+/* What is kept of cgroups is about names that are no longer right. */
+SEC("tp_btf/cgroup_rename")
+int on_cgroup_rename(__u64 *ctx)
+{
+	__sync_fetch_and_add(&config.cgroup_renames, 1);
+	return 0;
+}
+
 /* The child's side of clone: it has not run yet, so this comes before anything it does. */
 SEC("tp_btf/sched_process_fork")
 int on_fork(__u64 *ctx)

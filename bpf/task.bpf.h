@@ -254,9 +254,49 @@ static __always_inline void put_comm(struct call *c, int i)
 }
 
 /*
- * "memory=/path" NUL ... for the controllers that container ids are looked for in. A global
- * function, as the walks; the cgroup is in the scratch, `prefix` has the eight characters before
- * the path.
+ * Controllers that container ids are looked for in: number in struct cgroup_memo, name, and the
+ * eight characters before the path.
+ */
+#define CONTROLLERS(C)                                                                      \
+	C(0, cpuset, 'c', 'p', 'u', 's', 'e', 't', '=', 0)                                  \
+	C(1, cpu, 'c', 'p', 'u', '=', 0, 0, 0, 0)                                           \
+	C(2, cpuacct, 'c', 'p', 'u', 'a', 'c', 'c', 't', '=')                               \
+	C(3, io, 'i', 'o', '=', 0, 0, 0, 0, 0)                                              \
+	C(4, memory, 'm', 'e', 'm', 'o', 'r', 'y', '=', 0)                                  \
+	C(5, pids, 'p', 'i', 'd', 's', '=', 0, 0, 0)
+#define CGROUP_UNIFIED (CGROUP_PATHS - 1)
+
+static __always_inline bool same_cgroup(struct cgroup_key *key, struct cgroup *cg)
+{
+	struct kernfs_node *node = KREAD(cg, kn);
+	__u64 id = KREAD(node, id);
+	bool same = key->node == node && key->id == id;
+
+	key->node = node;
+	key->id = id;
+	return same;
+}
+
+/* Are these the cgroups that the text is about? From now on the keys are theirs. */
+static __always_inline bool same_cgroups(struct cgroup_memo *m, struct css_set *css)
+{
+	bool same = m->len && m->renames && m->renames == config.cgroup_renames;
+
+#define SAME(i, name, ...)                                                                  \
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, name##_cgrp_id))              \
+		same &= same_cgroup(&m->of[i],                                              \
+				    KREAD(css, subsys[bpf_core_enum_value(                  \
+						       enum cgroup_subsys_id,               \
+						       name##_cgrp_id)], cgroup));
+	CONTROLLERS(SAME)
+#undef SAME
+	same &= same_cgroup(&m->of[CGROUP_UNIFIED], KREAD(css, dfl_cgrp));
+	return same;
+}
+
+/*
+ * "memory=/path" NUL ... A global function, as the walks; the cgroup is in the scratch, `prefix`
+ * has the eight characters before the path.
  */
 __noinline int append_cgroup(__u64 prefix, __u32 prefix_len)
 {
@@ -275,7 +315,8 @@ __noinline int append_cgroup(__u64 prefix, __u32 prefix_len)
 	s->off += prefix_len;
 	if (kernfs_parent(s->walk_node)) {
 		walk_kernfs();
-		append_path(c, w);
+		if (!append_path(c, w))
+			s->walk_failed = 1;
 		p = room(c);
 		if (!p)
 			return 0;
@@ -285,37 +326,84 @@ __noinline int append_cgroup(__u64 prefix, __u32 prefix_len)
 	}
 	*p = 0;
 	s->off += 1;
-	return 0;
+	return 1;
 }
 
-#define PUT_CGROUP(c, cg, prefix, len)                                                      \
-	do {                                                                                \
-		(c)->s->walk_node = KREAD(cg, kn);                                          \
-		append_cgroup(prefix, len);                                                 \
-	} while (0)
-
-#define PUT_CONTROLLER(c, css, id, ...)                                                     \
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, id##_cgrp_id)) {              \
-		struct cgroup *cg = KREAD(css,                                              \
-			subsys[bpf_core_enum_value(enum cgroup_subsys_id, id##_cgrp_id)],   \
-			cgroup);                                                            \
-		PUT_CGROUP(c, cg, NAME8(__VA_ARGS__), sizeof(#id));                         \
+static __always_inline void append_new_cgroups(struct scratch *s, struct cgroup_memo *m)
+{
+#define APPEND(i, name, ...)                                                                \
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, name##_cgrp_id)) {            \
+		s->walk_node = m->of[i].node;                                               \
+		append_cgroup(NAME8(__VA_ARGS__), sizeof(#name));                           \
 	}
+	CONTROLLERS(APPEND)
+#undef APPEND
+	s->walk_node = m->of[CGROUP_UNIFIED].node;
+	append_cgroup('=', 1);
+}
+
+static __always_inline void keep_cgroups(struct scratch *s, struct cgroup_memo *m, __u64 start)
+{
+	__u64 len = s->off - start;
+
+	if (s->head.flags & RING_TRUNCATED || s->walk_failed || start > DATA_MAX)
+		return;
+	HIDE(len);
+	if (!len || len > CGROUP_TEXT_MAX)
+		return;
+	if (bpf_probe_read_kernel(m->text, len, s->data + start))
+		count_site(RING_SITE_COPY);
+	else
+		m->len = len;
+}
+
+static __always_inline bool append_kept_cgroups(struct call *c, struct cgroup_memo *m)
+{
+	__u64 len = m->len;
+	__u8 *p = room(c);
+
+	HIDE(len);
+	if (!p || !len || len > CGROUP_TEXT_MAX)
+		return false;
+	if (bpf_probe_read_kernel(p, len, m->text)) {
+		count_site(RING_SITE_COPY);
+		return false;
+	}
+	c->s->off += len;
+	return true;
+}
+
+/* Those of walk_css in the scratch. */
+__noinline int append_cgroups(void)
+{
+	struct scratch *s = scratch_get();
+	struct call call = { .s = s }, *c = &call;
+	struct cgroup_memo *m;
+	__u32 zero = 0;
+	__u64 start;
+
+	m = bpf_map_lookup_elem(&cgroup_memos, &zero);
+	if (!s || !m)
+		return 0;
+	if (same_cgroups(m, s->walk_css) && append_kept_cgroups(c, m))
+		return 1;
+	m->len = 0;
+	m->renames = config.cgroup_renames;
+	s->walk_failed = 0;
+	start = s->off;
+	append_new_cgroups(s, m);
+	keep_cgroups(s, m, start);
+	return 1;
+}
 
 static __always_inline void put_cgroups(struct call *c, int i)
 {
-	struct css_set *css = KREAD(call_task(c), cgroups);
 	__u64 start = c->s->off;
 
-	if (!css)
+	c->s->walk_css = KREAD(call_task(c), cgroups);
+	if (!c->s->walk_css)
 		return;
-	PUT_CONTROLLER(c, css, cpuset, 'c', 'p', 'u', 's', 'e', 't', '=', 0)
-	PUT_CONTROLLER(c, css, cpu, 'c', 'p', 'u', '=', 0, 0, 0, 0)
-	PUT_CONTROLLER(c, css, cpuacct, 'c', 'p', 'u', 'a', 'c', 'c', 't', '=')
-	PUT_CONTROLLER(c, css, io, 'i', 'o', '=', 0, 0, 0, 0, 0)
-	PUT_CONTROLLER(c, css, memory, 'm', 'e', 'm', 'o', 'r', 'y', '=', 0)
-	PUT_CONTROLLER(c, css, pids, 'p', 'i', 'd', 's', '=', 0, 0, 0)
-	PUT_CGROUP(c, KREAD(css, dfl_cgrp), '=', 1);
+	append_cgroups();
 	set_len(c, i, c->s->off - start);
 }
 

@@ -144,6 +144,8 @@ struct sensor_config {
 	uint32_t want_life;		/* process hooks report */
 	uint32_t bell_bytes[LANE_COUNT]; /* a quarter of a ring: how often its fill is looked at */
 	uint32_t reader_asleep;		/* set by the reader, cleared by who wakes it */
+	/* Renamed cgroups, counted by the kernel side from 1 on; 0: nobody counts. */
+	uint32_t cgroup_renames;
 };
 
 #ifndef __bpf__
