@@ -51,7 +51,7 @@ static struct bpf_object *open_bytes(const struct source_ring_btf *btf)
 static int open_object(struct snapshot_iter *it, int site_counters,
 		       const struct source_ring_btf *btf)
 {
-	static const char *const used[] = { "late_ring", "scratch_map", "walk_map",
+	static const char *const used[] = { "late_ring", "scratch_map", "walk_map", "cgroup_memos",
 					    "site_counters" };
 	struct bpf_map *m;
 	int r = 0;

@@ -50,6 +50,7 @@ struct source_ring {
 	int iter_err;
 	enum source_snapshot_way snapshot;
 	bool snapshot_taken;
+	int snapshot_err;	/* of the iterators, in whose place /proc was read */
 	/* Attached while somebody wants what the hooks report, those of the process life cycle
 	 * always; -1: not attached. */
 	int links[HOOK_COUNT];
@@ -273,13 +274,14 @@ static void ring_close(struct source *base)
 static int ring_snapshot(struct source *base, source_snapshot_fn fn, void *ctx)
 {
 	struct source_ring *s = container_of(base, struct source_ring, base);
-
-	int r = -ENOTSUP;
+	int r = s->iter_err ? s->iter_err : -ENOTSUP;
 
 	if (s->iter)
 		r = snapshot_iter_run(s->iter, s->host_root, fn, ctx);
-	if (r && s->snapshot != SOURCE_SNAPSHOT_ITER)
+	if (r && s->snapshot != SOURCE_SNAPSHOT_ITER) {
+		s->snapshot_err = s->snapshot == SOURCE_SNAPSHOT_PROC ? 0 : r;
 		r = snapshot_proc(s->host_root, fn, ctx);
+	}
 	s->snapshot_taken = true;
 	return r;
 }
@@ -292,6 +294,7 @@ static int attach_snapshot(struct source_ring *s, struct buf *error)
 	if (r) {
 		snapshot_iter_free(s->iter);
 		s->iter = NULL;
+		s->iter_err = r;
 	}
 	if (!r || s->snapshot != SOURCE_SNAPSHOT_ITER)
 		return 0;
@@ -408,10 +411,23 @@ static void ring_counters(struct source *base, source_counter_fn fn, void *ctx)
 	source_counters_each(&counters, fn, ctx);
 }
 
+static void snapshot_part(const struct source_ring *s, source_part_fn fn, void *ctx)
+{
+	struct source_part part = { .name = "iterators of the start", .is_hook = true,
+				    .active = !s->snapshot_err, .refused = s->snapshot_err };
+
+	if (part.refused)
+		part.why = "processes that ended while /proc was read instead";
+	if (s->snapshot_taken)
+		fn(ctx, &part);
+}
+
 static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 {
 	struct source_ring *s = container_of(base, struct source_ring, base);
 	bool seen[EVENT_TYPE_COUNT] = { false };
+
+	snapshot_part(s, fn, ctx);
 
 	for (unsigned i = 0; i < HOOK_COUNT; i++) {
 		struct source_part part = { .name = hook_names[i], .is_hook = true,
