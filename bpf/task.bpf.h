@@ -346,7 +346,11 @@ static __always_inline void keep_cgroups(struct scratch *s, struct cgroup_memo *
 {
 	__u64 len = s->off - start;
 
-	if (s->head.flags & RING_TRUNCATED || s->walk_failed || start > DATA_MAX)
+	if (s->head.flags & RING_TRUNCATED || s->walk_failed)
+		return;
+	/* Verifier 5.10, 6.1: a comparison for each bound, which the compiler must not join. */
+	HIDE(start);
+	if (start > DATA_MAX)
 		return;
 	HIDE(len);
 	if (!len || len > CGROUP_TEXT_MAX)
