@@ -56,22 +56,14 @@ static inline enum value_class value_class_of(enum param_type t)
 	return (unsigned)t < PT_COUNT ? (enum value_class)value_classes[t] : VC_NONE;
 }
 
-static inline struct value value_str(struct str s)
-{
-	return (struct value){ .type = PT_CHARBUF, .s = s };
-}
-static inline struct value value_i64(enum param_type t, int64_t i)
-{
-	return (struct value){ .type = (uint8_t)t, .fmt = PF_DEC, .i = i };
-}
-static inline struct value value_u64(enum param_type t, uint64_t u)
-{
-	return (struct value){ .type = (uint8_t)t, .fmt = PF_DEC, .u = u };
-}
-static inline struct value value_bool(bool b)
-{
-	return (struct value){ .type = PT_BOOL, .u = b };
-}
+/*
+ * Values of a class. Macros, so that a value is made where it is assigned to: what a function
+ * returns is put together on the stack and copied by loads that have to wait for the stores.
+ */
+#define value_str(...) ((struct value){ .type = PT_CHARBUF, .s = (__VA_ARGS__) })
+#define value_i64(t, n) ((struct value){ .type = (uint8_t)(t), .fmt = PF_DEC, .i = (n) })
+#define value_u64(t, n) ((struct value){ .type = (uint8_t)(t), .fmt = PF_DEC, .u = (n) })
+#define value_bool(b)	((struct value){ .type = PT_BOOL, .u = (bool)(b) })
 
 /* The text of a value (bytes as printable characters, no UTF-8 repair). */
 void value_print(struct buf *out, const struct value *v);
