@@ -135,6 +135,22 @@ void arg_print_all(struct event_ctx *ctx, struct buf *out)
 	buf_done(&local);
 }
 
+bool arg_is_by_number(const struct field_ref *f)
+{
+	bool any = false;
+
+	for (unsigned type = 0; f->param_of && type < EVENT_TYPE_COUNT; type++) {
+		unsigned i = f->param_of[type];
+
+		if (i == FIELD_NO_PARAM)
+			continue;
+		any = arg_types[event_infos[type].params[i].type].by_number;
+		if (!any)
+			return false;
+	}
+	return any;
+}
+
 static void arg_print(const struct arg *a, struct buf *out)
 {
 	if (!arg_print_resolved(a, out))

@@ -42,6 +42,8 @@ bool arg_init(struct arg *a, struct event_ctx *ctx, unsigned index);
 /* "name=raw(resolved) ..." of the whole event. */
 void arg_print_all(struct event_ctx *ctx, struct buf *out);
 
+/* Is the text of the named parameter that of a number (flags ...) in all events that have it? */
+bool arg_is_by_number(const struct field_ref *f);
 /* Text of parameter i (resolved or raw) as a value; texts that exist are not copied. */
 bool arg_value(struct event_ctx *ctx, unsigned index, struct value *ret);
 /* The typed value of evt.rawarg (class VC_NONE: bytes in s); false when the parameter is empty. */

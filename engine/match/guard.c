@@ -5,6 +5,7 @@
  * a memo (guard_memo.c) that do. Everything here only removes rules that cannot match: a walk over
  * the code with some checks known and all others open.
  */
+#include "engine/field/arg.h"
 #include "engine/match/mask.h"
 #include "engine/match/memo.h"
 #include "engine/match/mix.h"
@@ -52,6 +53,8 @@ bool guard_is_cheap(const struct atom *a)
 	op = a->check->lhs;
 	vc = value_class_of(op->type);
 	if (vc == VC_BOOL || vc == VC_SIGNED || vc == VC_UNSIGNED)
+		return true;
+	if (arg_is_by_number(&op->field))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(cheap_fields); i++)
 		if (str_is(op->field.text, cheap_fields[i]))
