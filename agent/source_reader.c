@@ -45,6 +45,7 @@ struct cursor {
 	uint32_t *heap;			/* rings with a record, smallest time stamp first */
 	uint32_t nheap;
 	uint32_t *lost;			/* [cpu][lane]: loss counter of the last record */
+	uint8_t *whole;			/* RING_RECORD_MAX: a record that was made whole again */
 	uint64_t read, corrupt, num;
 };
 
@@ -76,6 +77,7 @@ static void cursor_done(struct cursor *c)
 	free(c->rings);
 	free(c->heap);
 	free(c->lost);
+	free(c->whole);
 }
 
 static bool cursor_init(struct cursor *c, const struct source_reader *r)
@@ -83,7 +85,8 @@ static bool cursor_init(struct cursor *c, const struct source_reader *r)
 	c->rings = calloc(r->max_rings, sizeof(*c->rings));
 	c->heap = calloc(r->max_rings, sizeof(*c->heap));
 	c->lost = calloc((size_t)r->cpus * LANE_COUNT, sizeof(*c->lost));
-	return c->rings && c->heap && c->lost;
+	c->whole = malloc(RING_RECORD_MAX);
+	return c->rings && c->heap && c->lost && c->whole;
 }
 
 struct source_reader *source_reader_new(uint32_t max_rings, uint32_t cpus, uint32_t readers)
@@ -335,17 +338,31 @@ static uint32_t peek_tid(const struct ring *g, uint32_t len)
 	return load_u32(record_data(&next) + offsetof(struct ring_head, tid));
 }
 
+static bool is_short(const uint8_t *rec, uint32_t len)
+{
+	return len >= sizeof(struct ring_head) &&
+	       load_u16(rec + offsetof(struct ring_head, flags)) & RING_SHORT_CGROUPS;
+}
+
 static int deliver(const struct source_reader *r, struct cursor *c, struct ring *g,
 		   source_event_fn fn, void *ctx)
 {
 	uint32_t len = record_header(g) & ~(RECORD_BUSY | RECORD_DISCARD);
 	const uint8_t *rec = record_data(g);
+	uint32_t whole_len = len;
 	struct event_kernel kernel;
 	struct ring_head head;
 	struct event ev;
 
 	c->read++;
-	if (ring_decode(rec, len, r->boot_ns, &ev, &kernel)) {
+	if (is_short(rec, len)) {
+		if (ring_expand(rec, len, c->whole, &whole_len)) {
+			c->corrupt++;
+			return 0;
+		}
+		rec = c->whole;
+	}
+	if (ring_decode(rec, whole_len, r->boot_ns, &ev, &kernel)) {
 		c->corrupt++;
 		return 0;
 	}

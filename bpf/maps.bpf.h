@@ -83,6 +83,8 @@ struct scratch {
 	__u32 dir;	/* enum tuple_dir */
 	__u32 scan;	/* fd that is looked at */
 	__u32 walk_failed; /* a part of the cgroups' text is missing */
+	__u32 cgroup_len;	/* of the cgroup path before, which starts at cgroup_at in data */
+	__u64 cgroup_at;
 	struct task_struct *task; /* of the system call, with its native number and arguments */
 	__u64 nr;
 	__u64 args[6];
@@ -106,6 +108,7 @@ struct cgroup_memo {
 	} of[CGROUP_PATHS];
 	__u32 renames;	/* config.cgroup_renames before the text was made */
 	__u32 len;	/* 0: none */
+	__u32 flags;	/* RING_SHORT_CGROUPS or 0 */
 	__u8 text[CGROUP_TEXT_MAX];
 };
 

@@ -294,6 +294,52 @@ static __always_inline bool same_cgroups(struct cgroup_memo *m, struct css_set *
 	return same;
 }
 
+/* Cgroup paths shorter than that are not worth it, longer ones are compared no further. */
+#define SHORTEN_MIN 16
+#define SHORTEN_MAX 256
+
+/* Are these `len` bytes the path before? */
+static __always_inline bool same_path(struct scratch *s, __u64 at, __u64 len)
+{
+	__u64 before = s->cgroup_at, differ = 0;
+
+	if (len != s->cgroup_len || len < SHORTEN_MIN || len > SHORTEN_MAX)
+		return false;
+	HIDE(at);
+	HIDE(before);
+	if (at > DATA_MAX)
+		return false;
+	if (before > DATA_MAX)
+		return false;
+	/* Whole words: behind both paths are bytes of the record, or room. */
+	_Pragma("clang loop unroll(disable)")
+	for (__u32 i = 0; i < SHORTEN_MAX / 8; i++) {
+		__u64 left = len - 8 * i;
+		__u64 mask = left < 8 ? (1ULL << 8 * left) - 1 : ~0ULL;
+
+		if (8 * i >= len)
+			break;
+		differ |= (*(__u64 *)(s->data + at + 8 * i) ^
+			   *(__u64 *)(s->data + before + 8 * i)) & mask;
+	}
+	return !differ;
+}
+
+/* The path that was appended at `at` is left out if it is the one before. */
+static __always_inline void shorten(struct call *c, __u64 at)
+{
+	struct scratch *s = c->s;
+	__u64 len = s->off - at;
+
+	if (config.cgroup_renames && same_path(s, at, len)) {
+		s->off = at;
+		s->head.flags |= RING_SHORT_CGROUPS;
+		return;
+	}
+	s->cgroup_at = at;
+	s->cgroup_len = len;
+}
+
 /*
  * "memory=/path" NUL ... A global function, as the walks; the cgroup is in the scratch, `prefix`
  * has the eight characters before the path.
@@ -303,6 +349,7 @@ __noinline int append_cgroup(__u64 prefix, __u32 prefix_len)
 	struct scratch *s = scratch_get();
 	struct call call = { .s = s }, *c = &call;
 	struct walk_buf *w = walk_buf_get();
+	__u64 at;
 	__u8 *p;
 
 	if (!s || !w || !s->walk_node || prefix_len > sizeof(prefix))
@@ -313,16 +360,19 @@ __noinline int append_cgroup(__u64 prefix, __u32 prefix_len)
 	*(__u64 *)p = prefix;
 	p += prefix_len;
 	s->off += prefix_len;
+	at = s->off;
 	if (kernfs_parent(s->walk_node)) {
 		walk_kernfs();
 		if (!append_path(c, w))
 			s->walk_failed = 1;
+		shorten(c, at);
 		p = room(c);
 		if (!p)
 			return 0;
 	} else {
 		*p++ = '/';
 		s->off += 1;
+		s->cgroup_len = 0;
 	}
 	*p = 0;
 	s->off += 1;
@@ -359,6 +409,7 @@ static __always_inline void keep_cgroups(struct scratch *s, struct cgroup_memo *
 		count_site(RING_SITE_COPY);
 	else
 		m->len = len;
+	m->flags = s->head.flags & RING_SHORT_CGROUPS;
 }
 
 static __always_inline bool append_kept_cgroups(struct call *c, struct cgroup_memo *m)
@@ -374,6 +425,7 @@ static __always_inline bool append_kept_cgroups(struct call *c, struct cgroup_me
 		return false;
 	}
 	c->s->off += len;
+	c->s->head.flags |= m->flags;
 	return true;
 }
 
@@ -394,6 +446,7 @@ __noinline int append_cgroups(void)
 	m->len = 0;
 	m->renames = config.cgroup_renames;
 	s->walk_failed = 0;
+	s->cgroup_len = 0;
 	start = s->off;
 	append_new_cgroups(s, m);
 	keep_cgroups(s, m, start);

@@ -16,7 +16,20 @@ RULES = """- rule: start
   output: "%%proc.args %%thread.cgroups"
   priority: NOTICE
 """ % MARK
+# In all hierarchies, so that the paths of all controllers are the same.
+EVERYWHERE = ("everywhere", "everywhere-else")
 CONTROLLERS = ("cpuset", "cpu", "cpuacct", "blkio", "memory", "pids")
+
+
+def hierarchies():
+    """Mount points: the one that livelib plays with first, then the others that have our controllers."""
+    points = cgroup_roots()[:1]
+    for line in open("/proc/self/mountinfo"):
+        left, right = line.rstrip("\n").split(" - ", 1)
+        point, options = left.split(" ")[4], right.split(" ")[2].split(",")
+        if right.startswith("cgroup ") and set(options) & set(CONTROLLERS) and point not in points:
+            points.append(point)
+    return points
 
 
 def expected(text):
@@ -33,10 +46,11 @@ def expected(text):
 class Worker:
     """A shell in a cgroup, which starts a program with each line that it is told."""
 
-    def __init__(self, path):
+    def __init__(self, paths):
         def enter():
-            with open(os.path.join(path, "cgroup.procs"), "w") as f:
-                f.write(str(os.getpid()))
+            for path in paths:
+                with open(os.path.join(path, "cgroup.procs"), "w") as f:
+                    f.write(str(os.getpid()))
 
         self.shell = subprocess.Popen(["sh", "-c", 'while read -r n; do /bin/true "$n"; done'], stdin=subprocess.PIPE,
                                       text=True, preexec_fn=enter)
@@ -57,20 +71,31 @@ class Worker:
 class Play:
     """Cgroups with a worker each, and what the sensor sees of them."""
 
-    def __init__(self, sensor, root):
-        self.sensor, self.root, self.n = sensor, root, 0
-        self.workers = {"": Worker(root)}
+    def __init__(self, sensor, roots):
+        self.sensor, self.roots, self.n = sensor, roots, 0
+        self.workers = {"": Worker(roots[:1])}
+
+    def paths(self, name):
+        roots = self.roots if name.split("/")[0] in EVERYWHERE else self.roots[:1]
+        return [os.path.join(root, MARK + name) for root in roots]
 
     def path(self, name):
-        return os.path.join(self.root, MARK + name) if name else self.root
+        return self.paths(name)[0]
 
     def add(self, name):
-        os.mkdir(self.path(name))
-        self.workers[name] = Worker(self.path(name))
+        for path in self.paths(name):
+            os.mkdir(path)
+            for part in ("cpuset.cpus", "cpuset.mems"):     # version 1 wants them before there are processes
+                above = os.path.join(os.path.dirname(path), part)
+                if "cpuset" in path and os.path.exists(above):
+                    with open(above) as f, open(os.path.join(path, part), "w") as to:
+                        to.write(f.read())
+        self.workers[name] = Worker(self.paths(name))
 
     def remove(self, name):
         self.workers.pop(name).end()
-        os.rmdir(self.path(name))
+        for path in self.paths(name):
+            os.rmdir(path)
 
     def rename(self, name, new):
         os.rename(self.path(name), self.path(new))
@@ -109,7 +134,7 @@ def main():
         write(work + "/rules.yaml", RULES)
         sensor = Sensor(work, "run", "-c", "/dev/null", "-o", "rules_files[]=%s/rules.yaml" % work,
                         "-o", "container_metadata.enabled=false", "-o", "state_directory=%s/state" % work)
-        play = Play(sensor, cgroup_roots()[0])
+        play = Play(sensor, hierarchies())
         try:
             ready = sensor.wait_ready()
             results.append(("the sensor starts", None if ready else sensor.messages()))
@@ -128,6 +153,10 @@ def main():
             play.remove("a")
             play.add("a")
             results.append(("a new cgroup of an old name", play.check_all(["a", "a"])))
+            for name in EVERYWHERE + (EVERYWHERE[0] + "/inside",):
+                play.add(name)
+            results.append(("the same path for all controllers", play.check_all(
+                [EVERYWHERE[0], EVERYWHERE[1], EVERYWHERE[0], EVERYWHERE[0] + "/inside", "a", EVERYWHERE[0]])))
             play.add("a/inside")
             results.append(("a cgroup inside", play.check_all(["a/inside", "a", "a/inside"])))
         finally:

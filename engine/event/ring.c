@@ -80,3 +80,97 @@ int ring_decode(const void *rec, uint32_t len, uint64_t boot_ns, struct event *r
 	}
 	return 0;
 }
+
+/* ---- records whose cgroups were shortened ---------------------------------------------------- */
+
+struct part {
+	const uint8_t *p;
+	uint32_t n;
+};
+
+/* Where a whole record is made. */
+struct whole {
+	uint8_t *p;
+	uint32_t len;
+};
+
+static bool add(struct whole *w, const void *p, uint32_t n)
+{
+	if (n > RING_RECORD_MAX - w->len)
+		return false;
+	memcpy(w->p + w->len, p, n);
+	w->len += n;
+	return true;
+}
+
+static struct part path_of(struct part entry)
+{
+	const uint8_t *equals = memchr(entry.p, '=', entry.n);
+	uint32_t name = equals ? (uint32_t)(equals + 1 - entry.p) : entry.n;
+
+	return (struct part){ entry.p + name, entry.n - name };
+}
+
+/* Entries end with NUL each; an empty path is the one before. */
+static bool add_cgroups(struct whole *w, struct part text)
+{
+	struct part before = { text.p, 0 };
+
+	while (text.n) {
+		struct part entry = { text.p, (uint32_t)strnlen((const char *)text.p, text.n) };
+		struct part path = path_of(entry);
+		bool ends = entry.n < text.n;
+
+		if (!add(w, entry.p, entry.n) || (!path.n && !add(w, before.p, before.n)) ||
+		    (ends && !add(w, "", 1)))
+			return false;
+		if (path.n)
+			before = path;
+		text.p += entry.n + ends;
+		text.n -= entry.n + ends;
+	}
+	return true;
+}
+
+_Static_assert((int)CLONE_20_X_cgroups == (int)EXECVE_19_X_cgroups &&
+	       (int)CLONE_20_X_cgroups == (int)CLONE3_X_cgroups &&
+	       (int)CLONE_20_X_cgroups == (int)FORK_20_X_cgroups &&
+	       (int)CLONE_20_X_cgroups == (int)VFORK_20_X_cgroups &&
+	       (int)CLONE_20_X_cgroups == (int)EXECVEAT_X_cgroups, "place of the cgroups");
+
+int ring_expand(const void *rec, uint32_t len, void *out, uint32_t *ret_len)
+{
+	const uint8_t *lens = (const uint8_t *)rec + sizeof(struct ring_head), *data;
+	struct whole w = { out, sizeof(struct ring_head) };
+	uint32_t before = 0, cgroups, room, start;
+	struct ring_head h;
+
+	if (len < sizeof(h))
+		return -EBADMSG;
+	h = ((const struct packed_head *)rec)->h;
+	room = len - sizeof(h);
+	if (h.len != len || h.nparams <= CLONE_20_X_cgroups || room < 2u * h.nparams)
+		return -EBADMSG;
+	data = lens + 2u * h.nparams;
+	room -= 2u * h.nparams;
+	for (unsigned i = 0; i < CLONE_20_X_cgroups; i++)
+		before += load_u16(lens + 2 * i);
+	cgroups = load_u16(lens + 2 * CLONE_20_X_cgroups);
+	if (before + cgroups > room || h.data_len > room || before + cgroups > h.data_len)
+		return -EBADMSG;
+	if (!add(&w, lens, 2u * h.nparams + before))
+		return -EBADMSG;
+	start = w.len;
+	if (!add_cgroups(&w, (struct part){ data + before, cgroups }) ||
+	    w.len - start > UINT16_MAX)
+		return -EBADMSG;
+	store_u16(w.p + sizeof(h) + 2 * CLONE_20_X_cgroups, (uint16_t)(w.len - start));
+	h.data_len += w.len - start - cgroups;
+	if (!add(&w, data + before + cgroups, room - before - cgroups))
+		return -EBADMSG;
+	h.len = w.len;
+	h.flags &= (uint16_t)~RING_SHORT_CGROUPS;
+	memcpy(w.p, &h, sizeof(h));
+	*ret_len = w.len;
+	return 0;
+}

@@ -17,6 +17,8 @@ enum ring_flags {
 	RING_HAS_KERNEL = 1,
 	RING_TRUNCATED = 2,	/* a parameter was cut or left out for want of room */
 	RING_COMPAT32 = 4,	/* 32-bit system call */
+	/* A cgroup path that is empty is the one before: controllers mostly have the same. */
+	RING_SHORT_CGROUPS = 8,
 };
 
 struct ring_head {
@@ -159,6 +161,12 @@ struct event_kernel;
  */
 int ring_decode(const void *rec, uint32_t len, uint64_t boot_ns, struct event *ret_ev,
 		struct event_kernel *ret_kernel);
+
+/*
+ * The record as it would be without RING_SHORT_CGROUPS, into `out` of RING_RECORD_MAX bytes.
+ * 0, -EBADMSG (inconsistent, or longer than that).
+ */
+int ring_expand(const void *rec, uint32_t len, void *out, uint32_t *ret_len);
 #endif
 
 #endif

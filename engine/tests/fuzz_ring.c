@@ -16,12 +16,20 @@ static unsigned touch(struct str s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static uint8_t whole[RING_RECORD_MAX];
 	struct event_kernel k;
+	uint32_t len;
 	volatile unsigned sum = 0;
 	struct event ev;
 	int64_t res;
 
-	if (size > RING_RECORD_MAX || ring_decode(data, size, 1, &ev, &k))
+	if (size > RING_RECORD_MAX)
+		return 0;
+	if (size && data[0] & 1 && !ring_expand(data, size, whole, &len)) {
+		data = whole;
+		size = len;
+	}
+	if (ring_decode(data, size, 1, &ev, &k))
 		return 0;
 	for (unsigned i = 0; i < ev.nparams; i++)
 		sum += touch(event_param(&ev, i)) + touch(event_get_text(&ev, i));

@@ -192,12 +192,121 @@ START_TEST(unknown_type)
 }
 END_TEST
 
+/* A clone event with such cgroups, between two other parameters. */
+static struct rec clone_record(const char *cgroups, uint32_t n)
+{
+	uint16_t lens[CLONE_20_X_NPARAMS] = { [CLONE_20_X_res] = 8, [CLONE_20_X_cgroups] = n,
+					      [CLONE_20_X_flags] = 4 };
+	struct ring_head h = { .type = EV_CLONE_20_X, .nparams = CLONE_20_X_NPARAMS,
+			       .flags = RING_SHORT_CGROUPS | RING_TRUNCATED };
+	uint32_t flags = 0x1234;
+	struct rec r = { .len = 0 };
+	int64_t res = 17;
+
+	add(&r, &h, sizeof(h));
+	add(&r, lens, sizeof(lens));
+	add(&r, &res, 8);
+	add(&r, cgroups, n);
+	add(&r, &flags, 4);
+	head(&r)->data_len = r.len - sizeof(h) - sizeof(lens);
+	head(&r)->len = r.len;
+	return r;
+}
+
+static int expand(const struct rec *r, uint32_t len, void *out, uint32_t *ret_len)
+{
+	uint8_t *copy = malloc(len ? len : 1);
+	int ret;
+
+	ck_assert_ptr_nonnull(copy);
+	memcpy(copy, r->bytes, len);
+	ret = ring_expand(copy, len, out, ret_len);
+	free(copy);
+	return ret;
+}
+
+#define TEXT(lit) { (lit), sizeof(lit) - 1 }
+
+static const struct {
+	struct str is, want;
+} cgroup_texts[] = {
+	{ TEXT("a=/x\0b=\0c=\0=/\0"), TEXT("a=/x\0b=/x\0c=/x\0=/\0") },
+	{ TEXT("a=/\0b=/y\0c=\0=\0"), TEXT("a=/\0b=/y\0c=/y\0=/y\0") },
+	{ TEXT("a=/x\0b="), TEXT("a=/x\0b=/x") },
+	{ TEXT("a=\0b=\0"), TEXT("a=\0b=\0") },
+	{ TEXT(""), TEXT("") },
+	{ TEXT("\0no\0\0=/p=q\0=\0"), TEXT("\0no\0\0=/p=q\0=/p=q\0") },
+};
+
+START_TEST(short_cgroups)
+{
+	struct str is = cgroup_texts[_i].is, want = cgroup_texts[_i].want;
+	struct rec r = clone_record(is.p, is.len);
+	static uint8_t out[RING_RECORD_MAX];
+	struct event_kernel k;
+	struct event ev;
+	uint32_t len = 7, flags;
+	int64_t res;
+
+	for (uint32_t n = 0; n < r.len; n++)
+		ck_assert_int_eq(expand(&r, n, out, &len), -EBADMSG);
+	ck_assert_uint_eq(len, 7);
+	ck_assert_int_eq(expand(&r, r.len, out, &len), 0);
+	ck_assert_int_eq(ring_decode(out, len, BOOT, &ev, &k), 0);
+	ck_assert_uint_eq(ev.flags, EVENT_LIVE | EVENT_TRUNCATED);
+	ck_assert(str_eq(event_param(&ev, CLONE_20_X_cgroups), want));
+	ck_assert(event_get_i64(&ev, CLONE_20_X_res, &res));
+	ck_assert_int_eq(res, 17);
+	ck_assert(event_get_u32(&ev, CLONE_20_X_flags, &flags));
+	ck_assert_uint_eq(flags, 0x1234);
+}
+END_TEST
+
+START_TEST(short_cgroups_hostile)
+{
+	static uint8_t out[RING_RECORD_MAX + 1], big[RING_RECORD_MAX];
+	struct rec r = clone_record("a=/x\0b=\0", 9);
+	uint16_t *lens = (uint16_t *)(r.bytes + sizeof(struct ring_head));
+	struct rec bad = r;
+	uint32_t len = 0, n;
+
+	head(&bad)->nparams = CLONE_20_X_cgroups;
+	ck_assert_int_eq(expand(&bad, bad.len, out, &len), -EBADMSG);
+	bad = r;
+	head(&bad)->data_len = UINT32_MAX;
+	ck_assert_int_eq(expand(&bad, bad.len, out, &len), -EBADMSG);
+	lens[CLONE_20_X_exe] = UINT16_MAX;
+	ck_assert_int_eq(expand(&r, r.len, out, &len), -EBADMSG);
+	lens[CLONE_20_X_exe] = 0;
+	lens[CLONE_20_X_cgroups] = 400;
+	ck_assert_int_eq(expand(&r, r.len, out, &len), -EBADMSG);
+
+	/* A long path that many entries have: more than a record can be. */
+	r = clone_record("", 0);
+	n = r.len - 4;
+	memcpy(big, r.bytes, n);
+	memset(big + n, 'x', 4000);
+	big[n] = '=';
+	for (uint32_t i = 4000; i < 4030; i += 2)
+		memcpy(big + n + i, "\0=", 2);
+	((struct ring_head *)big)->len = n + 4030;
+	((struct ring_head *)big)->data_len = 8 + 4030;
+	((uint16_t *)(big + sizeof(struct ring_head)))[CLONE_20_X_cgroups] = 4030;
+	out[RING_RECORD_MAX] = 0x5a;
+	ck_assert_int_eq(ring_expand(big, n + 4030, out, &len), -EBADMSG);
+	ck_assert_uint_eq(out[RING_RECORD_MAX], 0x5a);
+	ck_assert_uint_eq(len, 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("ring");
 	TCase *t = tcase_create("ring");
 
 	tcase_add_test(t, good);
+	tcase_add_loop_test(t, short_cgroups, 0, ARRAY_SIZE(cgroup_texts));
+	tcase_add_test(t, short_cgroups_hostile);
 	tcase_add_test(t, without_kernel);
 	tcase_add_test(t, cut);
 	tcase_add_test(t, longer_than_said);
