@@ -298,29 +298,33 @@ static __always_inline bool same_cgroups(struct cgroup_memo *m, struct css_set *
 #define SHORTEN_MIN 16
 #define SHORTEN_MAX 256
 
-/* Are these `len` bytes the path before? */
-static __always_inline bool same_path(struct scratch *s, __u64 at, __u64 len)
+static __always_inline __u64 words_differ(const void *a, const void *b)
 {
-	__u64 before = s->cgroup_at, differ = 0;
+	return *(const __u64 *)a ^ *(const __u64 *)b;
+}
 
-	if (len != s->cgroup_len || len < SHORTEN_MIN || len > SHORTEN_MAX)
-		return false;
+/* Are the `len` bytes at `at` the path before? A global function: the verifier looks at it once. */
+__noinline int same_path(__u64 at, __u64 len)
+{
+	struct scratch *s = scratch_get();
+	__u64 before, differ;
+
+	if (!s || len != s->cgroup_len || len < SHORTEN_MIN || len > SHORTEN_MAX)
+		return 0;
+	before = s->cgroup_at;
 	HIDE(at);
 	HIDE(before);
 	if (at > DATA_MAX)
-		return false;
+		return 0;
 	if (before > DATA_MAX)
-		return false;
-	/* Whole words: behind both paths are bytes of the record, or room. */
+		return 0;
+	/* Whole words, the last one over the one before. */
+	differ = words_differ(s->data + at + len - 8, s->data + before + len - 8);
 	_Pragma("clang loop unroll(disable)")
-	for (__u32 i = 0; i < SHORTEN_MAX / 8; i++) {
-		__u64 left = len - 8 * i;
-		__u64 mask = left < 8 ? (1ULL << 8 * left) - 1 : ~0ULL;
-
-		if (8 * i >= len)
+	for (__u32 i = 0; i < SHORTEN_MAX - 8; i += 8) {
+		if (i + 8 > len)
 			break;
-		differ |= (*(__u64 *)(s->data + at + 8 * i) ^
-			   *(__u64 *)(s->data + before + 8 * i)) & mask;
+		differ |= words_differ(s->data + at + i, s->data + before + i);
 	}
 	return !differ;
 }
@@ -331,7 +335,7 @@ static __always_inline void shorten(struct call *c, __u64 at)
 	struct scratch *s = c->s;
 	__u64 len = s->off - at;
 
-	if (config.cgroup_renames && same_path(s, at, len)) {
+	if (config.cgroup_renames && same_path(at, len)) {
 		s->off = at;
 		s->head.flags |= RING_SHORT_CGROUPS;
 		return;
