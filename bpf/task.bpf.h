@@ -309,13 +309,17 @@ __noinline int same_path(__u64 at, __u64 len)
 	struct scratch *s = scratch_get();
 	__u64 before, differ;
 
-	if (!s || len != s->cgroup_len || len < SHORTEN_MIN || len > SHORTEN_MAX)
+	if (!s || len != s->cgroup_len || len < SHORTEN_MIN)
 		return 0;
 	before = s->cgroup_at;
+	/* Verifier: a comparison for each bound, which the compiler must not join. */
+	HIDE(len);
+	if (len > SHORTEN_MAX)
+		return 0;
 	HIDE(at);
-	HIDE(before);
 	if (at > DATA_MAX)
 		return 0;
+	HIDE(before);
 	if (before > DATA_MAX)
 		return 0;
 	/* Whole words, the last one over the one before. */
