@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The start state as the iterators of bpf/snapshot.bpf.c tell it. Called by source_ring.c; the
+ * The start state as the programs of bpf/snapshot.bpf.c tell it. Called by source_ring.c; the
  * object is there for the snapshot and freed behind it. Host, users and interfaces come from the
  * same code as with /proc.
  */
@@ -30,7 +30,10 @@ struct snapshot_iter {
 	struct ring_buffer *late_ring;
 	struct buf cmdline, env;	/* from /proc, where the kernel side cannot read them */
 	struct snap *snap;		/* of the running snapshot */
-	struct u64map seen;		/* threads the iterator has shown */
+	bool all;			/* else /proc tells what runs */
+	source_snapshot_fn fn;		/* of the caller, when it has /proc's items noted first */
+	void *fn_ctx;
+	struct u64map seen;		/* threads that were shown */
 	bool late_now;			/* records of the late ring are being taken */
 	int err;                        /* what the callback returned */
 };
@@ -393,12 +396,38 @@ static int read_late(struct snapshot_iter *it)
 	return it->err;
 }
 
+static int note_seen(void *ctx, const struct snapshot_item *item)
+{
+	struct snapshot_iter *it = ctx;
+
+	if (item->kind == SNAP_PROC && u64map_put(&it->seen, (uint64_t)item->proc.tid, it))
+		return -ENOMEM;
+	return it->fn(it->fn_ctx, item);
+}
+
+/* Who ended while it was read has children that want a parent. */
+static int run_proc(struct snap *s, struct snapshot_iter *it)
+{
+	int r;
+
+	it->fn = s->fn;
+	it->fn_ctx = s->ctx;
+	s->fn = note_seen;
+	s->ctx = it;
+	r = snap_processes(s, NULL);
+	s->fn = it->fn;
+	s->ctx = it->fn_ctx;
+	return r ? r : read_late(it);
+}
+
 static int run(struct snap *s, void *arg)
 {
 	struct snapshot_iter *it = arg;
 	int r;
 
 	it->snap = s;
+	if (!it->all)
+		return run_proc(s, it);
 	r = link_iterators(it);
 	if (!r)
 		r = read_iterator(it, it->tasks);
@@ -408,6 +437,11 @@ static int run(struct snap *s, void *arg)
 		r = read_iterator(it, it->fds);
 	/* A kernel may keep processes from iterators; their children want a parent nevertheless. */
 	return r ? r : snap_processes(s, &it->seen);
+}
+
+bool snapshot_iter_sees_all(const struct snapshot_iter *it)
+{
+	return it->all;
 }
 
 int snapshot_iter_run(struct snapshot_iter *it, const char *host_root, source_snapshot_fn fn,
@@ -422,20 +456,19 @@ int snapshot_iter_new(int site_counters, const struct source_ring_btf *btf, stru
 	struct snapshot_iter *it;
 	int r;
 
-	if (!sees_all())
-		return -ENOTSUP;
 	it = calloc(1, sizeof(*it));
 	if (!it)
 		return -ENOMEM;
 	it->jobs = jobs;
+	it->all = sees_all();
 	it->loads.can_wait = true; /* until everything is attached */
 	it->tasks = it->fds = it->late = -1;
 	r = open_object(it, site_counters, btf);
 	if (!r)
 		r = queue(it, "snap_late", &it->late_loads);
-	if (!r)
+	if (!r && it->all)
 		r = queue(it, "snap_tasks_memory", &it->loads);
-	if (!r)
+	if (!r && it->all)
 		r = queue(it, "snap_fds", &it->loads);
 	if (r) {
 		snapshot_iter_free(it);

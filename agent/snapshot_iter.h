@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The start state by BPF iterators. Used by source_ring.c, for the time of one snapshot. */
+/*
+ * The start state by BPF iterators, or by /proc with a watch for who ends meanwhile. Used by source_ring.c,
+ * for the time of one snapshot.
+ */
 #ifndef TIERCEL_SNAPSHOT_ITER_H
 #define TIERCEL_SNAPSHOT_ITER_H
 
@@ -21,6 +24,8 @@ int snapshot_iter_new(int site_counters, const struct source_ring_btf *btf, stru
 int snapshot_iter_attach(struct snapshot_iter *it);
 void snapshot_iter_free(struct snapshot_iter *it);
 
+/* Do iterators show what runs? Outside of the first pid namespace /proc does. */
+bool snapshot_iter_sees_all(const struct snapshot_iter *it);
 /* As snapshot_proc(). After a failure in the middle the caller starts over: RESET comes first. */
 int snapshot_iter_run(struct snapshot_iter *it, const char *host_root, source_snapshot_fn fn,
 		      void *ctx);

@@ -291,6 +291,8 @@ static int attach_snapshot(struct source_ring *s, struct buf *error)
 {
 	int r = s->iter ? snapshot_iter_attach(s->iter) : s->iter_err;
 
+	if (!r && s->snapshot == SOURCE_SNAPSHOT_ITER && !snapshot_iter_sees_all(s->iter))
+		r = -ENOTSUP;
 	if (r) {
 		snapshot_iter_free(s->iter);
 		s->iter = NULL;
@@ -413,11 +415,11 @@ static void ring_counters(struct source *base, source_counter_fn fn, void *ctx)
 
 static void snapshot_part(const struct source_ring *s, source_part_fn fn, void *ctx)
 {
-	struct source_part part = { .name = "iterators of the start", .is_hook = true,
+	struct source_part part = { .name = "start snapshot", .is_hook = true,
 				    .active = !s->snapshot_err, .refused = s->snapshot_err };
 
 	if (part.refused)
-		part.why = "processes that ended while /proc was read instead";
+		part.why = "processes that ended while /proc was read";
 	if (s->snapshot_taken)
 		fn(ctx, &part);
 }
