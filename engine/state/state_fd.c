@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events that open, copy and close fds other than sockets. Handlers are named by the rows of
- * state.c.
+ * state_rows.c.
  */
 #include "engine/state/state_priv.h"
 

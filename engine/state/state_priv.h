@@ -251,6 +251,9 @@ static inline void thread_touch(struct state *s, struct thread *t)
 }
 void group_touch(struct state *s, struct group *g);
 
+/* ---- state_rows.c ---- */
+void state_make_steps(struct state *s);
+
 /* ---- state_user.c ---- */
 int state_user_dump(const struct state *s, int (*fn)(void *ctx, const struct snapshot_item *item),
 		    void *ctx);

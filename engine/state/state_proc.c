@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events that change a process after its birth: exec, exit, identity, directories, limits, memory.
- * Handlers are named by the rows of state.c and run with ctx->thread set unless noted.
+ * Handlers are named by the rows of state_rows.c and run with ctx->thread set unless noted.
  */
 #include "engine/state/state_priv.h"
 

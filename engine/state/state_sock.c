@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets: creation, ends, roles and names. Handlers are named by the rows of state.c.
+ * Sockets: creation, ends, roles and names. Handlers are named by the rows of state_rows.c.
  *
  * Ends are kept so that the client is the source: sip/sport of a client are ours, of a server the
  * peer's. Server sockets have their own end in dip/dport.
