@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The start state by BPF iterators, or by /proc with a watch for who ends meanwhile. Used by source_ring.c,
- * for the time of one snapshot.
+ * The start state by BPF iterators, or by /proc with a watch for who ends meanwhile. Used by
+ * source_ring.c, for the time of one snapshot.
  */
 #ifndef TIERCEL_SNAPSHOT_ITER_H
 #define TIERCEL_SNAPSHOT_ITER_H
