@@ -22,7 +22,7 @@ import time
 LOOPS = {
     "getppid": (20000, 66, "a system call that no rule wants"),
     "open": (16000, 500, "open + close on tmpfs, both seen, one recorded"),
-    "connect": (2000, None, "socket + connect + accept + close on loopback"),
+    "connect": (4000, None, "socket + connect + accept + close on loopback"),
     "exec": (600, 5000, "vfork + exec + exit + wait"),
 }
 CHUNKS = 12
