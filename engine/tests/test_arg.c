@@ -2,6 +2,7 @@
 /*
  * Texts of event parameters: every kind of wire type, raw and resolved, empty, cut short.
  */
+#include "engine/field/arg.h"
 #include "engine/tests/world.h"
 
 static struct world world, *const w = &world;
@@ -234,6 +235,50 @@ START_TEST(dynamic_parameters)
 }
 END_TEST
 
+static void open_with(uint32_t how)
+{
+	world_event(w, EV_OPENAT_2_X, 20, W_I64(3), W_I64(4), W_TEXT("/x"), W_U32(how), W_U32(0),
+		    W_U32(0), W_U64(0));
+}
+
+static struct str flags_of(const struct field_ref *f)
+{
+	struct value v;
+
+	ck_assert(field_get(f, &w->ctx, &v));
+	return v.s;
+}
+
+/* Of more numbers than are kept; within an event a text stays what it is. */
+START_TEST(texts_by_number)
+{
+	struct field_ref f = world_ref(w, "evt.arg.flags");
+	struct field_cache *cache = w->ctx.field_cache;
+	struct str kept[4 * NUMBER_TEXTS];
+	char want[4 * NUMBER_TEXTS][256];
+
+	for (unsigned i = 0; i < 40 * NUMBER_TEXTS; i++) {
+		unsigned at = i % ARRAY_SIZE(kept);
+		struct str text;
+
+		open_with(at * 0x11 + at % 3);
+		w->ctx.ev->num = 1 + i / ARRAY_SIZE(kept);
+		w->ctx.field_cache = NULL;
+		text = flags_of(&f);
+		snprintf(want[at], sizeof(want[at]), "%.*s", STR_ARG(text));
+		w->ctx.field_cache = cache;
+		kept[at] = flags_of(&f);
+		if (kept[at].p < (char *)cache->numbers ||
+		    kept[at].p >= (char *)(cache->numbers + NUMBER_TEXTS))
+			kept[at] = str_from(want[at]);	/* scratch, gone with the event */
+		for (unsigned k = 0; at == ARRAY_SIZE(kept) - 1 && k < ARRAY_SIZE(kept); k++)
+			ck_assert_str_view(kept[k], want[k]);
+		ck_assert_str_view(kept[at], want[at]);
+	}
+	ck_assert(strlen(want[1]) > 0 && strcmp(want[1], want[2]) != 0);
+}
+END_TEST
+
 START_TEST(works_without_reused_buffers)
 {
 	struct field_cache *cache = w->ctx.field_cache;
@@ -266,6 +311,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, poll_sets);
 	tcase_add_test(t, addresses_are_values_without_text);
 	tcase_add_test(t, dynamic_parameters);
+	tcase_add_test(t, texts_by_number);
 	tcase_add_test(t, works_without_reused_buffers);
 	suite_add_tcase(s, t);
 	return s;

@@ -200,6 +200,38 @@ START_TEST(kernel_and_connect)
 }
 END_TEST
 
+/* The name is that of the ends that count, also where the kernel saw other ones. */
+START_TEST(kernel_and_connect_differ)
+{
+	uint8_t tuple[13] = { WIRE_AF_INET, 10, 0, 0, 1, 0x88, 0x13, 8, 8, 8, 8, 0xbb, 1 };
+
+	make_socket(3, WIRE_AF_INET, 2);
+	for (int turn = 0; turn < 3; turn++) {
+		call(EV_CONNECT_X, 0, 3, CONNECT_X_fd);
+		set_tuple(CONNECT_X_tuple, IP(10, 0, 0, 1), 5000, IP(8, 8, 8, turn == 1 ? 9 : 8), 443);
+		with_kernel(FD_IPV4, NULL, 50);
+		f.kernel.have |= KERNEL_FD_TUPLE | KERNEL_FD_ROLE;
+		f.kernel.fd_tuple = (struct str){ (const char *)tuple, sizeof(tuple) };
+		f.kernel.fd_l4 = L4_UDP;
+		f.kernel.fd_role = ROLE_CLIENT;
+		ev_run(&f, 20);
+		ck_assert_str_view(istr_str(f.ctx.fd->name),
+				   turn == 1 ? "10.0.0.1:5000->8.8.8.9:443" :
+					       "10.0.0.1:5000->8.8.8.8:443");
+	}
+	/* As a server the ends are turned round by the handler. */
+	get(3)->role = ROLE_SERVER;
+	call(EV_CONNECT_X, 0, 3, CONNECT_X_fd);
+	set_tuple(CONNECT_X_tuple, IP(10, 0, 0, 1), 5000, IP(7, 7, 7, 7), 443);
+	with_kernel(FD_IPV4, NULL, 50);
+	f.kernel.have |= KERNEL_FD_TUPLE;
+	memset(tuple + 7, 7, 4);
+	f.kernel.fd_tuple = (struct str){ (const char *)tuple, sizeof(tuple) };
+	ev_run(&f, 20);
+	ck_assert_str_view(istr_str(f.ctx.fd->name), "10.0.0.1:5000->7.7.7.7:443");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("state_sock");
@@ -215,6 +247,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, listed_sockets);
 	tcase_add_test(t, kernel_sockets);
 	tcase_add_test(t, kernel_and_connect);
+	tcase_add_test(t, kernel_and_connect_differ);
 	suite_add_tcase(s, t);
 	return s;
 }

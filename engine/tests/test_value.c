@@ -84,6 +84,7 @@ START_TEST(other_classes_print)
 	ck_assert_str_view(printed(d), "33.3");
 	ck_assert_str_view(printed(value_bool(true)), "true");
 	ck_assert_str_view(printed(value_bool(false)), "false");
+	ck_assert_uint_eq(value_bool(6).u, 1);
 	ck_assert_str_view(printed(value_str(STR(""))), "");
 	ck_assert_str_view(printed(value_str(dirty)), "a\nb\xff \xc3\xa4");
 	buf_clear(&out);
