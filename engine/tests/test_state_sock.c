@@ -207,8 +207,10 @@ START_TEST(kernel_and_connect_differ)
 
 	make_socket(3, WIRE_AF_INET, 2);
 	for (int turn = 0; turn < 3; turn++) {
+		int last = turn == 1 ? 9 : 8;
+
 		call(EV_CONNECT_X, 0, 3, CONNECT_X_fd);
-		set_tuple(CONNECT_X_tuple, IP(10, 0, 0, 1), 5000, IP(8, 8, 8, turn == 1 ? 9 : 8), 443);
+		set_tuple(CONNECT_X_tuple, IP(10, 0, 0, 1), 5000, IP(8, 8, 8, last), 443);
 		with_kernel(FD_IPV4, NULL, 50);
 		f.kernel.have |= KERNEL_FD_TUPLE | KERNEL_FD_ROLE;
 		f.kernel.fd_tuple = (struct str){ (const char *)tuple, sizeof(tuple) };
