@@ -26,9 +26,13 @@ static const char *const read_names[] = {
 
 /* What programs are attached to, and functions that they call. */
 #define KFUNC_NAME(name) #name,
+/* What guards the programs of a tracepoint since they can be preempted, from 7.0 on. */
+#define PREEMPTIBLE_SINCE "class_srcu_fast_notrace_t"
+
 static const char *const id_names[] = {
 #include "bpf/kernel_hooks.h"
 	KFUNCS(KFUNC_NAME)
+	PREEMPTIBLE_SINCE,
 };
 #undef KFUNC_NAME
 
@@ -162,7 +166,8 @@ static void note_id(const struct cut *c, const char *name, uint32_t id)
 {
 	uint32_t *to = NULL;
 
-	if (!strncmp(name, "bpf_", 4) || !strncmp(name, "btf_trace_", 10))
+	if (!strncmp(name, "bpf_", 4) || !strncmp(name, "btf_trace_", 10) ||
+	    !strncmp(name, "class_", 6))
 		to = strmap_get(&c->ids, str_from(name));
 	if (to)
 		*to = id;
@@ -461,6 +466,11 @@ bool source_ring_btf_has_functions(const struct source_ring_btf *b)
 #define KFUNC_HAS(name) &&source_ring_btf_id(b, #name)
 	return true KFUNCS(KFUNC_HAS);
 #undef KFUNC_HAS
+}
+
+bool source_ring_btf_is_preemptible(const struct source_ring_btf *b)
+{
+	return source_ring_btf_id(b, PREEMPTIBLE_SINCE);
 }
 
 void source_ring_btf_close(struct source_ring_btf *b)

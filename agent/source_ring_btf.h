@@ -54,6 +54,8 @@ static inline const char *source_ring_btf_path(const struct source_ring_btf *b)
 uint32_t source_ring_btf_id(const struct source_ring_btf *b, const char *name);
 /* All functions of bpf/kfuncs.h: the kernel runs the objects that call them. */
 bool source_ring_btf_has_functions(const struct source_ring_btf *b);
+/* Threads can be preempted within programs: those with PREEMPTIBLE are to be taken. */
+bool source_ring_btf_is_preemptible(const struct source_ring_btf *b);
 void source_ring_btf_close(struct source_ring_btf *b);
 
 #endif

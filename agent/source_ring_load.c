@@ -15,6 +15,7 @@
 
 #include "bpf/sensor.skel.h"
 #include "bpf/sensor_plain.skel.h"
+#include "bpf/sensor_preempt.skel.h"
 
 /* The programs that those of system calls end in. */
 static const struct {
@@ -130,8 +131,10 @@ static void close_part(struct source_ring_part *part)
 /* The one that fits the kernel: what differs most between kernels was decided by the compiler. */
 static const void *object_bytes(const struct source_ring_load *l, size_t *ret_size)
 {
-	return source_ring_btf_has_functions(&l->btf) ? sensor__elf_bytes(ret_size)
-						      : sensor_plain__elf_bytes(ret_size);
+	if (!source_ring_btf_has_functions(&l->btf))
+		return sensor_plain__elf_bytes(ret_size);
+	return source_ring_btf_is_preemptible(&l->btf) ? sensor_preempt__elf_bytes(ret_size)
+						       : sensor__elf_bytes(ret_size);
 }
 
 /* `wanted` NULL: the base. */

@@ -178,7 +178,7 @@ static __always_inline bool kind_has_path(__u8 kind, unsigned long magic)
 
 static __always_inline void kernel_path(struct call *c, struct ring_kernel *k)
 {
-	struct walk_buf *w = walk_buf_get();
+	struct walk_buf *w = walk_buf_get(c->s);
 
 	if (!w || !c->s->info.dentry || !c->s->info.mnt)
 		return;

@@ -63,7 +63,24 @@ struct walk {
 	struct mount_part mount;	/* of m */
 };
 
+/*
+ * From 7.0 on threads can be preempted within programs on tracepoints, though they stay on their
+ * cpu: the next thread's programs need scratch of their own meanwhile. Those of older kernels run to
+ * their end. Compiled apart, as it is asked for everywhere; the agent takes the object that fits.
+ * The snapshot's iterators may sleep on all kernels.
+ */
+#ifndef PREEMPTIBLE
+#define PREEMPTIBLE 0
+#endif
+#if PREEMPTIBLE
+#define SCRATCH_SLOTS 4
+#else
+#define SCRATCH_SLOTS 1
+#endif
+
 struct scratch {
+	__u64 owner;	/* thread whose programs are at work with it, or 0 */
+	__u32 slot;	/* its number; walk_map and cgroup_memos have one for each, too */
 	__u64 off;	/* end of what is in data; in the map so that the verifier forgets it */
 	__u64 path_off;	/* start of the path in path[] */
 	__u64 path_len;
@@ -78,7 +95,6 @@ struct scratch {
 	struct any_addr name;	/* of a unix socket */
 	struct block block;
 	__u64 since[LANE_COUNT];	/* bytes since the fill of the ring was looked at */
-	__u32 busy;
 	__u32 lane;
 	__u32 dir;	/* enum tuple_dir */
 	__u32 scan;	/* fd that is looked at */
@@ -119,21 +135,21 @@ struct walk_buf {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, SCRATCH_SLOTS);
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratch_map SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, SCRATCH_SLOTS);
 	__type(key, __u32);
 	__type(value, struct walk_buf);
 } walk_map SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, SCRATCH_SLOTS);
 	__type(key, __u32);
 	__type(value, struct cgroup_memo);
 } cgroup_memos SEC(".maps");
@@ -202,11 +218,85 @@ struct {
 	__type(value, __u32);
 } next_progs SEC(".maps");
 
+static __always_inline struct scratch *scratch_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&scratch_map, &slot);
+}
+
+#if PREEMPTIBLE
+/* Global functions: the verifier looks at the slots once. Number of that of this thread, or -1. */
+__noinline int scratch_slot(void)
+{
+	__u64 owner = bpf_get_current_task();
+
+	_Pragma("unroll") for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
+		struct scratch *s = scratch_at(i);
+
+		if (s && s->owner == owner)
+			return i;
+	}
+	return -1;
+}
+
+/*
+ * Takes one; -1: all are in use, or this thread has one and was interrupted. In one step, as the
+ * thread that is preempted meanwhile would find what it saw as free taken.
+ */
+__noinline int scratch_claim(void)
+{
+	__u64 owner = bpf_get_current_task();
+
+	if (scratch_slot() >= 0)
+		return -1;
+	_Pragma("unroll") for (__u32 i = 0; i < SCRATCH_SLOTS; i++) {
+		struct scratch *s = scratch_at(i);
+
+		if (s && !s->owner && !__sync_val_compare_and_swap(&s->owner, 0, owner)) {
+			s->slot = i;
+			return i;
+		}
+	}
+	return -1;
+}
+
+/* What programs of this thread have taken. */
 static __always_inline struct scratch *scratch_get(void)
 {
-	__u32 zero = 0;
+	struct scratch *s = scratch_at(0);
 
-	return bpf_map_lookup_elem(&scratch_map, &zero);
+	if (s && s->owner == bpf_get_current_task())
+		return s;
+	return scratch_at(scratch_slot());	/* of -1: NULL */
+}
+
+static __always_inline struct scratch *scratch_take(void)
+{
+	return scratch_at(scratch_claim());
+}
+
+#define COUNT(counter) __sync_fetch_and_add(&(counter), 1)
+#else
+static __always_inline struct scratch *scratch_get(void)
+{
+	return scratch_at(0);
+}
+
+static __always_inline struct scratch *scratch_take(void)
+{
+	struct scratch *s = scratch_at(0);
+
+	if (!s || s->owner)
+		return NULL;
+	s->owner = 1;
+	return s;
+}
+
+#define COUNT(counter) (counter) += 1
+#endif
+
+static __always_inline void scratch_release(struct scratch *s)
+{
+	*(volatile __u64 *)&s->owner = 0;
 }
 
 static __always_inline void count_site(__u32 site)
@@ -214,7 +304,7 @@ static __always_inline void count_site(__u32 site)
 	__u64 *n = bpf_map_lookup_elem(&site_counters, &site);
 
 	if (n)
-		*n += 1;
+		COUNT(*n);
 }
 
 static __always_inline void count_lost(__u32 type, __u32 lane, enum ring_lost reason)
@@ -223,9 +313,9 @@ static __always_inline void count_lost(__u32 type, __u32 lane, enum ring_lost re
 	__u32 *lost = bpf_map_lookup_elem(&lane_lost, &lane);
 
 	if (k)
-		k->lost[reason] += 1;
+		COUNT(k->lost[reason]);
 	if (lost)
-		*lost += 1;
+		COUNT(*lost);
 }
 
 #endif

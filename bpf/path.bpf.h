@@ -19,11 +19,12 @@
 #define NAME_MASK 0xff		/* names have at most 255 bytes */
 #define PATH_MASK (PATH_MAX_BYTES - 1)
 
-static __always_inline struct walk_buf *walk_buf_get(void)
+/* That of the scratch, which may be NULL. */
+static __always_inline struct walk_buf *walk_buf_get(struct scratch *s)
 {
-	__u32 zero = 0;
+	__u32 slot = s && SCRATCH_SLOTS > 1 ? s->slot : 0;
 
-	return bpf_map_lookup_elem(&walk_map, &zero);
+	return bpf_map_lookup_elem(&walk_map, &slot);
 }
 
 /*
@@ -55,8 +56,8 @@ static __always_inline bool load_name(struct walk_buf *w, __u64 off, const void 
  */
 __noinline int prepend(__u64 len, __u32 slash)
 {
-	struct walk_buf *w = walk_buf_get();
 	struct scratch *s = scratch_get();
+	struct walk_buf *w = walk_buf_get(s);
 	const void *name;
 	__u64 off;
 
@@ -191,8 +192,8 @@ static __always_inline bool walk_step(struct scratch *s, struct dentry **d)
  */
 __noinline int walk_path(void)
 {
-	struct walk_buf *w = walk_buf_get();
 	struct scratch *s = scratch_get();
+	struct walk_buf *w = walk_buf_get(s);
 	struct dentry *d;
 	bool done = false;
 
@@ -243,8 +244,8 @@ static __always_inline bool walk_kernfs_step(struct scratch *s, struct walk_buf 
 /* Path of a cgroup in its hierarchy; kept while the same node is asked for again. */
 __noinline int walk_kernfs(void)
 {
-	struct walk_buf *w = walk_buf_get();
 	struct scratch *s = scratch_get();
+	struct walk_buf *w = walk_buf_get(s);
 	struct kernfs_node *node, *kn;
 	bool done = false;
 
@@ -306,7 +307,7 @@ static __always_inline __u64 append_path(struct call *c, struct walk_buf *w)
 
 static __always_inline void put_path(struct call *c, int i, struct dentry *d, struct vfsmount *vm)
 {
-	struct walk_buf *w = walk_buf_get();
+	struct walk_buf *w = walk_buf_get(c->s);
 	__u64 len;
 	__u8 *p;
 

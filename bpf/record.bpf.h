@@ -114,19 +114,19 @@ static __always_inline __u64 current_ids(struct task_struct *current)
 static __always_inline struct scratch *record_begin(struct task_struct *current, __u32 type,
 						    __u32 nparams, __u32 lane, __u16 flags)
 {
-	struct scratch *s = scratch_get();
 	struct ring_kind_counters *k = bpf_map_lookup_elem(&kind_counters, &type);
 	__u64 id = current_ids(current);
+	struct scratch *s;
 
 	if (lane == LANE_DATA && id >> 32 == config.own_tgid)
 		return NULL;
 	if (k)
-		k->produced += 1;
-	if (!s || s->busy) {
-		count_lost(type, lane, s ? RING_LOST_NESTED : RING_LOST_NO_SCRATCH);
+		COUNT(k->produced);
+	s = scratch_take();
+	if (!s) {
+		count_lost(type, lane, RING_LOST_NESTED);
 		return NULL;
 	}
-	s->busy = 1;
 	s->lane = lane;
 	s->off = 2 * nparams;
 	s->path_of = NULL;
@@ -324,21 +324,21 @@ static __always_inline void call_submit(struct call *c)
 		goto out;
 	}
 	if (k) {
-		k->delivered += 1;
+		COUNT(k->delivered);
 		if (s->head.flags & RING_TRUNCATED)
-			k->truncated += 1;
+			COUNT(k->truncated);
 	}
 	if (lane == LANE_LIFE)
 		watch_fill(s, ring, &s->since[LANE_LIFE], len, config.bell_bytes[LANE_LIFE]);
 	else
 		watch_fill(s, ring, &s->since[LANE_DATA], len, config.bell_bytes[LANE_DATA]);
 out:
-	s->busy = 0;
+	scratch_release(s);
 }
 
 static __always_inline void call_cancel(struct call *c)
 {
-	c->s->busy = 0;
+	scratch_release(c->s);
 }
 
 #endif

@@ -7,8 +7,8 @@ BPF_SRC  := $(wildcard bpf/*.bpf.h) bpf/kfuncs.h bpf/snapshot.h engine/event/rin
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -I. \
 	      -I/usr/include/$(shell uname -m)-linux-gnu -Wall -Werror
 
-# Each for kernels that have the functions of kfuncs.h, and plain for the others.
-BPF_OBJ := $(foreach o,sensor snapshot,$(BUILD)/bpf/$(o).bpf.o $(BUILD)/bpf/$(o)_plain.bpf.o)
+# Each for kernels that have the functions of kfuncs.h, and plain for the others; one for those that preempt programs.
+BPF_OBJ := $(foreach o,sensor snapshot,$(BUILD)/bpf/$(o).bpf.o $(BUILD)/bpf/$(o)_plain.bpf.o) $(BUILD)/bpf/sensor_preempt.bpf.o
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BPF_SRC)
 	$(call msg,CLANG,$@)
@@ -22,11 +22,17 @@ $(BUILD)/bpf/%_plain.bpf.o: bpf/%.bpf.c $(BPF_SRC)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -DKFUNCS_THERE=0 -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 
+$(BUILD)/bpf/%_preempt.bpf.o: bpf/%.bpf.c $(BPF_SRC)
+	$(call msg,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DKFUNCS_THERE=1 -DPREEMPTIBLE=1 -c $< -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call msg,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/agent/source_ring_load.o: $(BUILD)/bpf/sensor.skel.h $(BUILD)/bpf/sensor_plain.skel.h
+$(BUILD)/agent/source_ring_load.o: $(BUILD)/bpf/sensor.skel.h $(BUILD)/bpf/sensor_plain.skel.h $(BUILD)/bpf/sensor_preempt.skel.h
 $(BUILD)/agent/snapshot_iter.o: $(BUILD)/bpf/snapshot.skel.h $(BUILD)/bpf/snapshot_plain.skel.h
 $(BUILD)/agent/tests/test_source_ring_prog.o: $(BUILD)/bpf/sensor.skel.h $(BUILD)/bpf/sensor_plain.skel.h
 

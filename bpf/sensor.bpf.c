@@ -90,11 +90,13 @@ static __always_inline int put_message(const __u32 type, __u32 nparams, __u64 ms
 				       long ret, __u32 marks)
 {
 	const struct user_mmsghdr *m = (void *)msg;
-	struct scratch *s = scratch_get();
 	struct call call = { .is_syscall = true }, *c = &call;
+	struct scratch *s;
 	__u32 len = 0;
 
-	if (s && !(marks & MESSAGE_FIRST))
+	if (marks & MESSAGE_FIRST)
+		s = scratch_get();
+	else
 		s = record_begin(current_get(), type, nparams, LANE_DATA, 0);
 	if (!s)
 		return 0;
@@ -301,7 +303,7 @@ int on_sys_exit(__u64 *ctx)
 		native_args(regs, s->args);
 	bpf_tail_call(ctx, &syscall_progs, nr);
 	count_lost(row.type, s->lane, RING_LOST_TAIL_CALL);
-	s->busy = 0;
+	scratch_release(s);
 	return 0;
 }
 

@@ -4,6 +4,8 @@
  * iterators run. Loaded by agent/snapshot_iter.c for the time of the snapshot; an object of its own
  * so that the sensor does not depend on it.
  */
+/* An iterator may wait for a page while a thread ends on its cpu. */
+#define PREEMPTIBLE KFUNCS_THERE
 #include "bpf/source.bpf.h"
 #include "bpf/snapshot.h"
 
@@ -29,17 +31,13 @@ struct {
 
 static __always_inline bool snap_begin(struct call *c, __u32 type, __u32 ntexts, __u32 fixed)
 {
-	struct scratch *s = scratch_get();
+	struct scratch *s = scratch_take();
 
 	c->s = s;
-	if (!s)
-		return false;
-	/* An iterator may wait for a page, or be preempted, while a thread ends on its cpu. */
-	if (s->busy) {
+	if (!s) {
 		count_site(RING_SITE_SNAP_BUSY);
 		return false;
 	}
-	s->busy = 1;
 	s->off = 2 * ntexts + fixed;
 	s->path_of = NULL;
 	s->head = (struct ring_head){ .type = type, .nparams = ntexts };
@@ -171,7 +169,7 @@ int snap_tasks_memory(__u64 *ctx)
 				BPF_CORE_READ(mm, env_end), RING_SITE_MM_ENV);
 	}
 	bpf_seq_write(meta->seq, &c->s->head, snap_len(c->s));
-	c->s->busy = 0;
+	scratch_release(c->s);
 	return 0;
 }
 
@@ -184,7 +182,7 @@ int snap_tasks(__u64 *ctx)
 	if (!call.task || !put_task(c))
 		return 0;
 	bpf_seq_write(meta->seq, &c->s->head, snap_len(c->s));
-	c->s->busy = 0;
+	scratch_release(c->s);
 	return 0;
 }
 
@@ -198,7 +196,7 @@ int snap_late(__u64 *ctx)
 		return 0;
 	if (bpf_ringbuf_output(&late_ring, &c->s->head, snap_len(c->s), BPF_RB_NO_WAKEUP))
 		count_site(RING_SITE_LATE_TASK);
-	c->s->busy = 0;
+	scratch_release(c->s);
 	return 0;
 }
 
@@ -248,6 +246,6 @@ int snap_fds(__u64 *ctx)
 	__builtin_memcpy(c->s->data, &part, sizeof(part));
 	put_kernel(c);
 	bpf_seq_write(meta->seq, &c->s->head, snap_len(c->s));
-	c->s->busy = 0;
+	scratch_release(c->s);
 	return 0;
 }

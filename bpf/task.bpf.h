@@ -356,7 +356,7 @@ __noinline int append_cgroup(__u64 prefix, __u32 prefix_len)
 {
 	struct scratch *s = scratch_get();
 	struct call call = { .s = s }, *c = &call;
-	struct walk_buf *w = walk_buf_get();
+	struct walk_buf *w = walk_buf_get(s);
 	__u64 at;
 	__u8 *p;
 
@@ -443,11 +443,14 @@ __noinline int append_cgroups(void)
 	struct scratch *s = scratch_get();
 	struct call call = { .s = s }, *c = &call;
 	struct cgroup_memo *m;
-	__u32 zero = 0;
+	__u32 slot;
 	__u64 start;
 
-	m = bpf_map_lookup_elem(&cgroup_memos, &zero);
-	if (!s || !m)
+	if (!s)
+		return 0;
+	slot = SCRATCH_SLOTS > 1 ? s->slot : 0;
+	m = bpf_map_lookup_elem(&cgroup_memos, &slot);
+	if (!m)
 		return 0;
 	if (same_cgroups(m, s->walk_css) && append_kept_cgroups(c, m))
 		return 1;

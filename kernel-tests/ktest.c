@@ -219,6 +219,10 @@ static void check_counters(struct run *r)
 			   (unsigned long long)st.produced, (unsigned long long)st.delivered,
 			   (unsigned long long)st.lost, (unsigned long long)st.corrupt);
 	report(r, "counters-balance", r->why.len ? "records unaccounted for" : NULL);
+	buf_clear(&r->why);
+	if (st.lost)
+		buf_printf(&r->why, "%llu; see the counters", (unsigned long long)st.lost);
+	report(r, "nothing-lost", r->why.len ? "records lost" : NULL);
 }
 
 static void on_counter(void *ctx, const struct source_counter *c)

@@ -16,6 +16,7 @@
 #include "engine/event/ring.h"
 #include "bpf/sensor.skel.h"
 #include "bpf/sensor_plain.skel.h"
+#include "bpf/sensor_preempt.skel.h"
 #include "bpf/snapshot.skel.h"
 #include "bpf/snapshot_plain.skel.h"
 
@@ -74,7 +75,9 @@ static int print_all(const struct source_ring_btf *btf)
 	size_t size;
 	int status;
 
-	bytes = functions ? sensor__elf_bytes(&size) : sensor_plain__elf_bytes(&size);
+	bytes = !functions ? sensor_plain__elf_bytes(&size)
+		: source_ring_btf_is_preemptible(btf) ? sensor_preempt__elf_bytes(&size)
+						      : sensor__elf_bytes(&size);
 	status = print_programs(bytes, size, btf);
 	bytes = functions ? snapshot__elf_bytes(&size) : snapshot_plain__elf_bytes(&size);
 	return status == EXIT_SUCCESS ? print_programs(bytes, size, btf) : status;

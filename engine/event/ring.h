@@ -58,8 +58,8 @@ enum ring_lane { LANE_LIFE, LANE_DATA, LANE_COUNT };
 
 /* Why a record that was wanted did not reach the ring. LOST(id, name) */
 #define RING_LOST_REASONS(LOST)                                                             \
-	LOST(RING_FULL, "ring_full") LOST(NO_RING, "no_ring") LOST(NO_SCRATCH, "no_scratch") \
-	LOST(NESTED, "nested") LOST(TAIL_CALL, "tail_call")
+	LOST(RING_FULL, "ring_full") LOST(NO_RING, "no_ring") LOST(NESTED, "nested")        \
+	LOST(TAIL_CALL, "tail_call")
 
 enum ring_lost {
 #define LOST(id, name) RING_LOST_##id,
