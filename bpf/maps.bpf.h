@@ -65,7 +65,7 @@ struct walk {
 
 /*
  * From 7.0 on threads can be preempted within programs on tracepoints, though they stay on their
- * cpu: the next thread's programs need scratch of their own meanwhile. Those of older kernels run to
+ * cpu: the next thread's programs need scratch of their own meanwhile. On older kernels they run to
  * their end. Compiled apart, as it is asked for everywhere; the agent takes the object that fits.
  * The snapshot's iterators may sleep on all kernels.
  */

@@ -76,18 +76,18 @@ $(BUILD)/agent/tests/calls32: agent/tests/calls32.c
 unit: $(BUILD)/agent/tests/calls32
 
 # ---- tests: the helpers by test-run, and the size of every program ---------------------------
-$(BUILD)/bpf/tests/helpers.bpf.o: bpf/tests/helpers.bpf.c bpf/tests/helpers.h $(BPF_SRC)
+$(BUILD)/bpf/tests/%.bpf.o: bpf/tests/%.bpf.c bpf/tests/helpers.h $(BPF_SRC)
 	$(call msg,CLANG,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 
-$(BUILD)/bpf/tests/helpers.skel.h: $(BUILD)/bpf/tests/helpers.bpf.o
+$(BUILD)/bpf/tests/%.skel.h: $(BUILD)/bpf/tests/%.bpf.o
 	$(call msg,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name helpers > $@.tmp && mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
 
 BPF_TEST_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bpf/tests/*.c))
-$(filter-out %.bpf.o,$(BPF_TEST_OBJ)): $(BUILD)/bpf/tests/helpers.skel.h $(BPF_OBJ:.bpf.o=.skel.h)
+$(filter-out %.bpf.o,$(BPF_TEST_OBJ)): $(BUILD)/bpf/tests/helpers.skel.h $(BUILD)/bpf/tests/slots.skel.h $(BPF_OBJ:.bpf.o=.skel.h)
 
 # They load programs as the agent does.
 BPF_TEST_AGENT := $(addprefix $(BUILD)/agent/,source_ring_prog.o source_ring_btf.o jobs.o) $(BUILD)/libtiercel.a
