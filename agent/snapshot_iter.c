@@ -12,11 +12,10 @@
 
 #include "agent/snapshot_iter.h"
 #include "agent/snapshot_proc.h"
+#include "agent/source_ring_object.h"
 #include "engine/event/ring.h"
 
 #include "bpf/snapshot.h"
-#include "bpf/snapshot.skel.h"
-#include "bpf/snapshot_plain.skel.h"
 
 #define READ_BYTES (256 * 1024)		/* a read returns at most what the kernel buffers: 32 KiB */
 #define LATE_RING_BYTES (1U << 20)
@@ -38,7 +37,6 @@ struct snapshot_iter {
 	int err;                        /* what the callback returned */
 };
 
-/* The object that fits the kernel, see source_ring_load.c. */
 static struct bpf_object *open_bytes(const struct source_ring_btf *btf)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "snapshot",
@@ -46,8 +44,7 @@ static struct bpf_object *open_bytes(const struct source_ring_btf *btf)
 	const void *bytes;
 	size_t size;
 
-	bytes = source_ring_btf_has_functions(btf) ? snapshot__elf_bytes(&size)
-						   : snapshot_plain__elf_bytes(&size);
+	bytes = source_ring_object_snapshot(btf, &size);
 	return bpf_object__open_mem(bytes, size, &opts);
 }
 

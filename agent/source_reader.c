@@ -338,31 +338,26 @@ static uint32_t peek_tid(const struct ring *g, uint32_t len)
 	return load_u32(record_data(&next) + offsetof(struct ring_head, tid));
 }
 
-static bool is_short(const uint8_t *rec, uint32_t len)
+/* The record with all that it left out, or NULL: it is damaged. */
+static const uint8_t *whole_record(const struct cursor *c, const uint8_t *rec, uint32_t *len)
 {
-	return len >= sizeof(struct ring_head) &&
-	       load_u16(rec + offsetof(struct ring_head, flags)) & RING_SHORT_CGROUPS;
+	if (*len < sizeof(struct ring_head) ||
+	    !(load_u16(rec + offsetof(struct ring_head, flags)) & RING_SHORT_CGROUPS))
+		return rec;
+	return ring_expand(rec, *len, c->whole, len) ? NULL : c->whole;
 }
 
 static int deliver(const struct source_reader *r, struct cursor *c, struct ring *g,
 		   source_event_fn fn, void *ctx)
 {
-	uint32_t len = record_header(g) & ~(RECORD_BUSY | RECORD_DISCARD);
-	const uint8_t *rec = record_data(g);
-	uint32_t whole_len = len;
+	uint32_t len = record_header(g) & ~(RECORD_BUSY | RECORD_DISCARD), whole_len = len;
+	const uint8_t *rec = whole_record(c, record_data(g), &whole_len);
 	struct event_kernel kernel;
 	struct ring_head head;
 	struct event ev;
 
 	c->read++;
-	if (is_short(rec, len)) {
-		if (ring_expand(rec, len, c->whole, &whole_len)) {
-			c->corrupt++;
-			return 0;
-		}
-		rec = c->whole;
-	}
-	if (ring_decode(rec, whole_len, r->boot_ns, &ev, &kernel)) {
+	if (!rec || ring_decode(rec, whole_len, r->boot_ns, &ev, &kernel)) {
 		c->corrupt++;
 		return 0;
 	}

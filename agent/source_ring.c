@@ -23,10 +23,6 @@
 #define LIFE_RING_DEFAULT (1U << 20)
 #define SNAPLEN_DEFAULT 80
 
-static const char *const hook_names[HOOK_COUNT] = { "sched_process_fork", "sched_process_exec",
-						    "sched_process_exit", "sys_exit",
-						    SOURCE_HOOK_URING, "cgroup_rename" };
-
 /* Rings on their way into the table of a lane, in a thread of their own. */
 struct lane_rings {
 	pthread_t thread;
@@ -188,9 +184,7 @@ static bool hook_wanted(const struct source_ring *s, unsigned hook)
 	case HOOK_URING:
 		for (uint32_t i = 0; i < URING_OPS && !wanted; i++)
 			wanted = config->uring_of[i];
-		return wanted && s->load.hooks[HOOK_URING] >= 0;
-	case HOOK_RENAME:
-		return s->load.hooks[HOOK_RENAME] >= 0;
+		return wanted;
 	default:
 		return true;
 	}
@@ -207,13 +201,13 @@ static void detach(struct source_ring *s, unsigned hook)
 static int follow_hooks(struct source_ring *s, unsigned *ret_hook)
 {
 	for (unsigned i = 0; i < HOOK_COUNT && !s->stopped; i++) {
-		bool wanted = hook_wanted(s, i);
+		bool wanted = s->load.hooks[i] >= 0 && hook_wanted(s, i);
 
 		if (wanted && s->links[i] < 0) {
 			int fd = bpf_raw_tracepoint_open(NULL, s->load.hooks[i]);
 
 			*ret_hook = i;
-			if (fd < 0 && i != HOOK_RENAME)
+			if (fd < 0 && !source_ring_hooks[i].optional)
 				return -errno;
 			s->links[i] = fd;
 			if (i == HOOK_RENAME && fd >= 0)
@@ -231,7 +225,7 @@ static int attach(struct source_ring *s, struct buf *error)
 	int r = follow_hooks(s, &hook);
 
 	if (r)
-		buf_printf(error, "cannot attach to %s: %s", hook_names[hook], strerror(-r));
+		buf_printf(error, "cannot attach to %s: %s", source_ring_hooks[hook].name, strerror(-r));
 	return r;
 }
 
@@ -430,17 +424,16 @@ static void ring_parts(struct source *base, source_part_fn fn, void *ctx)
 	bool seen[EVENT_TYPE_COUNT] = { false };
 
 	snapshot_part(s, fn, ctx);
-
 	for (unsigned i = 0; i < HOOK_COUNT; i++) {
-		struct source_part part = { .name = hook_names[i], .is_hook = true,
+		const struct source_ring_hook_info *hook = &source_ring_hooks[i];
+		struct source_part part = { .name = hook->name, .is_hook = true,
 					    .active = s->links[i] >= 0 };
 
 		part.refused = i == HOOK_URING && s->load.uring_refused;
 		if (part.refused)
 			part.why = "this kernel's tracepoint does not tell the request";
 		else if (!part.active)
-			part.why = i == HOOK_RENAME ? "not there; events cost more"
-						    : "not asked for";
+			part.why = hook->why ? hook->why : "not asked for";
 		fn(ctx, &part);
 	}
 	for (uint32_t i = 0; i < source_syscalls_count; i++) {

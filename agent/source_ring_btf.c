@@ -24,11 +24,11 @@ static const char *const read_names[] = {
 #include "bpf/kernel_types.h"
 };
 
-/* What programs are attached to, and functions that they call. */
-#define KFUNC_NAME(name) #name,
 /* What guards the programs of a tracepoint since they can be preempted, from 7.0 on. */
 #define PREEMPTIBLE_SINCE "class_srcu_fast_notrace_t"
 
+/* What programs are attached to, functions that they call, and what is only asked for. */
+#define KFUNC_NAME(name) #name,
 static const char *const id_names[] = {
 #include "bpf/kernel_hooks.h"
 	KFUNCS(KFUNC_NAME)

@@ -11,11 +11,8 @@
 
 #include "agent/source_ring_kernel.h"
 #include "agent/source_ring_load.h"
+#include "agent/source_ring_object.h"
 #include "agent/source_syscalls.h"
-
-#include "bpf/sensor.skel.h"
-#include "bpf/sensor_plain.skel.h"
-#include "bpf/sensor_preempt.skel.h"
 
 /* The programs that those of system calls end in. */
 static const struct {
@@ -23,10 +20,14 @@ static const struct {
 	uint32_t slot;
 } ends[] = { { "on_fd", NEXT_FD }, { "on_record", NEXT_RECORD } };
 
-static const char *const hook_programs[HOOK_COUNT] = {
-	[HOOK_FORK] = "on_fork", [HOOK_EXEC] = "on_exec", [HOOK_EXIT] = "on_exit",
-	[HOOK_SYS_EXIT] = "on_sys_exit", [HOOK_URING] = "on_uring",
-	[HOOK_RENAME] = "on_cgroup_rename",
+const struct source_ring_hook_info source_ring_hooks[HOOK_COUNT] = {
+	[HOOK_FORK] = { "sched_process_fork", "on_fork" },
+	[HOOK_EXEC] = { "sched_process_exec", "on_exec" },
+	[HOOK_EXIT] = { "sched_process_exit", "on_exit" },
+	[HOOK_SYS_EXIT] = { "sys_exit", "on_sys_exit" },
+	[HOOK_URING] = { SOURCE_HOOK_URING, "on_uring" },
+	[HOOK_RENAME] = { "cgroup_rename", "on_cgroup_rename", .optional = true,
+			  .why = "not there; events cost more" },
 };
 
 /* Event type of a program sys_<event>; EVENT_TYPE_COUNT for the others. */
@@ -75,13 +76,14 @@ static int set_program(int array, uint32_t slot, int fd)
 /* Those that every set of rules needs: the hooks, and what programs of system calls end in. */
 static void choose_base(struct bpf_object *object)
 {
+	const char *uring = source_ring_hooks[HOOK_URING].program;
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, object) {
 		const char *name = bpf_program__name(p);
 
 		bpf_program__set_autoload(p, program_event(name) == EVENT_TYPE_COUNT &&
-						     strcmp(name, hook_programs[HOOK_URING]) != 0);
+						     strcmp(name, uring) != 0);
 	}
 }
 
@@ -89,12 +91,12 @@ static void choose_base(struct bpf_object *object)
 static void choose_wanted(const struct source_ring_load *l, struct bpf_object *object,
 			  const struct evtset *wanted)
 {
+	const char *uring = source_ring_hooks[HOOK_URING].program;
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, object)
 		bpf_program__set_autoload(p, misses_uring(l, wanted) &&
-						     !strcmp(bpf_program__name(p),
-							     hook_programs[HOOK_URING]));
+						     !strcmp(bpf_program__name(p), uring));
 	for (unsigned event = 0; event < EVENT_TYPE_COUNT; event++) {
 		char name[64];
 
@@ -128,15 +130,6 @@ static void close_part(struct source_ring_part *part)
 	part->object = NULL;
 }
 
-/* The one that fits the kernel: what differs most between kernels was decided by the compiler. */
-static const void *object_bytes(const struct source_ring_load *l, size_t *ret_size)
-{
-	if (!source_ring_btf_has_functions(&l->btf))
-		return sensor_plain__elf_bytes(ret_size);
-	return source_ring_btf_is_preemptible(&l->btf) ? sensor_preempt__elf_bytes(ret_size)
-						       : sensor__elf_bytes(ret_size);
-}
-
 /* `wanted` NULL: the base. */
 static int try_open(struct source_ring_load *l, const struct evtset *wanted,
 		    struct source_ring_part *part)
@@ -148,7 +141,7 @@ static int try_open(struct source_ring_load *l, const struct evtset *wanted,
 	size_t size;
 	int r = 0;
 
-	bytes = object_bytes(l, &size);
+	bytes = source_ring_object_sensor(&l->btf, &size);
 	part->object = bpf_object__open_mem(bytes, size, &opts);
 	if (!part->object)
 		return -errno;
@@ -258,7 +251,7 @@ int source_ring_load_begin(struct source_ring_load *l, struct jobs *jobs)
 			source_ring_prog_queue(p, jobs, &l->ends);
 	}
 	for (unsigned i = 0; i < HOOK_COUNT; i++) {
-		p = source_ring_progs_find(&l->base.progs, hook_programs[i]);
+		p = source_ring_progs_find(&l->base.progs, source_ring_hooks[i].program);
 		if (p)
 			source_ring_prog_queue(p, jobs, &l->base_rest);
 	}
@@ -300,7 +293,8 @@ int source_ring_load_wanted(struct source_ring_load *l, struct jobs *jobs,
 static void keep_hooks(struct source_ring_load *l, struct source_ring_progs *progs)
 {
 	for (unsigned i = 0; i < HOOK_COUNT; i++) {
-		struct source_ring_prog *p = source_ring_progs_find(progs, hook_programs[i]);
+		struct source_ring_prog *p =
+			source_ring_progs_find(progs, source_ring_hooks[i].program);
 
 		if (!p || p->fd < 0)
 			continue;
@@ -357,16 +351,18 @@ static void forget_object(const struct source_ring_load *l)
 	uintptr_t page = sysconf(_SC_PAGESIZE), from, to;
 	size_t size;
 
-	from = (uintptr_t)object_bytes(l, &size);
+	from = (uintptr_t)source_ring_object_sensor(&l->btf, &size);
 	to = (from + size) & ~(page - 1);
 	from = (from + page - 1) & ~(page - 1);
 	madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
-/* Without the other one texts of cgroups are not kept, but made for each event. */
 static bool is_needed(const struct source_ring_prog *p)
 {
-	return strcmp(p->name, hook_programs[HOOK_RENAME]) != 0;
+	for (unsigned i = 0; i < HOOK_COUNT; i++)
+		if (!strcmp(p->name, source_ring_hooks[i].program))
+			return !source_ring_hooks[i].optional;
+	return true;
 }
 
 int source_ring_load_finish(struct source_ring_load *l, struct jobs *jobs)

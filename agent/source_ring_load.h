@@ -16,6 +16,15 @@
 enum source_ring_hook { HOOK_FORK, HOOK_EXEC, HOOK_EXIT, HOOK_SYS_EXIT, HOOK_URING, HOOK_RENAME,
 			HOOK_COUNT };
 
+/* One row per hook. */
+struct source_ring_hook_info {
+	const char *name, *program;
+	bool optional;		/* the sensor works without it */
+	const char *why;	/* what it means that it is not attached; NULL: nobody asked */
+};
+
+extern const struct source_ring_hook_info source_ring_hooks[HOOK_COUNT];
+
 /* The object, opened once for some of its programs, until they are loaded. */
 struct source_ring_part {
 	struct bpf_object *object;

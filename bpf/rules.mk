@@ -32,8 +32,8 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call msg,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/agent/source_ring_load.o: $(BUILD)/bpf/sensor.skel.h $(BUILD)/bpf/sensor_plain.skel.h $(BUILD)/bpf/sensor_preempt.skel.h
-$(BUILD)/agent/snapshot_iter.o: $(BUILD)/bpf/snapshot.skel.h $(BUILD)/bpf/snapshot_plain.skel.h
+# Those who include agent/source_ring_object.h.
+$(BUILD)/agent/source_ring_load.o $(BUILD)/agent/snapshot_iter.o: $(BPF_OBJ:.bpf.o=.skel.h)
 $(BUILD)/agent/tests/test_source_ring_prog.o: $(BUILD)/bpf/sensor.skel.h $(BUILD)/bpf/sensor_plain.skel.h
 
 # Names of the kernel's types that the objects read, for agent/source_ring_btf.c.

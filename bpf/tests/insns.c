@@ -12,13 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/source_ring_object.h"
 #include "agent/source_ring_prog.h"
 #include "engine/event/ring.h"
-#include "bpf/sensor.skel.h"
-#include "bpf/sensor_plain.skel.h"
-#include "bpf/sensor_preempt.skel.h"
-#include "bpf/snapshot.skel.h"
-#include "bpf/snapshot_plain.skel.h"
 
 #define EXIT_CANNOT 77
 
@@ -70,16 +66,13 @@ static int print_programs(const void *bytes, size_t size, const struct source_ri
 
 static int print_all(const struct source_ring_btf *btf)
 {
-	bool functions = source_ring_btf_has_functions(btf);
 	const void *bytes;
 	size_t size;
 	int status;
 
-	bytes = !functions ? sensor_plain__elf_bytes(&size)
-		: source_ring_btf_is_preemptible(btf) ? sensor_preempt__elf_bytes(&size)
-						      : sensor__elf_bytes(&size);
+	bytes = source_ring_object_sensor(btf, &size);
 	status = print_programs(bytes, size, btf);
-	bytes = functions ? snapshot__elf_bytes(&size) : snapshot_plain__elf_bytes(&size);
+	bytes = source_ring_object_snapshot(btf, &size);
 	return status == EXIT_SUCCESS ? print_programs(bytes, size, btf) : status;
 }
 

@@ -79,6 +79,12 @@ static inline unsigned param_type_size(enum param_type t)
 	return param_type_sizes[t];
 }
 
+/* Types of first parameters that are what the call returned, in 64 bits. */
+static inline bool param_type_is_result(unsigned t)
+{
+	return t == PT_ERRNO || t == PT_FD || t == PT_PID;
+}
+
 struct sc_info {
 	const char *name;
 	uint16_t exit_event;	/* enum event_type */

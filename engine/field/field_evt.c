@@ -8,11 +8,6 @@
 #include "engine/field/field_fd.h"
 #include "engine/field/time_text.h"
 
-static inline bool is_result(unsigned type)
-{
-	return type == PT_ERRNO || type == PT_FD || type == PT_PID;
-}
-
 bool field_evt_result(struct event_ctx *ctx, int64_t *ret_res)
 {
 	struct event *ev = ctx->ev;
@@ -23,7 +18,7 @@ bool field_evt_result(struct event_ctx *ctx, int64_t *ret_res)
 		return false;
 	p = event_param(ev, 0);
 	/* What most are: a number of 64 bits. */
-	if (likely(p.len >= sizeof(*ret_res) && is_result(ev->info->params[0].type))) {
+	if (likely(p.len >= sizeof(*ret_res) && param_type_is_result(ev->info->params[0].type))) {
 		*ret_res = (int64_t)load_u64(p.p);
 		return true;
 	}

@@ -173,9 +173,7 @@ static bool is_visible(unsigned type)
 
 static bool has_result(const struct event_info *info)
 {
-	unsigned type = info->nparams ? info->params[0].type : PT_COUNT;
-
-	return info->is_exit && (type == PT_ERRNO || type == PT_FD || type == PT_PID);
+	return info->is_exit && info->nparams && param_type_is_result(info->params[0].type);
 }
 
 /* A copy of an fd keeps its name, that of another process's fd, too. */

@@ -147,16 +147,21 @@ START_TEST(listed_sockets)
 }
 END_TEST
 
+static void with_ends(const uint8_t *tuple, uint8_t l4, uint8_t role)
+{
+	with_kernel(FD_IPV4, NULL, 50);
+	f.kernel.have |= KERNEL_FD_TUPLE | KERNEL_FD_ROLE;
+	f.kernel.fd_tuple = (struct str){ (const char *)tuple, 13 };
+	f.kernel.fd_l4 = l4;
+	f.kernel.fd_role = role;
+}
+
 START_TEST(kernel_sockets)
 {
 	uint8_t tuple[13] = { WIRE_AF_INET, 10, 0, 0, 1, 0x88, 0x13, 8, 8, 8, 8, 0xbb, 1 };
 
 	call(EV_WRITE_X, 5, 3, WRITE_X_fd);
-	with_kernel(FD_IPV4, NULL, 50);
-	f.kernel.have |= KERNEL_FD_TUPLE | KERNEL_FD_ROLE;
-	f.kernel.fd_tuple = (struct str){ (const char *)tuple, sizeof(tuple) };
-	f.kernel.fd_l4 = L4_TCP;
-	f.kernel.fd_role = ROLE_CLIENT;
+	with_ends(tuple, L4_TCP, ROLE_CLIENT);
 	ev_run(&f, 20);
 	ck_assert_str_view(istr_str(f.ctx.fd->name), "10.0.0.1:5000->8.8.8.8:443");
 	ck_assert(f.ctx.fd->connected && f.ctx.fd->role == ROLE_CLIENT);
@@ -189,11 +194,7 @@ START_TEST(kernel_and_connect)
 	make_socket(3, WIRE_AF_INET, 1);
 	call(EV_CONNECT_X, 0, 3, CONNECT_X_fd);
 	set_tuple(CONNECT_X_tuple, IP(10, 0, 0, 1), 5000, IP(8, 8, 8, 8), 443);
-	with_kernel(FD_IPV4, NULL, 50);
-	f.kernel.have |= KERNEL_FD_TUPLE | KERNEL_FD_ROLE;
-	f.kernel.fd_tuple = (struct str){ (const char *)tuple, sizeof(tuple) };
-	f.kernel.fd_l4 = L4_TCP;
-	f.kernel.fd_role = ROLE_CLIENT;
+	with_ends(tuple, L4_TCP, ROLE_CLIENT);
 	ev_run(&f, 20);
 	ck_assert_str_view(istr_str(f.ctx.fd->name), "10.0.0.1:5000->8.8.8.8:443");
 	ck_assert(f.ctx.fd_name_changed);
@@ -211,11 +212,7 @@ START_TEST(kernel_and_connect_differ)
 
 		call(EV_CONNECT_X, 0, 3, CONNECT_X_fd);
 		set_tuple(CONNECT_X_tuple, IP(10, 0, 0, 1), 5000, IP(8, 8, 8, last), 443);
-		with_kernel(FD_IPV4, NULL, 50);
-		f.kernel.have |= KERNEL_FD_TUPLE | KERNEL_FD_ROLE;
-		f.kernel.fd_tuple = (struct str){ (const char *)tuple, sizeof(tuple) };
-		f.kernel.fd_l4 = L4_UDP;
-		f.kernel.fd_role = ROLE_CLIENT;
+		with_ends(tuple, L4_UDP, ROLE_CLIENT);
 		ev_run(&f, 20);
 		ck_assert_str_view(istr_str(f.ctx.fd->name),
 				   turn == 1 ? "10.0.0.1:5000->8.8.8.9:443" :
