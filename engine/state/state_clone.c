@@ -277,6 +277,9 @@ static void from_child(struct state *s, struct event_ctx *c)
 	int64_t tid = ev->tid, vtid;
 
 	if (t && !thread_is_fake(t) && t->clone_ts && ev->ts - t->clone_ts < YOUNG_NS) {
+		/* The start's entry of the parent may have been replaced by its own event. */
+		if (!t->parent && ev->flags & EVENT_LIVE)
+			thread_set_parent(s, t, get_i64(ev, CLONE_20_X_ptid, 0));
 		c->thread = t;
 		return;
 	}

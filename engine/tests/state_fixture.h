@@ -16,6 +16,7 @@ struct fixture {
 	struct event_ctx ctx;
 	struct event ev;
 	struct event_kernel kernel;
+	uint8_t flags;		/* enum event_view_flags of all events */
 	bool with_kernel;
 	const unsigned long *alloc_calls;	/* counter of the allocator, or NULL */
 	unsigned long allocs;			/* of these, made by state_event() */
@@ -107,7 +108,7 @@ static inline void ev_run(struct fixture *f, int64_t tid)
 	f->ev.next_tid = f->next_tid;
 	f->ev.ts = f->ts += 1000;
 	f->ev.num = ++f->num;
-	f->ev.flags = 0;
+	f->ev.flags = f->flags;
 	f->ev.kernel = f->with_kernel ? &f->kernel : NULL;
 	arena_reset(&f->scratch);
 	f->allocs -= f->alloc_calls ? *f->alloc_calls : 0;

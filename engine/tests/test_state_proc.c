@@ -454,6 +454,23 @@ START_TEST(section_reset)
 }
 END_TEST
 
+/* It was in a list and in the stream, and the entry of its parent was replaced between. */
+START_TEST(entry_of_the_start_gets_its_parent)
+{
+	struct proc_record r = fixture_proc(40, 77, "x");
+
+	r.clone_ts = f.ts;
+	fixture_add(&f, &r);
+	ck_assert_ptr_null(get(40)->parent);
+	ev_clone(&f, EV_CLONE_20_X, 40, 0, 40, 10, 0);
+	ck_assert_ptr_null(get(40)->parent);
+	f.flags = EVENT_LIVE;
+	ev_clone(&f, EV_CLONE_20_X, 40, 0, 40, 10, 0);
+	ck_assert_ptr_eq(get(40)->parent, get(10));
+	ck_assert_str_view(istr_str(get(40)->comm), "x");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *s = suite_create("state_proc");
@@ -477,6 +494,7 @@ static Suite *make_suite(void)
 	tcase_add_test(t, dead_leader_stays_for_its_threads);
 	tcase_add_test(t, stand_in_and_repair);
 	tcase_add_test(t, stand_in_repaired_by_its_clone);
+	tcase_add_test(t, entry_of_the_start_gets_its_parent);
 	tcase_add_test(t, exit_and_switch_make_no_stand_in);
 	tcase_add_test(t, identity);
 	tcase_add_test(t, name_of_thread_follows_only_if_asked);
